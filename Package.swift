@@ -1,0 +1,68 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let package = Package(
+  name: "swift-implicit-layers",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "Tensors", targets: ["Tensors"]),
+    .library(name: "ImplicitLayers", targets: ["ImplicitLayers"]),
+    .library(name: "NeuralLayers", targets: ["NeuralLayers"]),
+    .library(name: "Training", targets: ["Training"]),
+    .library(name: "Images", targets: ["Images"]),
+    .library(name: "ObjectCentric", targets: ["ObjectCentric"]),
+    .executable(name: "slate", targets: ["slate"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas",
+      providers: [.apt(["libopenblas-dev", "liblapacke-dev"]), .brew(["openblas"])]),
+    .systemLibrary(
+      name: "CPNG", pkgConfig: "libpng",
+      providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+    .systemLibrary(
+      name: "CTurboJPEG", pkgConfig: "libturbojpeg",
+      providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
+    .target(name: "CKernels", linkerSettings: [.linkedLibrary("m")]),
+
+    .target(name: "Tensors", dependencies: ["COpenBLAS", "CKernels"]),
+    .target(name: "ImplicitLayers", dependencies: ["Tensors"]),
+    .target(name: "NeuralLayers", dependencies: ["Tensors"]),
+    .target(name: "Training", dependencies: ["NeuralLayers", "Tensors"]),
+    .target(name: "Images", dependencies: ["CPNG", "CTurboJPEG"]),
+    .target(
+      name: "ObjectCentric",
+      dependencies: ["ImplicitLayers", "NeuralLayers", "Tensors", "Images"]),
+    .executableTarget(
+      name: "slate",
+      dependencies: [
+        "ObjectCentric", "ImplicitLayers", "NeuralLayers", "Training", "Images", "Tensors",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    .target(
+      name: "TestSupport", dependencies: ["Tensors", "ImplicitLayers"], path: "Tests/TestSupport"),
+    .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
+    .testTarget(
+      name: "ImplicitLayersTests", dependencies: ["ImplicitLayers", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "NeuralLayersTests", dependencies: ["NeuralLayers", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: ["Training", "NeuralLayers", "Tensors", "TestSupport"]),
+    .testTarget(name: "ImagesTests", dependencies: ["Images"], resources: [.copy("Fixtures")]),
+    .testTarget(
+      name: "ObjectCentricTests",
+      dependencies: [
+        "ObjectCentric", "ImplicitLayers", "NeuralLayers", "Training", "Tensors", "Images",
+        "TestSupport",
+      ],
+      resources: [.copy("Fixtures")]),
+    .testTarget(name: "SlateTests", dependencies: ["slate", "Images", "Training"]),
+  ],
+  swiftLanguageModes: [.v6]
+)
