@@ -1,0 +1,30 @@
+#pragma once
+#include <stdbool.h>
+
+// What the tensor runtime needs from C: a pool of buffers, the thread-local recording flag, and
+// the process-wide counters of live bytes, live nodes and node sequence numbers.
+
+// A buffer of at least `bytes` bytes, aligned to 64; its contents are undefined. Stops the process
+// with a message when memory is exhausted. Give it back with the same `bytes`.
+void *ck_allocate(long bytes);
+void ck_release(void *buffer, long bytes);
+
+// Bytes asked for by buffers that are in use now, and bytes that wait in the pool for reuse.
+long ck_live_bytes(void);
+long ck_pooled_bytes(void);
+
+// The largest value of ck_live_bytes since the last call of ck_reset_peak_bytes.
+long ck_peak_bytes(void);
+void ck_reset_peak_bytes(void);
+
+// Hands every waiting buffer back to the system.
+void ck_drain_pool(void);
+
+// Whether operators on this thread are recorded; true on a new thread.
+bool ck_is_recording(void);
+void ck_set_recording(bool recording);
+
+// Counts a node that is created; the result orders it after every node created before.
+long ck_node_created(void);
+void ck_node_destroyed(void);
+long ck_live_nodes(void);

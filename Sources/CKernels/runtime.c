@@ -1,0 +1,102 @@
+#include "runtime.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+// Buffers are pooled in size classes, eight to each power of two (at most 12.5% is wasted), as
+// intrusive lists. A training step asks for the same sizes again and again; fresh large blocks
+// would cost a page fault for every 4 KiB each time.
+
+enum { alignment = 64, class_count = 8 * 48 };
+
+struct waiting {
+  struct waiting *next;
+};
+
+static struct waiting *pool[class_count];
+static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_long live_bytes, pooled_bytes, peak_bytes, live_nodes, sequence;
+
+// The class of a request and, through `rounded`, the size of that class's buffers.
+static int size_class(long bytes, long *rounded) {
+  if (bytes < 64) bytes = 64;
+  int power = 63 - __builtin_clzl((unsigned long)(bytes - 1));  // 2^power < bytes or bytes == 64
+  long step = 1L << (power > 9 ? power - 3 : 6);
+  *rounded = (bytes + step - 1) / step * step;
+  if (power <= 9) return (int)(*rounded / 64);  // 64, 128, ... 1024
+  return 8 * (power - 8) + (int)((*rounded - (1L << power)) / step);
+}
+
+void *ck_allocate(long bytes) {
+  long rounded;
+  int class = size_class(bytes, &rounded);
+  pthread_mutex_lock(&pool_lock);
+  struct waiting *buffer = pool[class];
+  if (buffer) pool[class] = buffer->next;
+  pthread_mutex_unlock(&pool_lock);
+  if (buffer) {
+    atomic_fetch_sub_explicit(&pooled_bytes, rounded, memory_order_relaxed);
+  } else if (posix_memalign((void **)&buffer, alignment, (size_t)rounded) != 0) {
+    ck_drain_pool();
+    if (posix_memalign((void **)&buffer, alignment, (size_t)rounded) != 0) {
+      fprintf(stderr,
+              "out of memory: a tensor of %ld bytes could not be allocated while %ld bytes were "
+              "live; use a smaller batch or image size\n",
+              bytes, ck_live_bytes());
+      abort();
+    }
+  }
+  long live = atomic_fetch_add_explicit(&live_bytes, bytes, memory_order_relaxed) + bytes;
+  long peak = atomic_load_explicit(&peak_bytes, memory_order_relaxed);
+  while (live > peak && !atomic_compare_exchange_weak_explicit(
+                            &peak_bytes, &peak, live, memory_order_relaxed, memory_order_relaxed)) {
+  }
+  return buffer;
+}
+
+void ck_release(void *memory, long bytes) {
+  long rounded;
+  int class = size_class(bytes, &rounded);
+  struct waiting *buffer = memory;
+  pthread_mutex_lock(&pool_lock);
+  buffer->next = pool[class];
+  pool[class] = buffer;
+  pthread_mutex_unlock(&pool_lock);
+  atomic_fetch_add_explicit(&pooled_bytes, rounded, memory_order_relaxed);
+  atomic_fetch_sub_explicit(&live_bytes, bytes, memory_order_relaxed);
+}
+
+void ck_drain_pool(void) {
+  pthread_mutex_lock(&pool_lock);
+  for (int class = 0; class < class_count; class++) {
+    struct waiting *buffer = pool[class];
+    pool[class] = NULL;
+    while (buffer) {
+      struct waiting *next = buffer->next;
+      free(buffer);
+      buffer = next;
+    }
+  }
+  atomic_store_explicit(&pooled_bytes, 0, memory_order_relaxed);
+  pthread_mutex_unlock(&pool_lock);
+}
+
+long ck_live_bytes(void) { return atomic_load_explicit(&live_bytes, memory_order_relaxed); }
+long ck_pooled_bytes(void) { return atomic_load_explicit(&pooled_bytes, memory_order_relaxed); }
+long ck_peak_bytes(void) { return atomic_load_explicit(&peak_bytes, memory_order_relaxed); }
+void ck_reset_peak_bytes(void) {
+  atomic_store_explicit(&peak_bytes, ck_live_bytes(), memory_order_relaxed);
+}
+
+static _Thread_local bool recording = true;
+bool ck_is_recording(void) { return recording; }
+void ck_set_recording(bool value) { recording = value; }
+
+long ck_node_created(void) {
+  atomic_fetch_add_explicit(&live_nodes, 1, memory_order_relaxed);
+  return atomic_fetch_add_explicit(&sequence, 1, memory_order_relaxed);
+}
+void ck_node_destroyed(void) { atomic_fetch_sub_explicit(&live_nodes, 1, memory_order_relaxed); }
+long ck_live_nodes(void) { return atomic_load_explicit(&live_nodes, memory_order_relaxed); }

@@ -1,0 +1,34 @@
+import Tensors
+
+/// A map f whose fixed point is sought: z -> f(z; x, theta), with x and theta captured.
+///
+/// The state's axis 0 is the batch; samples do not mix.
+public typealias FixedPointMap = (Tensor) throws -> Tensor
+
+/// The solution z* of z = f(z), with gradients of everything that `map` captures.
+///
+/// ```swift
+/// let z = try fixedPoint(from: z0, estimator: .exact) { z in (z.matmul(w) + x).tanh() }
+/// let table = try gradients(of: z.square().sum())   // table[w], table[x]
+/// ```
+/// By the implicit function theorem dL/dtheta = u^T df/dtheta with u = (I - J^T)^-1 v, v = dL/dz*
+/// and J = df/dz, all at z*: no iterate has to be kept. Which approximation of u is used is the
+/// estimator's business; how z* is found, the solver's.
+///
+/// - Parameters:
+///   - initial: the first iterate, of shape [batch, ...]. Implicit estimators give it no gradient:
+///     z* does not depend on it.
+///   - solver: how to iterate; default damping-free Picard iteration.
+///   - estimator: how gradients are computed; default the exact adjoint.
+///   - rule: when to stop; default a relative residual of 1e-6 within 100 evaluations.
+///   - map: f.
+/// - Returns: z*, recorded.
+/// - Throws: what `map` or the estimator throws. Not converging is no error: see `solve` on a
+///   solver, or `FixedPointLayer.solve`, for the report.
+public func fixedPoint(
+  from initial: Tensor, using solver: any ForwardSolver = .picard(),
+  estimator: any BackwardEstimator = .exact,
+  until rule: StoppingRule = .tolerance(relative: 1e-6, within: 100), _ map: @escaping FixedPointMap
+) throws -> Tensor {
+  try estimator.solution(of: map, from: initial, using: solver, until: rule).value
+}

@@ -1,0 +1,270 @@
+/// The part of the tape between an output and the nodes whose cotangents are wanted.
+///
+/// Made once, run any number of times. Nodes older than every target cannot lead to one, so the
+/// search stops at them: a pullback through one application of a map never walks into the graph
+/// that computed the map's inputs. Of the rest, only nodes from which a target can be reached are
+/// visited, and rules are told which of their inputs matter (`Needs`): products with the
+/// state's Jacobian compute no weight gradients.
+struct BackwardPath {
+  /// From the output to the oldest node; an input's index is larger than its user's.
+  private let nodes: [Node]
+  private let inputs: [[Int]]
+  private let needs: [Needs]
+
+  /// The path from `output` to `targets`, or to every variable if `targets` is nil.
+  init(from output: Node?, to targets: [Node]?) {
+    guard let output else {
+      (nodes, inputs, needs) = ([], [], [])
+      return
+    }
+    let oldest = targets?.map(\.sequence).min() ?? 0
+    let wanted = targets.map { Set($0.map(\.sequence)) }
+
+    var found: [Node] = []
+    var seen: Set<Int> = []
+    var pending = [output]
+    while let node = pending.popLast() {
+      guard node.sequence >= oldest, seen.insert(node.sequence).inserted else { continue }
+      expect(
+        !node.isReleased,
+        "this graph has been released by an earlier call of gradients(of:); pass "
+          + "retainingGraph: true to that call if you need a second backward pass")
+      found.append(node)
+      for input in node.inputs { if let input { pending.append(input) } }
+    }
+    found.sort { $0.sequence > $1.sequence }
+
+    var reaching: Set<Int> = []
+    for node in found.reversed() {
+      let isTarget = wanted.map { $0.contains(node.sequence) } ?? node.isVariable
+      let leads = node.inputs.contains { $0.map { reaching.contains($0.sequence) } ?? false }
+      if isTarget || leads { reaching.insert(node.sequence) }
+    }
+
+    nodes = found.filter { reaching.contains($0.sequence) }
+    var position: [Int: Int] = [:]
+    for (index, node) in nodes.enumerated() { position[node.sequence] = index }
+    inputs = nodes.map { node in
+      node.inputs.map { input in input.flatMap { position[$0.sequence] } ?? -1 }
+    }
+    needs = inputs.map { indices in
+      var bits: UInt64 = 0
+      for (input, index) in indices.enumerated() where index >= 0 { bits |= 1 << UInt64(input) }
+      return Needs(bits: bits)
+    }
+  }
+
+  /// Carries `seed` from the output to the targets.
+  ///
+  /// - Parameters:
+  ///   - seed: dL/doutput.
+  ///   - releasing: whether nodes are forgotten as soon as they have been used, which frees what
+  ///     they hold but makes this the last run.
+  ///   - creatingGraph: whether the rules themselves are recorded (second derivatives).
+  ///   - receive: called once for every variable or target on the path, with its cotangent.
+  func run(
+    seed: Tensor, targets: Set<Int>? = nil, releasing: Bool, creatingGraph: Bool,
+    receive: (Node, Tensor) -> Void
+  ) throws {
+    guard !nodes.isEmpty else { return }
+    var cotangents = [Tensor?](repeating: nil, count: nodes.count)
+    cotangents[0] = seed
+    try recording(creatingGraph) {
+      for index in nodes.indices {
+        let node = nodes[index]
+        guard let cotangent = cotangents[index] else { continue }
+        cotangents[index] = nil
+        if targets.map({ $0.contains(node.sequence) }) ?? node.isVariable {
+          receive(node, cotangent)
+        }
+        guard needs[index].bits != 0, let rule = node.rule else { continue }
+        if creatingGraph, let name = node.fusedName {
+          callerMistake(
+            "\(name) is a fused operator without a second derivative; compose it from basic "
+              + "operators where the gradient itself is to be differentiated")
+        }
+        let results = try rule(cotangent, node.keptOutput, needs[index])
+        for (input, target) in inputs[index].enumerated() where target >= 0 {
+          guard let result = results[input] else { continue }
+          if let sum = cotangents[target] {
+            cotangents[target] = nil
+            cotangents[target] = sum.adding(consuming: result)
+          } else {
+            cotangents[target] = result
+          }
+        }
+        if releasing { node.release() }
+      }
+    }
+  }
+}
+
+extension Tensor {
+  /// The sum of two cotangents; the elements of `self` are overwritten if nothing else sees them.
+  fileprivate consuming func adding(consuming other: Tensor) -> Tensor {
+    if node != nil || other.node != nil { return self + other }
+    var own = storage
+    let shape = self.shape
+    self = Tensor(other.storage, other.shape)
+    guard isKnownUniquelyReferenced(&own) else { return Tensor(own, shape) + other }
+    own.accumulate(other.storage)
+    return Tensor(own, shape)
+  }
+}
+
+/// Gradients by variable.
+///
+/// ```swift
+/// let table = try gradients(of: loss)
+/// let step = table[weight]   // nil if the loss does not depend on it
+/// ```
+public struct Gradients: Sendable {
+  private var table: [Int: Tensor] = [:]
+
+  /// An empty table.
+  public init() {}
+
+  /// The gradient with respect to a variable; nil where the loss does not depend on it.
+  public subscript(variable: Tensor) -> Tensor? {
+    get { variable.node.flatMap { table[$0.sequence] } }
+    set {
+      guard let node = variable.node else {
+        callerMistake("a constant has no gradient; make it a variable with variable()")
+      }
+      table[node.sequence] = newValue
+    }
+  }
+
+  /// The number of variables with a gradient.
+  public var count: Int { table.count }
+
+  fileprivate mutating func insert(_ gradient: Tensor, for node: Node) {
+    table[node.sequence] = gradient
+  }
+
+  /// Adds the gradients of `other`, variable by variable: those of another part of the batch.
+  public mutating func add(_ other: Gradients) {
+    for (key, value) in other.table {
+      if let mine = table.removeValue(forKey: key) {
+        table[key] = mine.adding(consuming: value)
+      } else {
+        table[key] = value
+      }
+    }
+  }
+}
+
+/// The gradients of a scalar with respect to every variable it depends on.
+///
+/// - Parameters:
+///   - loss: a recorded tensor with one element.
+///   - retainingGraph: whether the graph may be used again. By default each node is released as
+///     soon as it has been used, and only variables stay alive.
+///   - creatingGraph: whether the gradients are recorded too, for second derivatives; implies
+///     `retainingGraph`.
+/// - Throws: what a backward estimator throws, such as a singular adjoint system.
+/// - Complexity: one visit of each node that leads to a variable.
+public func gradients(
+  of loss: Tensor, retainingGraph: Bool = false, creatingGraph: Bool = false
+) throws -> Gradients {
+  try gradients(
+    of: loss, cotangent: .ones(loss.shape, dtype: loss.dtype), retainingGraph: retainingGraph,
+    creatingGraph: creatingGraph, scalarOnly: true)
+}
+
+/// The gradients of the inner product of `output` and `cotangent`.
+///
+/// As `gradients(of:)`, for an output of any shape.
+public func gradients(
+  of output: Tensor, cotangent: Tensor, retainingGraph: Bool = false, creatingGraph: Bool = false
+) throws -> Gradients {
+  try gradients(
+    of: output, cotangent: cotangent, retainingGraph: retainingGraph,
+    creatingGraph: creatingGraph, scalarOnly: false)
+}
+
+private func gradients(
+  of output: Tensor, cotangent: Tensor, retainingGraph: Bool, creatingGraph: Bool,
+  scalarOnly: Bool
+) throws -> Gradients {
+  expect(
+    !scalarOnly || output.count == 1,
+    "a loss has one element, not shape \(output.shape); reduce it with sum() or mean(), or pass "
+      + "a cotangent")
+  expect(
+    cotangent.shape == output.shape && cotangent.dtype == output.dtype,
+    "the cotangent is \(cotangent.dtype) \(cotangent.shape) but the output is "
+      + "\(output.dtype) \(output.shape)")
+  expect(
+    output.node != nil,
+    "this output depends on no variable, or was computed without recording, so it has no "
+      + "gradient; make the inputs variables with variable()")
+  var result = Gradients()
+  try BackwardPath(from: output.node, to: nil).run(
+    seed: cotangent, releasing: !retainingGraph && !creatingGraph, creatingGraph: creatingGraph
+  ) { node, gradient in result.insert(gradient, for: node) }
+  return result
+}
+
+/// The value of `f` at `x` and the product with its transposed Jacobian there.
+///
+/// ```swift
+/// let (image, pullback) = try valueWithPullback(at: z, of: map)
+/// let product = try pullback(v)   // J^T v, J = df/dz
+/// ```
+/// `f` is evaluated once, recorded, at the detached `x`; `pullback` may be called any number of
+/// times and computes gradients of `x` only, not of what `f` captured. `value` is recorded with
+/// respect to what `f` captured, so that gradients can flow on from it.
+///
+/// - Parameters:
+///   - x: the point; its own history is ignored.
+///   - creatingGraph: whether what `pullback` returns is recorded with respect to what `f`
+///     captured and to the cotangent (second derivatives); default false.
+///   - f: the function.
+/// - Complexity: one recorded evaluation of `f`; one backward pass through it per call of
+///   `pullback`.
+public func valueWithPullback(
+  at x: Tensor, creatingGraph: Bool = false, of f: (Tensor) throws -> Tensor
+) rethrows -> (value: Tensor, pullback: (Tensor) throws -> Tensor) {
+  let target = Node(isVariable: false)
+  let point = Tensor(x.storage, x.shape, node: target)
+  let value = try recording(true) { try f(point) }
+  var madePath: BackwardPath?
+  let pullback: (Tensor) throws -> Tensor = { cotangent in
+    expect(
+      cotangent.shape == value.shape && cotangent.dtype == value.dtype,
+      "the cotangent is \(cotangent.dtype) \(cotangent.shape) but the value is "
+        + "\(value.dtype) \(value.shape)")
+    let path = madePath ?? BackwardPath(from: value.node, to: [target])
+    madePath = path
+    var product: Tensor?
+    try path.run(
+      seed: cotangent, targets: [target.sequence], releasing: false, creatingGraph: creatingGraph
+    ) { _, gradient in product = gradient }
+    return product ?? point.zerosLike()
+  }
+  return (value, pullback)
+}
+
+extension Tensor {
+  /// The same value; on the way back its cotangent v becomes `body(v)`.
+  ///
+  /// The seam at which a backward estimator enters: with v = dL/dz*, `body` returns
+  /// w ~ (I - J^T)^-1 v.
+  ///
+  /// - Throws: what `body` throws, out of the call that asks for gradients.
+  public func transformingCotangent(
+    _ body: @escaping (Tensor) throws -> Tensor
+  ) -> Tensor {
+    recorded(
+      from: [self],
+      { v, _, _ in
+        let w = try body(v)
+        expect(
+          w.shape == v.shape && w.dtype == v.dtype,
+          "a transformed cotangent must keep \(v.dtype) \(v.shape), but it came back as "
+            + "\(w.dtype) \(w.shape)")
+        return [w]
+      })
+  }
+}

@@ -1,0 +1,101 @@
+import COpenBLAS
+
+/// LU factors with partial pivoting of one square matrix per sample, through LAPACK.
+///
+/// ```swift
+/// let factors = try LUFactorization(of: matrices)   // [batch, n, n]
+/// let x = factors.solve(b)                          // A x = b, b of shape [batch, n]
+/// let y = factors.solve(b, transposed: true)        // A^T y = b
+/// ```
+/// Nothing here is recorded: a linear system enters a gradient through its own adjoint.
+public struct LUFactorization: Sendable {
+  /// The matrix of a sample is singular to working precision.
+  public struct SingularMatrix: Error, CustomStringConvertible {
+    /// The position in the batch.
+    public let sample: Int
+    /// The first zero pivot.
+    public let pivot: Int
+    /// The number of rows.
+    public let size: Int
+
+    /// What happened and what to try.
+    public var description: String {
+      "the \(size) x \(size) matrix of sample \(sample) is singular (pivot \(pivot) is zero), so "
+        + "the system has no unique solution; if it is I - J of a fixed point, the fixed point is "
+        + "not isolated: use a least-squares or series estimator, or change the map"
+    }
+  }
+
+  private let factors: Storage
+  private let pivots: [Int32]
+  private let batch: Int
+  private let size: Int
+  private let dtype: DType
+
+  /// Factors matrices of shape [batch, n, n].
+  ///
+  /// - Throws: `SingularMatrix` when a pivot is exactly zero.
+  /// - Complexity: 2/3 n^3 operations per sample (getrf).
+  public init(of matrices: Tensor) throws {
+    expect(
+      matrices.rank == 3 && matrices.shape[1] == matrices.shape[2],
+      "LUFactorization needs square matrices [batch, n, n], not \(matrices.shape)")
+    let (batch, n) = (matrices.shape[0], matrices.shape[1])
+    let factors = Storage(dtype: matrices.dtype, count: matrices.count)
+    factors.copy(from: matrices.storage, offset: 0, to: 0, count: matrices.count)
+    var pivots = [Int32](repeating: 0, count: batch * n)
+    // LAPACK counts by columns: to it our rows are columns, so it factors the transpose, and
+    // solving with our matrix is its transposed solve. No element moves.
+    for sample in 0..<batch where n > 0 {
+      let info = pivots.withUnsafeMutableBufferPointer { buffer -> Int32 in
+        guard let pivot = buffer.baseAddress?.advanced(by: sample * n) else { return 0 }
+        return switch matrices.dtype {
+        case .float32:
+          LAPACKE_sgetrf(
+            LAPACK_COL_MAJOR, Int32(n), Int32(n), factors.f32 + sample * n * n, Int32(n), pivot)
+        case .float64:
+          LAPACKE_dgetrf(
+            LAPACK_COL_MAJOR, Int32(n), Int32(n), factors.f64 + sample * n * n, Int32(n), pivot)
+        }
+      }
+      if info > 0 { throw SingularMatrix(sample: sample, pivot: Int(info), size: n) }
+    }
+    self.factors = factors
+    self.pivots = pivots
+    self.batch = batch
+    self.size = n
+    dtype = matrices.dtype
+  }
+
+  /// The solutions of A x = b, or of A^T x = b, one right-hand side per sample.
+  ///
+  /// - Parameters:
+  ///   - right: [batch, n].
+  ///   - transposed: whether the matrices are transposed; default false.
+  /// - Complexity: 2 n^2 operations per sample (getrs).
+  public func solve(_ right: Tensor, transposed: Bool = false) -> Tensor {
+    expect(
+      right.shape == [batch, size] && right.dtype == dtype,
+      "the factors are \(dtype) [\(batch), \(size), \(size)]; a right-hand side of "
+        + "\(right.dtype) \(right.shape) does not fit [\(batch), \(size)]")
+    let mode = transposed ? CChar(UInt8(ascii: "N")) : CChar(UInt8(ascii: "T"))
+    return Tensor(shape: right.shape, dtype: dtype) { out in
+      out.copy(from: right.storage, offset: 0, to: 0, count: right.count)
+      for sample in 0..<batch where size > 0 {
+        pivots.withUnsafeBufferPointer { buffer in
+          guard let pivot = buffer.baseAddress?.advanced(by: sample * size) else { return }
+          switch dtype {
+          case .float32:
+            _ = LAPACKE_sgetrs(
+              LAPACK_COL_MAJOR, mode, Int32(size), 1, factors.f32 + sample * size * size,
+              Int32(size), pivot, out.f32 + sample * size, Int32(size))
+          case .float64:
+            _ = LAPACKE_dgetrs(
+              LAPACK_COL_MAJOR, mode, Int32(size), 1, factors.f64 + sample * size * size,
+              Int32(size), pivot, out.f64 + sample * size, Int32(size))
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,193 @@
+import CKernels
+
+// Elementwise operators on two tensors, with broadcasting: axes are aligned at the end and an
+// extent of 1 is stretched. The cotangent of a stretched operand is summed back to its shape.
+
+private let addKernel = BinaryKernel(f32: ck_add_f32, f64: ck_add_f64)
+private let subtractKernel = BinaryKernel(f32: ck_sub_f32, f64: ck_sub_f64)
+private let multiplyKernel = BinaryKernel(f32: ck_mul_f32, f64: ck_mul_f64)
+private let divideKernel = BinaryKernel(f32: ck_div_f32, f64: ck_div_f64)
+
+extension Tensor {
+  /// a + b, with broadcasting.
+  public static func + (a: Tensor, b: Tensor) -> Tensor {
+    let result = broadcasting("+", addKernel, a, b)
+    guard records(a, b) else { return result }
+    let (aShape, bShape) = (a.shape, b.shape)
+    return result.recorded(
+      from: [a, b],
+      { v, _, needs in
+        [needs[0] ? v.summed(to: aShape) : nil, needs[1] ? v.summed(to: bShape) : nil]
+      })
+  }
+
+  /// a - b, with broadcasting.
+  public static func - (a: Tensor, b: Tensor) -> Tensor {
+    let result = broadcasting("-", subtractKernel, a, b)
+    guard records(a, b) else { return result }
+    let (aShape, bShape) = (a.shape, b.shape)
+    return result.recorded(
+      from: [a, b],
+      { v, _, needs in
+        [needs[0] ? v.summed(to: aShape) : nil, needs[1] ? -v.summed(to: bShape) : nil]
+      })
+  }
+
+  /// a * b elementwise, with broadcasting.
+  public static func * (a: Tensor, b: Tensor) -> Tensor {
+    let result = broadcasting("*", multiplyKernel, a, b)
+    guard records(a, b) else { return result }
+    return result.recorded(
+      from: [a, b],
+      { v, _, needs in
+        [
+          needs[0] ? (v * b).summed(to: a.shape) : nil,
+          needs[1] ? (v * a).summed(to: b.shape) : nil,
+        ]
+      })
+  }
+
+  /// a / b elementwise, with broadcasting.
+  public static func / (a: Tensor, b: Tensor) -> Tensor {
+    let result = broadcasting("/", divideKernel, a, b)
+    guard records(a, b) else { return result }
+    return result.recorded(
+      from: [a, b], keepingOutput: true,
+      { v, output, needs in
+        let quotient = v / b
+        return [
+          needs[0] ? quotient.summed(to: a.shape) : nil,
+          needs[1] ? -(quotient * output).summed(to: b.shape) : nil,
+        ]
+      })
+  }
+
+  /// scale * self + offset, with numbers.
+  public func affine(scale: Double, offset: Double = 0) -> Tensor {
+    let result = Tensor(shape: shape, dtype: dtype) { out in
+      switch dtype {
+      case .float32: ck_affine_f32(storage.f32, Float(scale), Float(offset), out.f32, count)
+      case .float64: ck_affine_f64(storage.f64, scale, offset, out.f64, count)
+      }
+    }
+    guard Tensor.records(self) else { return result }
+    return result.recorded(from: [self], { v, _, _ in [v.affine(scale: scale)] })
+  }
+
+  /// -a.
+  public static prefix func - (a: Tensor) -> Tensor { a.affine(scale: -1) }
+  /// a + number.
+  public static func + (a: Tensor, b: Double) -> Tensor { a.affine(scale: 1, offset: b) }
+  /// number + b.
+  public static func + (a: Double, b: Tensor) -> Tensor { b.affine(scale: 1, offset: a) }
+  /// a - number.
+  public static func - (a: Tensor, b: Double) -> Tensor { a.affine(scale: 1, offset: -b) }
+  /// number - b.
+  public static func - (a: Double, b: Tensor) -> Tensor { b.affine(scale: -1, offset: a) }
+  /// a * number.
+  public static func * (a: Tensor, b: Double) -> Tensor { a.affine(scale: b) }
+  /// number * b.
+  public static func * (a: Double, b: Tensor) -> Tensor { b.affine(scale: a) }
+  /// a / number.
+  public static func / (a: Tensor, b: Double) -> Tensor { a.affine(scale: 1 / b) }
+  /// number / b.
+  public static func / (a: Double, b: Tensor) -> Tensor { Tensor(a, dtype: b.dtype) / b }
+
+  /// Adds in place of the name.
+  public static func += (a: inout Tensor, b: Tensor) { a = a + b }
+  /// Subtracts in place of the name.
+  public static func -= (a: inout Tensor, b: Tensor) { a = a - b }
+}
+
+private func broadcasting(
+  _ name: String, _ kernel: BinaryKernel, _ a: Tensor, _ b: Tensor
+) -> Tensor {
+  expectSameDType("\(name)", a, b)
+  if a.shape == b.shape {
+    return Tensor(shape: a.shape, dtype: a.dtype) { out in
+      kernel.apply(a.storage, 0, 1, b.storage, 0, 1, out, 0, out.count)
+    }
+  }
+  guard let shape = a.shape.broadcast(with: b.shape) else {
+    callerMistake(
+      "shapes \(a.shape) and \(b.shape) cannot be broadcast for \(name): aligned at the end, each "
+        + "pair of extents must be equal or contain a 1")
+  }
+  let runs = BroadcastRuns(of: [a.shape, b.shape], to: shape)
+  return Tensor(shape: shape, dtype: a.dtype) { out in
+    runs.forEach { outOffset, offsets in
+      kernel.apply(
+        a.storage, offsets[0], runs.innerSteps[0], b.storage, offsets[1], runs.innerSteps[1], out,
+        outOffset, runs.innerCount)
+    }
+  }
+}
+
+/// A broadcast walk, cut into the longest inner runs in which each operand is either contiguous
+/// (step 1) or a single number (step 0).
+struct BroadcastRuns {
+  let innerCount: Int
+  let innerSteps: [Int]
+  private let outerExtents: [Int]
+  private let outerStrides: [[Int]]
+
+  init(of operands: [Shape], to shape: Shape) {
+    let strides = operands.map { operand -> [Int] in
+      var stride = 1
+      var result = [Int](repeating: 0, count: shape.rank)
+      for axis in (0..<operand.rank).reversed() {
+        let extent = operand[axis]
+        if extent != 1 { result[axis + shape.rank - operand.rank] = stride }
+        stride *= extent
+      }
+      return result
+    }
+    // Take axes into the inner run, from the last one, while every operand stays of one kind.
+    var axis = shape.rank
+    var inner = 1
+    var steps = [Int?](repeating: nil, count: operands.count)
+    while axis > 0 {
+      let extent = shape[axis - 1]
+      if extent != 1 {
+        let fits = operands.indices.allSatisfy { index in
+          switch steps[index] {
+          case nil: true
+          case 0: strides[index][axis - 1] == 0
+          default: strides[index][axis - 1] == inner
+          }
+        }
+        guard fits else { break }
+        for index in operands.indices where steps[index] == nil {
+          steps[index] = strides[index][axis - 1] == 0 ? 0 : 1
+        }
+        inner *= extent
+      }
+      axis -= 1
+    }
+    innerCount = inner
+    innerSteps = steps.map { $0 ?? 1 }
+    outerExtents = (0..<axis).map { shape[$0] }
+    outerStrides = strides.map { Array($0.prefix(axis)) }
+  }
+
+  func forEach(_ body: (_ outOffset: Int, _ offsets: [Int]) -> Void) {
+    let total = outerExtents.reduce(1, *)
+    guard total > 0, innerCount > 0 else { return }
+    var index = [Int](repeating: 0, count: outerExtents.count)
+    var offsets = [Int](repeating: 0, count: outerStrides.count)
+    for run in 0..<total {
+      body(run * innerCount, offsets)
+      var axis = outerExtents.count - 1
+      while axis >= 0 {
+        index[axis] += 1
+        for operand in offsets.indices { offsets[operand] += outerStrides[operand][axis] }
+        if index[axis] < outerExtents[axis] { break }
+        for operand in offsets.indices {
+          offsets[operand] -= outerStrides[operand][axis] * outerExtents[axis]
+        }
+        index[axis] = 0
+        axis -= 1
+      }
+    }
+  }
+}

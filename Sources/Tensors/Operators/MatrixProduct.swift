@@ -1,0 +1,182 @@
+import CKernels
+import COpenBLAS
+
+// Matrix products through cblas.
+
+extension Tensor {
+  /// The matrix product over the last two axes.
+  ///
+  /// ```swift
+  /// q.matmul(k, transposingOther: true)   // q k^T
+  /// ```
+  /// - Parameters:
+  ///   - other: [..., k, n]; either operand may be a plain matrix while the other has leading
+  ///     axes, otherwise the leading axes are equal.
+  ///   - transposingSelf: whether the last two axes of `self` are swapped first.
+  ///   - transposingOther: whether the last two axes of `other` are swapped first.
+  /// - Returns: [..., m, n].
+  ///
+  /// Stops, printing both shapes, when the inner extents or the leading axes differ.
+  public func matmul(
+    _ other: Tensor, transposingSelf: Bool = false, transposingOther: Bool = false
+  ) -> Tensor {
+    expectSameDType("matmul", self, other)
+    let mistake =
+      "matmul cannot multiply \(shape)\(transposingSelf ? " (transposed)" : "") and "
+      + "\(other.shape)\(transposingOther ? " (transposed)" : ""): it needs [..., m, k] times "
+      + "[..., k, n] with equal leading axes, or one plain matrix"
+    expect(rank >= 2 && other.rank >= 2, mistake)
+    let m = shape[transposingSelf ? -1 : -2]
+    let k = shape[transposingSelf ? -2 : -1]
+    let n = other.shape[transposingOther ? -2 : -1]
+    expect(k == other.shape[transposingOther ? -1 : -2], mistake)
+
+    if rank > 2, other.rank == 2, !transposingSelf {
+      let lead = shape.prefix(rank - 1)
+      return reshaped([lead.elementCount, k])
+        .matmul(other, transposingOther: transposingOther).reshaped(lead + [n])
+    }
+    let lead = shape.prefix(rank - 2)
+    let otherLead = other.shape.prefix(other.rank - 2)
+    expect(lead == otherLead || lead.rank == 0 || otherLead.rank == 0, mistake)
+    let outLead = lead.rank == 0 ? otherLead : lead
+    let batch = outLead.elementCount
+    let aStride = lead.rank == 0 ? 0 : m * k
+    let bStride = otherLead.rank == 0 ? 0 : k * n
+
+    let result = Tensor(shape: outLead + [m, n], dtype: dtype) { out in
+      for index in 0..<batch {
+        gemm(
+          storage, index * aStride, transposed: transposingSelf, other.storage, index * bStride,
+          transposed: transposingOther, out, index * m * n, m: m, n: n, k: k)
+      }
+    }
+    guard Tensor.records(self, other) else { return result }
+    return result.recorded(
+      from: [self, other],
+      { v, _, needs in
+        var da: Tensor?
+        var db: Tensor?
+        if needs[0] {
+          da =
+            transposingSelf
+            ? other.matmul(v, transposingSelf: transposingOther, transposingOther: true)
+            : v.matmul(other, transposingOther: !transposingOther)
+        }
+        if needs[1] {
+          db =
+            transposingOther
+            ? v.matmul(self, transposingSelf: true, transposingOther: transposingSelf)
+            : matmul(v, transposingSelf: !transposingSelf)
+        }
+        return [da?.summed(to: shape), db?.summed(to: other.shape)]
+      })
+  }
+
+  /// x W^T + b, optionally followed by a rectifier, in one pass over the result.
+  ///
+  /// - Parameters:
+  ///   - weight: [out, in], as published models store it.
+  ///   - bias: [out], or nil.
+  ///   - rectified: whether max(., 0) is applied; default false.
+  /// - Returns: [..., out] for `self` of shape [..., in].
+  ///
+  /// Stops, printing both shapes, when they do not fit.
+  public func linear(_ weight: Tensor, bias: Tensor? = nil, rectified: Bool = false) -> Tensor {
+    expectSameDType("linear", self, weight)
+    expect(
+      rank >= 1 && weight.rank == 2 && weight.shape[1] == shape[-1],
+      "linear needs inputs [..., in] and a weight [out, in], not \(shape) and \(weight.shape)")
+    let (width, inWidth) = (weight.shape[0], weight.shape[1])
+    if let bias {
+      expectSameDType("linear", self, bias)
+      expect(
+        bias.shape == [width],
+        "linear needs a bias of shape [\(width)], not \(bias.shape)")
+    }
+    let lead = shape.prefix(rank - 1)
+    let rows = lead.elementCount
+    let result = Tensor(shape: lead + [width], dtype: dtype) { out in
+      gemm(
+        storage, 0, transposed: false, weight.storage, 0, transposed: true, out, 0, m: rows,
+        n: width, k: inWidth)
+      switch dtype {
+      case .float32:
+        if let bias {
+          ck_add_bias_rows_f32(out.f32, bias.storage.f32, out.f32, rows, width, rectified ? 1 : 0)
+        } else if rectified {
+          ck_relu_f32(out.f32, out.f32, out.count)
+        }
+      case .float64:
+        if let bias {
+          ck_add_bias_rows_f64(out.f64, bias.storage.f64, out.f64, rows, width, rectified ? 1 : 0)
+        } else if rectified {
+          ck_relu_f64(out.f64, out.f64, out.count)
+        }
+      }
+    }
+    let inputs = bias.map { [self, weight, $0] } ?? [self, weight]
+    return result.recorded(
+      from: inputs, keepingOutput: rectified,
+      { v, output, needs in
+        let before = rectified ? v.rectifierPullback(of: output) : v
+        let rows2 = before.reshaped([rows, width])
+        var results: [Tensor?] = [
+          needs[0] ? rows2.matmul(weight).reshaped(shape) : nil,
+          needs[1]
+            ? rows2.matmul(reshaped([rows, inWidth]), transposingSelf: true) : nil,
+        ]
+        if bias != nil { results.append(needs[2] ? rows2.sum(alongAxis: 0) : nil) }
+        return results
+      })
+  }
+}
+
+/// out[m, n] = a b, row-major, at element offsets into the buffers, of contiguous matrices.
+func gemm(
+  _ a: Storage, _ aOffset: Int, transposed aTransposed: Bool, _ b: Storage, _ bOffset: Int,
+  transposed bTransposed: Bool, _ out: Storage, _ outOffset: Int, m: Int, n: Int, k: Int
+) {
+  gemm(
+    a, aOffset, stride: aTransposed ? m : k, transposed: aTransposed, b, bOffset,
+    stride: bTransposed ? k : n, transposed: bTransposed, out, outOffset, stride: n, m: m, n: n,
+    k: k)
+}
+
+/// out = scale * a b + keep * out, row-major, with explicit row strides (in elements), so that
+/// the operands may be columns of wider matrices, such as one head of several.
+func gemm(
+  scale: Double = 1, _ a: Storage, _ aOffset: Int, stride aStride: Int,
+  transposed aTransposed: Bool, _ b: Storage, _ bOffset: Int, stride bStride: Int,
+  transposed bTransposed: Bool, keep: Double = 0, _ out: Storage, _ outOffset: Int,
+  stride outStride: Int, m: Int, n: Int, k: Int
+) {
+  guard m > 0, n > 0 else { return }
+  let (left, right) = (
+    aTransposed ? CblasTrans : CblasNoTrans, bTransposed ? CblasTrans : CblasNoTrans
+  )
+  switch out.dtype {
+  case .float32:
+    cblas_sgemm(
+      CblasRowMajor, left, right, Int32(m), Int32(n), Int32(k), Float(scale), a.f32 + aOffset,
+      Int32(max(aStride, 1)), b.f32 + bOffset, Int32(max(bStride, 1)), Float(keep),
+      out.f32 + outOffset, Int32(outStride))
+  case .float64:
+    cblas_dgemm(
+      CblasRowMajor, left, right, Int32(m), Int32(n), Int32(k), scale, a.f64 + aOffset,
+      Int32(max(aStride, 1)), b.f64 + bOffset, Int32(max(bStride, 1)), keep, out.f64 + outOffset,
+      Int32(outStride))
+  }
+}
+
+/// The number of threads that a matrix product may use.
+///
+/// When the batch is split over workers, each of them should use one: set 1 before they start.
+/// Process-wide.
+public enum MatrixProductThreads {
+  /// The current number, at least 1.
+  public static var count: Int {
+    get { Int(openblas_get_num_threads()) }
+    set { openblas_set_num_threads(Int32(max(newValue, 1))) }
+  }
+}

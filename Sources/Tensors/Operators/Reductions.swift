@@ -1,0 +1,108 @@
+import CKernels
+
+// Sums and maxima along axes.
+
+extension Tensor {
+  /// The sum of all elements, a scalar.
+  public func sum() -> Tensor {
+    let shape = self.shape
+    return reduced(outer: 1, reduce: count, inner: 1, to: []).recorded(
+      from: [self], { v, _, _ in [v.broadcast(to: shape)] })
+  }
+
+  /// The mean of all elements, a scalar.
+  public func mean() -> Tensor { sum() / Double(count) }
+
+  /// The sum along one axis.
+  ///
+  /// - Parameters:
+  ///   - axis: negative counts from the end.
+  ///   - keepingAxis: whether the axis stays, with extent 1; default false.
+  public func sum(alongAxis axis: Int, keepingAxis: Bool = false) -> Tensor {
+    let axis = shape.resolve(axis)
+    var kept = shape
+    kept[axis] = 1
+    let reducedShape = keepingAxis ? kept : shape.prefix(axis) + shape.suffix(from: axis + 1)
+    let full = shape
+    return reduced(
+      outer: shape.prefix(axis).elementCount, reduce: shape[axis],
+      inner: shape.suffix(from: axis + 1).elementCount, to: reducedShape
+    ).recorded(from: [self], { v, _, _ in [v.reshaped(kept).broadcast(to: full)] })
+  }
+
+  /// The mean along one axis.
+  public func mean(alongAxis axis: Int, keepingAxis: Bool = false) -> Tensor {
+    sum(alongAxis: axis, keepingAxis: keepingAxis) / Double(shape[axis])
+  }
+
+  /// The position of the largest element of each row of the last axis; the first of equals.
+  public func argmaxOfRows() -> [Int32] {
+    let cols = shape[-1]
+    let rows = cols == 0 ? 0 : count / cols
+    return [Int32](unsafeUninitializedCapacity: rows) { buffer, initialized in
+      switch dtype {
+      case .float32: ck_argmax_rows_f32(storage.f32, buffer.baseAddress, rows, cols)
+      case .float64: ck_argmax_rows_f64(storage.f64, buffer.baseAddress, rows, cols)
+      }
+      initialized = rows
+    }
+  }
+
+  /// The Euclidean norm of each sample (all axes but the first), in double precision.
+  public var normsOfSamples: [Double] {
+    expect(rank > 0, "a scalar has no batch axis")
+    let rows = shape[0]
+    let cols = rows == 0 ? 0 : count / rows
+    return [Double](unsafeUninitializedCapacity: rows) { buffer, initialized in
+      switch dtype {
+      case .float32: ck_sum_squares_rows_f32(storage.f32, buffer.baseAddress, rows, cols)
+      case .float64: ck_sum_squares_rows_f64(storage.f64, buffer.baseAddress, rows, cols)
+      }
+      for row in 0..<rows { buffer[row] = buffer[row].squareRoot() }
+      initialized = rows
+    }
+  }
+
+  /// The largest magnitude; NaN if any element is NaN, 0 if there are none.
+  public var largestMagnitude: Double {
+    switch dtype {
+    case .float32: Double(ck_max_abs_f32(storage.f32, count))
+    case .float64: Double(ck_max_abs_f64(storage.f64, count))
+    }
+  }
+
+  /// The index of the first element that is NaN or infinite, in row-major order.
+  public var firstNonFiniteIndex: Int? {
+    let index =
+      dtype == .float32
+      ? ck_first_nonfinite_f32(storage.f32, count) : ck_first_nonfinite_f64(storage.f64, count)
+    return index < 0 ? nil : Int(index)
+  }
+
+  private func reduced(outer: Int, reduce: Int, inner: Int, to shape: Shape) -> Tensor {
+    Tensor(shape: shape, dtype: dtype) { out in
+      switch dtype {
+      case .float32: ck_reduce_sum_f32(storage.f32, out.f32, outer, reduce, inner)
+      case .float64: ck_reduce_sum_f64(storage.f64, out.f64, outer, reduce, inner)
+      }
+    }
+  }
+
+  /// The sum over the axes along which `shape` was stretched to this tensor's shape.
+  ///
+  /// The transpose of `broadcast(to:)`.
+  public func summed(to shape: Shape) -> Tensor {
+    if shape == self.shape { return self }
+    var result = self
+    let extra = rank - shape.rank
+    if extra > 0 {
+      result = result.reshaped(
+        [self.shape.prefix(extra).elementCount] + self.shape.suffix(from: extra)
+      ).sum(alongAxis: 0)
+    }
+    for axis in 0..<shape.rank where shape[axis] == 1 && result.shape[axis] != 1 {
+      result = result.sum(alongAxis: axis, keepingAxis: true)
+    }
+    return result
+  }
+}

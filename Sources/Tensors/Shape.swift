@@ -1,0 +1,99 @@
+/// The extents of a tensor's axes, outermost first.
+///
+/// ```swift
+/// let shape: Shape = [2, 3, 5]
+/// shape.rank          // 3
+/// shape.elementCount  // 30
+/// shape[-1]           // 5: negative positions count from the end
+/// ```
+/// A scalar has the empty shape `[]`. Extents are stored inline, so shapes cost no allocation;
+/// the rank is at most 8 and every extent is below 2^31.
+public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, CustomStringConvertible {
+  /// The largest rank a tensor can have.
+  public static let maximumRank = 8
+
+  private var extents = SIMD8<Int32>(repeating: 0)
+  private var length: Int8 = 0
+
+  /// The shape with the given extents.
+  public init(_ extents: some Collection<Int>) {
+    for extent in extents { append(extent) }
+  }
+
+  /// The shape written as a literal.
+  public init(arrayLiteral elements: Int...) { self.init(elements) }
+
+  /// The number of axes.
+  public var rank: Int { Int(length) }
+
+  /// The number of elements: the product of the extents, 1 for a scalar.
+  public var elementCount: Int {
+    var count = 1
+    for axis in 0..<rank { count *= Int(extents[axis]) }
+    return count
+  }
+
+  /// The extents as an array.
+  public var array: [Int] { (0..<rank).map { Int(extents[$0]) } }
+
+  /// The extent of an axis; -1 is the last axis.
+  public subscript(axis: Int) -> Int {
+    get { Int(extents[resolve(axis)]) }
+    set { extents[resolve(axis)] = Shape.checked(newValue) }
+  }
+
+  /// The position of an axis counted from the front.
+  ///
+  /// Stops when `axis` is outside `-rank..<rank`.
+  public func resolve(_ axis: Int) -> Int {
+    let position = axis < 0 ? axis + rank : axis
+    expect(
+      position >= 0 && position < rank,
+      "axis \(axis) does not exist in shape \(self), which has rank \(rank)")
+    return position
+  }
+
+  /// Adds an axis at the end.
+  public mutating func append(_ extent: Int) {
+    expect(rank < Shape.maximumRank, "a tensor has at most \(Shape.maximumRank) axes")
+    extents[rank] = Shape.checked(extent)
+    length += 1
+  }
+
+  /// The axes before `axis`.
+  public func prefix(_ axis: Int) -> Shape { Shape(array.prefix(axis)) }
+
+  /// The axes from `axis` on.
+  public func suffix(from axis: Int) -> Shape { Shape(array.dropFirst(axis)) }
+
+  /// This shape followed by `other`.
+  public static func + (left: Shape, right: Shape) -> Shape { Shape(left.array + right.array) }
+
+  /// The shape that both operands of an elementwise operator are stretched to, or nil.
+  ///
+  /// Axes are aligned at the end; an extent of 1 is stretched to the other's extent.
+  public func broadcast(with other: Shape) -> Shape? {
+    if self == other { return self }
+    let rank = Swift.max(self.rank, other.rank)
+    var result = Shape()
+    for axis in 0..<rank {
+      let left = axis - rank + self.rank < 0 ? 1 : Int(extents[axis - rank + self.rank])
+      let right = axis - rank + other.rank < 0 ? 1 : Int(other.extents[axis - rank + other.rank])
+      guard left == right || left == 1 || right == 1 else { return nil }
+      result.append(left == 1 ? right : left)
+    }
+    return result
+  }
+
+  /// "[2, 3, 5]".
+  public var description: String {
+    "[" + array.map(String.init).joined(separator: ", ") + "]"
+  }
+
+  private static func checked(_ extent: Int) -> Int32 {
+    expect(
+      extent >= 0 && extent <= Int(Int32.max),
+      "an axis cannot have extent \(extent); it must be between 0 and \(Int32.max)")
+    return Int32(extent)
+  }
+}

@@ -1,0 +1,50 @@
+import TestSupport
+import Tensors
+import Testing
+
+/// A caller's mistake stops the process with a message that prints what did not fit.
+@Suite struct MistakeTests {
+  private func message(_ result: ExitTest.Result?) -> String {
+    String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+  }
+
+  @Test func shapesThatCannotBeBroadcast() async {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = Tensor.zeros([2, 3]) + Tensor.zeros([4, 5]) }
+    #expect(message(result).contains("[2, 3] and [4, 5]"))
+  }
+
+  @Test func innerExtentsThatDiffer() async {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = Tensor.zeros([2, 3]).matmul(Tensor.zeros([4, 5])) }
+    #expect(message(result).contains("[2, 3] and [4, 5]"))
+  }
+
+  @Test func mixedDTypes() async {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = Tensor.zeros([2]) + Tensor.zeros([2], dtype: .float64) }
+    #expect(message(result).contains("float32 [2] and float64 [2]"))
+  }
+
+  @Test func aLossThatIsNoScalar() async {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = try gradients(of: Tensor.zeros([2, 3]).variable() * 2) }
+    #expect(message(result).contains("[2, 3]"))
+  }
+
+  @Test func aGraphThatIsUsedTwice() async {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      let x = Tensor(2).variable()
+      let y = x * x
+      _ = try gradients(of: y)
+      _ = try gradients(of: y)
+    }
+    #expect(message(result).contains("retainingGraph"))
+  }
+}
