@@ -48,7 +48,9 @@ let package = Package(
     .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
     .testTarget(
-      name: "ImplicitLayersTests", dependencies: ["ImplicitLayers", "Tensors", "TestSupport"]),
+      name: "ImplicitLayersTests",
+      dependencies: ["ImplicitLayers", "Tensors", "Training", "TestSupport"],
+      resources: [.copy("Fixtures")]),
     .testTarget(
       name: "NeuralLayersTests", dependencies: ["NeuralLayers", "Tensors", "TestSupport"]),
     .testTarget(

@@ -28,7 +28,9 @@ private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, within: 
   @Test func theResidualIsThatOfTheReturnedPoint() throws {
     for solver in [Picard(), Picard(damping: 0.5)] {
       let map = linear([0.2, 0.6])
-      let solution = try solver.solve(map, from: .zeros([2, 3], dtype: .float64), until: rule)
+      let solution = try solver.solve(
+        map, from: .zeros([2, 3], dtype: .float64),
+        until: .tolerance(relative: 0, absolute: 1e-10, within: 200))
       let residuals = try (map(solution.value) - solution.value).normsOfSamples
       #expect(residuals == solution.report.samples.map(\.residual))
       #expect(residuals.allSatisfy { $0 <= 1e-10 })

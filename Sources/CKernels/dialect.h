@@ -1,0 +1,95 @@
+#pragma once
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+// How kernels are compiled. On glibc x86-64 every kernel exists for AVX-512, AVX2 and the
+// baseline, and the loader picks one; the thread sanitizer cannot load such functions.
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_THREAD__)
+#if !__has_feature(thread_sanitizer)
+#define CK_KERNEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#endif
+#endif
+#ifndef CK_KERNEL
+#define CK_KERNEL
+#endif
+
+#define CK_INLINE static inline __attribute__((always_inline))
+
+// Sums may be taken in any order, so that they vectorise; the order is fixed at compile time.
+#define CK_ANY_ORDER _Pragma("clang fp reassociate(on) contract(fast)")
+
+// Single-precision functions that vectorise (polynomials after S. L. Moshier's Cephes library;
+// relative error below 2 units in the last place). Double precision uses libm.
+
+CK_INLINE float ck_bits(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, 4);
+  return value;
+}
+CK_INLINE uint32_t ck_raw(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, 4);
+  return bits;
+}
+
+// e^x = 2^k e^r, k = round(x / ln 2), |r| <= ln 2 / 2; results below 2^-126 become 0.
+CK_INLINE float ck_exp1(float x) {
+  float clamped = x < -87.33f ? -87.33f : x;
+  clamped = clamped > 88.72f ? 88.72f : clamped;
+  // Adding 1.5 * 2^23 leaves the rounded integer in the low bits.
+  float shifted = clamped * 1.44269504088896341f + 12582912.0f;
+  float k = shifted - 12582912.0f;
+  float r = clamped - k * 0.693359375f + k * 2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  // Half of the exponent twice, since 2^128 is not a float.
+  int32_t whole = (int32_t)ck_raw(shifted) - 0x4b400000;
+  int32_t half = whole >> 1;
+  float result = p * ck_bits((uint32_t)(half + 127) << 23) *
+                 ck_bits((uint32_t)(whole - half + 127) << 23);
+  result = x > 88.7228f ? INFINITY : result;
+  return x < -87.33f ? 0.0f : result;
+}
+
+// log x = e log 2 + log m, m in [sqrt(1/2), sqrt(2)).
+CK_INLINE float ck_log1(float x) {
+  uint32_t bits = ck_raw(x < 1.17549435e-38f ? 1.17549435e-38f : x);
+  int32_t exponent = (int32_t)(bits >> 23) - 126;
+  float m = ck_bits((bits & 0x007fffffu) | 0x3f000000u);
+  int low = m < 0.707106781186547524f;
+  exponent -= low;
+  m = low ? m + m - 1.0f : m - 1.0f;
+  float z = m * m, e = (float)exponent;
+  float p = 7.0376836292e-2f;
+  p = p * m - 1.1514610310e-1f;
+  p = p * m + 1.1676998740e-1f;
+  p = p * m - 1.2420140846e-1f;
+  p = p * m + 1.4249322787e-1f;
+  p = p * m - 1.6668057665e-1f;
+  p = p * m + 2.0000714765e-1f;
+  p = p * m - 2.4999993993e-1f;
+  p = p * m + 3.3333331174e-1f;
+  float result = m + (p * m * z - 2.12194440e-4f * e - 0.5f * z) + 0.693359375f * e;
+  result = x == INFINITY ? INFINITY : result;
+  result = x < 1.17549435e-38f ? -INFINITY : result;
+  return x < 0.0f || x != x ? NAN : result;
+}
+
+// Odd polynomial near 0, else sign(x) (1 - 2 / (e^2|x| + 1)).
+CK_INLINE float ck_tanh1(float x) {
+  float a = x < 0.0f ? -x : x, z = x * x;
+  float p = -5.70498872745e-3f;
+  p = p * z + 2.06390887954e-2f;
+  p = p * z - 5.37397155531e-2f;
+  p = p * z + 1.33314422036e-1f;
+  p = p * z - 3.33332819422e-1f;
+  float near = p * z * x + x;
+  float far = 1.0f - 2.0f / (ck_exp1(a + a) + 1.0f);
+  return a < 0.625f ? near : (x < 0.0f ? -far : far);
+}

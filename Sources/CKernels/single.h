@@ -1,0 +1,10 @@
+// The kernels' vocabulary in single precision.
+#define REAL float
+#define K(name) ck_##name##_f32
+#define EXP(x) ck_exp1(x)
+#define LOG(x) ck_log1(x)
+#define TANH(x) ck_tanh1(x)
+#define SQRT(x) sqrtf(x)
+#define SIN(x) sinf(x)
+#define COS(x) cosf(x)
+#define ABS(x) fabsf(x)

@@ -1,0 +1,10 @@
+#include "CKernels.h"
+#include "dialect.h"
+
+#include "single.h"
+#include "row_max.inc"
+#include "softmax.inc"
+
+#include "double.h"
+#include "row_max.inc"
+#include "softmax.inc"

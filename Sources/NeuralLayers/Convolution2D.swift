@@ -1,0 +1,46 @@
+import Tensors
+
+/// A 2-D convolution of channels-last images.
+public struct Convolution2D: Module {
+  /// [out, in, kernel, kernel].
+  public let weight: Parameter
+  /// [out], if there is one.
+  public let bias: Parameter?
+  /// The distance between neighbouring windows.
+  public let stride: Int
+  /// The zeros on each side.
+  public let padding: Int
+
+  /// A convolution with a random weight and a zero bias.
+  ///
+  /// - Parameters:
+  ///   - inputChannels: channels of the image.
+  ///   - outputChannels: channels of the result.
+  ///   - kernel: the window's width and height.
+  ///   - stride: default 1.
+  ///   - padding: default 0.
+  ///   - bias: whether there is a bias; default true.
+  ///   - initializer: default Xavier with gain 1.
+  ///   - generator: one draw is taken.
+  public init(
+    _ inputChannels: Int, _ outputChannels: Int, kernel: Int, stride: Int = 1, padding: Int = 0,
+    bias: Bool = true, initializer: Linear.Initializer = .xavier(gain: 1),
+    using generator: inout Philox
+  ) {
+    let shape: Shape = [outputChannels, inputChannels, kernel, kernel]
+    switch initializer {
+    case .xavier(let gain):
+      weight = Parameter(.xavierUniform(shape, gain: gain, using: &generator))
+    case .kaiming:
+      weight = Parameter(.kaimingUniform(shape, using: &generator))
+    }
+    self.bias = bias ? Parameter(.zeros([outputChannels])) : nil
+    self.stride = stride
+    self.padding = padding
+  }
+
+  /// The convolution of x, [batch, height, width, in].
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    x.convolution2D(weight.tensor, bias: bias?.tensor, stride: stride, padding: padding)
+  }
+}

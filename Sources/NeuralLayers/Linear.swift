@@ -1,0 +1,76 @@
+import Tensors
+
+/// y = x W^T + b.
+public struct Linear: Module {
+  /// W, [out, in].
+  public let weight: Parameter
+  /// b, [out], if there is one.
+  public let bias: Parameter?
+
+  /// How the weight starts.
+  public enum Initializer: Sendable {
+    /// Xavier-uniform, times a gain.
+    case xavier(gain: Double)
+    /// Kaiming-uniform, for a layer before a rectifier.
+    case kaiming
+  }
+
+  /// A layer with a random weight and a zero bias.
+  ///
+  /// - Parameters:
+  ///   - inputSize: the width of x.
+  ///   - outputSize: the width of y.
+  ///   - bias: whether there is a bias; default true.
+  ///   - initializer: default Xavier with gain 1.
+  ///   - generator: one draw is taken.
+  public init(
+    _ inputSize: Int, _ outputSize: Int, bias: Bool = true,
+    initializer: Initializer = .xavier(gain: 1), using generator: inout Philox
+  ) {
+    let shape: Shape = [outputSize, inputSize]
+    switch initializer {
+    case .xavier(let gain):
+      weight = Parameter(.xavierUniform(shape, gain: gain, using: &generator))
+    case .kaiming:
+      weight = Parameter(.kaimingUniform(shape, using: &generator))
+    }
+    self.bias = bias ? Parameter(.zeros([outputSize])) : nil
+  }
+
+  /// The width of y.
+  public var outputSize: Int { weight.shape[0] }
+
+  /// x W^T + b, rectified if asked, for x of shape [..., in].
+  public func callAsFunction(_ x: Tensor, rectified: Bool = false) -> Tensor {
+    x.linear(weight.tensor, bias: bias?.tensor, rectified: rectified)
+  }
+}
+
+/// Two linear layers with a rectifier between: the perceptron of transformers and slot attention.
+///
+/// Its parameters are named "0.weight" to "2.bias", the rectifier being number 1.
+public struct Perceptron: Module {
+  /// The layer before the rectifier.
+  public let hidden: Linear
+  /// The layer after it.
+  public let output: Linear
+
+  /// A perceptron in -> hidden -> out, Kaiming then Xavier with the given gain.
+  public init(
+    _ inputSize: Int, hidden hiddenSize: Int, _ outputSize: Int, gain: Double = 1,
+    using generator: inout Philox
+  ) {
+    hidden = Linear(inputSize, hiddenSize, initializer: .kaiming, using: &generator)
+    output = Linear(
+      hiddenSize, outputSize, initializer: .xavier(gain: gain), using: &generator)
+  }
+
+  /// The parameters under the names of a sequence of three layers.
+  public var namedParameters: [NamedParameter] {
+    hidden.namedParameters.map { $0.prefixed("0") }
+      + output.namedParameters.map { $0.prefixed("2") }
+  }
+
+  /// W2 max(W1 x + b1, 0) + b2.
+  public func callAsFunction(_ x: Tensor) -> Tensor { output(hidden(x, rectified: true)) }
+}

@@ -1,0 +1,101 @@
+import NeuralLayers
+import Tensors
+
+/// The discrete variational autoencoder of SLATE: an image as a grid of tokens, a quarter as wide
+/// and high (Singh, Deng and Ahn 2021, after Ramesh et al. 2021).
+///
+/// Images are channels-last: [batch, height, width, 3], in [0, 1].
+public struct DiscreteVAE: Module {
+  /// Image to features; the last layer gives logits over the vocabulary.
+  private let encoderBlocks: [ConvolutionBlock]
+  private let encoderOutput: Convolution2D
+  /// Tokens to features at a quarter, a half and the full resolution; pixel shuffles between.
+  private let decoderStages: [[ConvolutionBlock]]
+  private let decoderOutput: Convolution2D
+
+  /// An autoencoder with random weights.
+  public init(vocabularySize: Int, using generator: inout Philox) {
+    encoderBlocks =
+      [ConvolutionBlock(3, 64, kernel: 4, stride: 4, using: &generator)]
+      + (0..<6).map { _ in ConvolutionBlock(64, 64, using: &generator) }
+    encoderOutput = Convolution2D(64, vocabularySize, kernel: 1, using: &generator)
+    let quarter = [
+      ConvolutionBlock(vocabularySize, 64, using: &generator),
+      ConvolutionBlock(64, 64, kernel: 3, padding: 1, using: &generator),
+      ConvolutionBlock(64, 64, using: &generator), ConvolutionBlock(64, 64, using: &generator),
+      ConvolutionBlock(64, 256, using: &generator),
+    ]
+    let half = [
+      ConvolutionBlock(64, 64, kernel: 3, padding: 1, using: &generator),
+      ConvolutionBlock(64, 64, using: &generator), ConvolutionBlock(64, 64, using: &generator),
+      ConvolutionBlock(64, 256, using: &generator),
+    ]
+    decoderStages = [quarter, half]
+    decoderOutput = Convolution2D(64, 3, kernel: 1, using: &generator)
+  }
+
+  /// The published names: positions in a sequence that counts the pixel shuffles.
+  public var namedParameters: [NamedParameter] {
+    let encoder: [any Module] = encoderBlocks + [encoderOutput]
+    var result = encoder.enumerated().flatMap { position, module in
+      module.namedParameters.map { $0.prefixed("encoder.\(position)") }
+    }
+    var position = 0
+    for stage in decoderStages {
+      for block in stage {
+        result += block.namedParameters.map { $0.prefixed("decoder.\(position)") }
+        position += 1
+      }
+      position += 1
+    }
+    return result + decoderOutput.namedParameters.map { $0.prefixed("decoder.\(position)") }
+  }
+
+  /// Log-probabilities of the tokens, [batch, height / 4, width / 4, vocabulary].
+  public func logits(_ image: Tensor) -> Tensor {
+    encoderOutput(encoderBlocks.reduce(image) { $1($0) }).logSoftmax()
+  }
+
+  /// The image of (relaxed or one-hot) tokens, [batch, 4 height, 4 width, 3].
+  public func decode(_ tokens: Tensor) -> Tensor {
+    let features = decoderStages.reduce(tokens) { x, stage in
+      stage.reduce(x) { $1($0) }.pixelShuffled()
+    }
+    return decoderOutput(features)
+  }
+
+  /// The image of token ids.
+  ///
+  /// - Parameters:
+  ///   - ids: in row-major order of [batch, height, width].
+  ///   - grid: [batch, height, width].
+  ///   - vocabularySize: the number of classes.
+  /// - Returns: [batch, 4 height, 4 width, 3].
+  public func decode(ids: [Int32], grid: Shape, vocabularySize: Int) -> Tensor {
+    let dtype = decoderOutput.weight.tensor.dtype
+    let oneHot = Tensor.identity(vocabularySize, dtype: dtype).rows(ids, shape: grid)
+    return decode(oneHot)
+  }
+}
+
+/// Convolution without bias, group norm with one group, rectifier.
+struct ConvolutionBlock: Module {
+  let m: Convolution2D
+  let weight: Parameter
+  let bias: Parameter
+
+  init(
+    _ inputChannels: Int, _ outputChannels: Int, kernel: Int = 1, stride: Int = 1,
+    padding: Int = 0, using generator: inout Philox
+  ) {
+    m = Convolution2D(
+      inputChannels, outputChannels, kernel: kernel, stride: stride, padding: padding,
+      bias: false, initializer: .kaiming, using: &generator)
+    weight = Parameter(.ones([outputChannels]))
+    bias = Parameter(.zeros([outputChannels]))
+  }
+
+  func callAsFunction(_ x: Tensor) -> Tensor {
+    m(x).groupNorm(gain: weight.tensor, bias: bias.tensor, rectified: true)
+  }
+}

@@ -1,0 +1,297 @@
+import ImplicitLayers
+import NeuralLayers
+import Tensors
+
+/// SLATE: slots from image tokens, and the tokens back from the slots (Singh, Deng and Ahn,
+/// "Illiterate DALL-E Learns to Compose", 2021), with slot attention as a fixed-point layer.
+///
+/// A discrete autoencoder turns the image into a grid of tokens; slot attention groups their
+/// embeddings into slots; a transformer predicts the tokens one after the other from the slots.
+/// Parameters carry the names of the published state dictionary, so checkpoints interchange.
+/// Images are channels-last, [batch, height, width, 3], in [0, 1].
+public struct SLATE: Module {
+  /// The sizes of a model.
+  public struct Configuration: Sendable, Equatable, Codable {
+    /// Width and height of the image; a multiple of 4.
+    public var imageSize = 64
+    /// The number of different tokens.
+    public var vocabularySize = 1024
+    /// The width of embeddings and transformer.
+    public var modelSize = 192
+    /// The number of slots.
+    public var slotCount = 3
+    /// The width of a slot.
+    public var slotSize = 192
+    /// The hidden width of slot attention's perceptron.
+    public var mlpHiddenSize = 192
+    /// The number of transformer blocks.
+    public var decoderBlocks = 4
+    /// The heads of the transformer.
+    public var heads = 4
+    /// The heads of slot attention.
+    public var slotHeads = 1
+    /// The dropout rate of embeddings and transformer in training.
+    public var dropout = 0.1
+
+    /// The published defaults for 3D Shapes.
+    public init() {}
+
+    /// Width and height of the grid of tokens.
+    public var gridSize: Int { imageSize / 4 }
+    /// The number of tokens of an image.
+    public var tokenCount: Int { gridSize * gridSize }
+  }
+
+  /// The sizes.
+  public let configuration: Configuration
+  /// Image to tokens and back.
+  public let dvae: DiscreteVAE
+  let dictionary: TokenDictionary
+  let positionalEncoder: PositionalEncoder
+  /// Embedded tokens to slots.
+  public var slotAttn: SlotAttentionEncoder
+  let slotProj: Linear
+  let tfDec: TransformerDecoder
+  let out: Linear
+
+  /// A model with random weights.
+  ///
+  /// Stops when the image size is not a positive multiple of 4 or heads do not divide widths.
+  public init(_ configuration: Configuration, using generator: inout Philox) {
+    expect(
+      configuration.imageSize > 0 && configuration.imageSize % 4 == 0,
+      "the image size must be a positive multiple of 4, not \(configuration.imageSize)")
+    self.configuration = configuration
+    dvae = DiscreteVAE(vocabularySize: configuration.vocabularySize, using: &generator)
+    dictionary = TokenDictionary(
+      dictionary: Embedding(
+        configuration.vocabularySize + 1, configuration.modelSize, using: &generator))
+    positionalEncoder = PositionalEncoder(
+      pe: Parameter(
+        .truncatedNormal(
+          [1, 1 + configuration.tokenCount, configuration.modelSize], using: &generator)))
+    slotAttn = SlotAttentionEncoder(configuration, using: &generator)
+    slotProj = Linear(
+      configuration.slotSize, configuration.modelSize, bias: false, using: &generator)
+    tfDec = TransformerDecoder(
+      blocks: configuration.decoderBlocks, width: configuration.modelSize,
+      heads: configuration.heads, dropout: configuration.dropout, using: &generator)
+    out = Linear(
+      configuration.modelSize, configuration.vocabularySize, bias: false, using: &generator)
+  }
+
+  /// The vectors of tokens; entry 0 is the beginning of a sequence, token t is entry t + 1.
+  struct TokenDictionary: Module {
+    let dictionary: Embedding
+  }
+
+  /// Learned positions, [1, 1 + tokens, width].
+  struct PositionalEncoder: Module {
+    let pe: Parameter
+  }
+}
+
+// MARK: - Training
+
+extension SLATE {
+  /// The random numbers that a forward pass needs.
+  public struct Noise: Sendable {
+    /// Gumbel noise of the relaxed tokens, [batch, grid, grid, vocabulary].
+    public let gumbelRelaxed: Tensor
+    /// Gumbel noise of the target tokens, independent of the first.
+    public let gumbelHard: Tensor
+    /// Normal noise of the initial slots, [batch, slots, slot size].
+    public let slots: Tensor
+
+    /// Given noise.
+    public init(gumbelRelaxed: Tensor, gumbelHard: Tensor, slots: Tensor) {
+      self.gumbelRelaxed = gumbelRelaxed
+      self.gumbelHard = gumbelHard
+      self.slots = slots
+    }
+
+    /// Noise for a batch: three draws.
+    public init(
+      batch: Int, _ configuration: Configuration, dtype: DType = .float32,
+      using generator: inout Philox
+    ) {
+      let grid: Shape = [
+        batch, configuration.gridSize, configuration.gridSize, configuration.vocabularySize,
+      ]
+      gumbelRelaxed = .gumbel(grid, dtype: dtype, using: &generator)
+      gumbelHard = .gumbel(grid, dtype: dtype, using: &generator)
+      slots = .normal(
+        [batch, configuration.slotCount, configuration.slotSize], dtype: dtype,
+        using: &generator)
+    }
+  }
+
+  /// What a forward pass yields.
+  public struct Losses: Sendable {
+    /// The dVAE's squared error, summed over pixels, channels and samples.
+    public let squaredError: Tensor
+    /// The cross-entropy of the predicted tokens, summed over tokens and samples.
+    public let crossEntropy: Tensor
+    /// The dVAE's reconstruction, [batch, height, width, 3], before it is clamped to [0, 1].
+    public let reconstruction: Tensor
+  }
+
+  /// The losses of a batch.
+  ///
+  /// The dVAE is trained by the squared error of its relaxed reconstruction; the slots and the
+  /// transformer by the cross-entropy of tokens drawn independently, through which no gradient
+  /// flows back into the dVAE.
+  ///
+  /// - Parameters:
+  ///   - image: [batch, height, width, 3].
+  ///   - noise: the random draws.
+  ///   - temperature: of the relaxed tokens.
+  ///   - hard: whether relaxed tokens are made one-hot, straight-through; default false.
+  ///   - generator: for dropout; nil outside training.
+  /// - Returns: sums over the batch, so that parts of a batch add up.
+  /// - Throws: what the fixed-point layer throws.
+  public func losses(
+    of image: Tensor, noise: Noise, temperature: Double, hard: Bool = false,
+    dropout generator: inout Philox?
+  ) throws -> Losses {
+    let batch = image.shape[0]
+    let logits = dvae.logits(image)
+    var relaxed = logits.gumbelSoftmax(noise: noise.gumbelRelaxed, temperature: temperature)
+    if hard { relaxed = relaxed.straightThroughOneHot() }
+    let reconstruction = dvae.decode(relaxed)
+
+    let targets = withoutRecording { (logits + noise.gumbelHard).argmaxOfRows() }
+    let embeddings = embed(targets, batch: batch, using: &generator)
+    let slots = try slotAttn.slotAttention(
+      slotAttn.input(
+        embeddings.slice(1..<1 + configuration.tokenCount, alongAxis: 1), noise: noise.slots))
+    let decoded = tfDec(
+      embeddings.slice(0..<configuration.tokenCount, alongAxis: 1), memory: slotProj(slots),
+      using: &generator)
+    return Losses(
+      squaredError: (image - reconstruction).square().sum(),
+      crossEntropy: out(decoded).crossEntropy(targets: targets).sum(),
+      reconstruction: reconstruction)
+  }
+
+  /// Embedded tokens behind the beginning of the sequence, [batch, 1 + tokens, width].
+  private func embed(
+    _ tokens: [Int32], batch: Int, using generator: inout Philox?
+  ) -> Tensor {
+    let length = configuration.tokenCount
+    var entries: [Int32] = []
+    entries.reserveCapacity(batch * (1 + length))
+    for sample in 0..<batch {
+      entries.append(0)
+      entries += tokens[sample * length..<(sample + 1) * length].map { $0 + 1 }
+    }
+    let vectors = dictionary.dictionary(entries, shape: [batch, 1 + length])
+    return Dropout(configuration.dropout)(
+      vectors + positionalEncoder.pe.tensor, using: &generator)
+  }
+}
+
+// MARK: - Inference
+
+extension SLATE {
+  /// What the slots make of an image.
+  public struct Reconstruction: Sendable {
+    /// The image generated from the slots, [batch, height, width, 3].
+    public let image: Tensor
+    /// Which slot each token belongs to, [batch, slots, grid, grid].
+    public let attention: Tensor
+    /// The slots, [batch, slots, slot size].
+    public let slots: Tensor
+  }
+
+  /// Encodes images into slots and generates them again, token by token, most probable first.
+  ///
+  /// Keys and values of the generated positions are kept, so a token costs one position's work.
+  ///
+  /// - Parameters:
+  ///   - image: [batch, height, width, 3].
+  ///   - noise: of the initial slots, [batch, slots, slot size].
+  /// - Returns: image, attention and slots, not recorded.
+  /// - Throws: what the fixed-point layer throws.
+  public func reconstruct(_ image: Tensor, slotNoise noise: Tensor) throws -> Reconstruction {
+    try withoutRecording {
+      let (batch, grid) = (image.shape[0], configuration.gridSize)
+      let tokens = dvae.logits(image).argmaxOfRows()
+      let (slots, attention) = try slots(ofTokens: tokens, noise: noise)
+      let generated = generate(from: slotProj(slots))
+      return Reconstruction(
+        image: dvae.decode(
+          ids: generated, grid: [batch, grid, grid],
+          vocabularySize: configuration.vocabularySize
+        ).clamped(),
+        attention: attention, slots: slots)
+    }
+  }
+
+  /// The slots of tokens and the attention with which they were last updated, not recorded.
+  ///
+  /// - Parameters:
+  ///   - tokens: in row-major order of [batch, grid, grid].
+  ///   - noise: of the initial slots, [batch, slots, slot size].
+  /// - Returns: slots [batch, slots, slot size] and attention [batch, slots, grid, grid].
+  /// - Throws: what the fixed-point layer throws.
+  public func slots(
+    ofTokens tokens: [Int32], noise: Tensor
+  ) throws -> (slots: Tensor, attention: Tensor) {
+    try withoutRecording {
+      var none: Philox?
+      let (batch, grid) = (noise.shape[0], configuration.gridSize)
+      let embeddings = embed(tokens, batch: batch, using: &none)
+      let (slots, attention) = try slotAttn.slotAttention.attended(
+        slotAttn.input(
+          embeddings.slice(1..<1 + configuration.tokenCount, alongAxis: 1), noise: noise))
+      return (slots, attention.reshaped([batch, configuration.slotCount, grid, grid]))
+    }
+  }
+
+  /// The most probable tokens given projected slots [batch, slots, width], one after the other.
+  private func generate(from memory: Tensor) -> [Int32] {
+    let (batch, length) = (memory.shape[0], configuration.tokenCount)
+    var caches = tfDec.blocks.map { _ in
+      KeyValueCache(
+        batch: batch, capacity: length, width: configuration.modelSize, dtype: memory.dtype)
+    }
+    var tokens = [Int32](repeating: 0, count: batch * length)
+    var entries = [Int32](repeating: 0, count: batch)
+    for position in 0..<length {
+      let embedded =
+        dictionary.dictionary(entries, shape: [batch, 1])
+        + positionalEncoder.pe.tensor.slice(position..<position + 1, alongAxis: 1)
+      let next = out(tfDec(next: embedded, memory: memory, caches: &caches)).argmaxOfRows()
+      for sample in 0..<batch { tokens[sample * length + position] = next[sample] }
+      entries = next.map { $0 + 1 }
+    }
+    return tokens
+  }
+
+  /// The dVAE's own reconstruction through its most probable tokens, [batch, height, width, 3].
+  public func dvaeReconstruction(_ image: Tensor) -> Tensor {
+    withoutRecording {
+      dvae.decode(
+        ids: dvae.logits(image).argmaxOfRows(),
+        grid: [image.shape[0], configuration.gridSize, configuration.gridSize],
+        vocabularySize: configuration.vocabularySize
+      ).clamped()
+    }
+  }
+}
+
+extension Tensor {
+  /// The elements of a float32 or float64 image limited to [0, 1]; not recorded.
+  fileprivate func clamped() -> Tensor {
+    let (one, x) = (Tensor.ones([], dtype: dtype), self)
+    return withoutRecording { one - (one - x.relu()).relu() }
+  }
+
+  /// The one-hot vector of each row's largest element, with the gradient of the row itself.
+  func straightThroughOneHot() -> Tensor {
+    let oneHot = Tensor.identity(shape[-1], dtype: dtype)
+      .rows(argmaxOfRows(), shape: shape.prefix(rank - 1))
+    return self + (oneHot - detached())
+  }
+}

@@ -1,0 +1,100 @@
+import NeuralLayers
+import Tensors
+
+/// A pre-norm transformer decoder: causal self-attention, attention to a memory, perceptron.
+public struct TransformerDecoder: Module {
+  let blocks: [Block]
+  let layerNorm: LayerNorm
+
+  /// A decoder with random weights.
+  ///
+  /// - Parameters:
+  ///   - blocks: the number of blocks; the initial gain of what is added to the residual stream is
+  ///     (3 blocks)^-1/2.
+  ///   - width: of the sequence and the memory.
+  ///   - heads: a divisor of the width.
+  ///   - dropout: of attention weights and of what blocks add.
+  ///   - generator: for the weights.
+  public init(
+    blocks: Int, width: Int, heads: Int, dropout: Double, using generator: inout Philox
+  ) {
+    let gain = 1 / Double(3 * blocks).squareRoot()
+    self.blocks = (0..<blocks).map { index in
+      Block(
+        width: width, heads: heads, dropout: dropout, gain: gain, isFirst: index == 0,
+        using: &generator)
+    }
+    layerNorm = LayerNorm(width)
+  }
+
+  /// The decoded sequence [batch, length, width], each position a function of those up to it.
+  public func callAsFunction(
+    _ sequence: Tensor, memory: Tensor, using generator: inout Philox?
+  ) -> Tensor {
+    var x = sequence
+    for block in blocks { x = block(x, memory: memory, using: &generator) }
+    return layerNorm(x)
+  }
+
+  /// The decoded next position [batch, 1, width]; `caches` holds the positions before it.
+  public func callAsFunction(
+    next position: Tensor, memory: Tensor, caches: inout [KeyValueCache]
+  ) -> Tensor {
+    var x = position
+    for (index, block) in blocks.enumerated() {
+      x = block(next: x, memory: memory, cache: &caches[index])
+    }
+    return layerNorm(x)
+  }
+
+  /// One block. The first one's residual stream starts from its layer-normed input.
+  struct Block: Module {
+    let selfAttnLayerNorm: LayerNorm
+    let selfAttn: MultiHeadAttention
+    let encoderDecoderAttnLayerNorm: LayerNorm
+    let encoderDecoderAttn: MultiHeadAttention
+    let ffnLayerNorm: LayerNorm
+    let ffn: Perceptron
+    let isFirst: Bool
+    let dropout: Dropout
+
+    init(
+      width: Int, heads: Int, dropout: Double, gain: Double, isFirst: Bool,
+      using generator: inout Philox
+    ) {
+      selfAttnLayerNorm = LayerNorm(width)
+      selfAttn = MultiHeadAttention(
+        width, heads: heads, dropout: dropout, gain: gain, using: &generator)
+      encoderDecoderAttnLayerNorm = LayerNorm(width)
+      encoderDecoderAttn = MultiHeadAttention(
+        width, heads: heads, dropout: dropout, gain: gain, using: &generator)
+      ffnLayerNorm = LayerNorm(width)
+      ffn = Perceptron(width, hidden: 4 * width, width, gain: gain, using: &generator)
+      self.isFirst = isFirst
+      self.dropout = Dropout(dropout)
+    }
+
+    func callAsFunction(
+      _ input: Tensor, memory: Tensor, using generator: inout Philox?
+    ) -> Tensor {
+      let normed = selfAttnLayerNorm(input)
+      var x =
+        (isFirst ? normed : input)
+        + selfAttn(normed, to: normed, causal: true, using: &generator)
+      x =
+        x
+        + encoderDecoderAttn(encoderDecoderAttnLayerNorm(x), to: memory, using: &generator)
+      return x + dropout(ffn(ffnLayerNorm(x)), using: &generator)
+    }
+
+    func callAsFunction(next input: Tensor, memory: Tensor, cache: inout KeyValueCache) -> Tensor {
+      var generator: Philox?
+      let normed = selfAttnLayerNorm(input)
+      var x = (isFirst ? normed : input) + selfAttn(normed, extending: &cache)
+      x =
+        x
+        + encoderDecoderAttn(encoderDecoderAttnLayerNorm(x), to: memory, using: &generator)
+      return x + ffn(ffnLayerNorm(x))
+    }
+  }
+}

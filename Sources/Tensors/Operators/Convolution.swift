@@ -1,0 +1,134 @@
+import CKernels
+
+// Convolutions of channels-last images: [batch, height, width, channels]. Channels last makes a
+// 1x1 convolution one matrix product, and the softmax over a vocabulary of channels contiguous.
+
+extension Tensor {
+  /// The 2-D convolution (cross-correlation) with a square kernel.
+  ///
+  /// - Parameters:
+  ///   - weight: [out, in, kernel, kernel], as published models store it.
+  ///   - bias: [out], or nil.
+  ///   - stride: default 1.
+  ///   - padding: zeros on each side; default 0.
+  /// - Returns: [batch, (height + 2 padding - kernel) / stride + 1, likewise, out].
+  ///
+  /// The way back forms the patches again instead of keeping them, so the tape holds the input only.
+  public func convolution2D(
+    _ weight: Tensor, bias: Tensor? = nil, stride: Int = 1, padding: Int = 0
+  ) -> Tensor {
+    expectSameDType("convolution2D", self, weight)
+    expect(
+      rank == 4 && weight.rank == 4 && weight.shape[1] == shape[3]
+        && weight.shape[2] == weight.shape[3],
+      "convolution2D needs an image [batch, height, width, in] and a weight [out, in, kernel, "
+        + "kernel], not \(shape) and \(weight.shape)")
+    let (width, kernel) = (weight.shape[0], weight.shape[2])
+    if kernel == 1, stride == 1, padding == 0 {
+      return linear(weight.reshaped([width, shape[3]]), bias: bias)
+    }
+    expect(
+      shape[1] + 2 * padding >= kernel && shape[2] + 2 * padding >= kernel,
+      "a kernel of \(kernel) does not fit into an image of shape \(shape) padded by \(padding)")
+    let window = Window(image: shape, kernel: kernel, stride: stride, padding: padding)
+    let matrix = weight.permuted([0, 2, 3, 1]).reshaped([width, window.patchSize])
+    let product = correlated(with: matrix, window)
+    return bias.map { product + $0 } ?? product
+  }
+
+  /// Patches times matrix^T, [batch, height, width, out]; matrix is [out, patchSize].
+  private func correlated(with matrix: Tensor, _ window: Window) -> Tensor {
+    let outShape = window.outShape + [matrix.shape[0]]
+    let rows = window.outShape.elementCount
+    return withoutRecording { window.patches(of: self).linear(matrix).reshaped(outShape) }
+      .recorded(
+        from: [self, matrix], fused: "convolution2D",
+        { v, _, needs in
+          let flat = v.reshaped([rows, matrix.shape[0]])
+          return [
+            needs[0] ? window.spread(flat.matmul(matrix)) : nil,
+            needs[1] ? flat.matmul(window.patches(of: self), transposingSelf: true) : nil,
+          ]
+        })
+  }
+
+  /// Rearranges [batch, height, width, 4 channels] to [batch, 2 height, 2 width, channels].
+  ///
+  /// Input channel 4c + 2i + j of a pixel becomes channel c of its sub-pixel (i, j): PyTorch's
+  /// PixelShuffle(2).
+  public func pixelShuffled() -> Tensor {
+    expect(
+      rank == 4 && shape[3] % 4 == 0,
+      "pixelShuffled needs [batch, height, width, 4 channels], not \(shape)")
+    let (batch, height, width, channels) = (shape[0], shape[1], shape[2], shape[3] / 4)
+    let move = { (x: Tensor, shape: Shape, backward: Int32) in
+      Tensor(shape: shape, dtype: x.dtype) { out in
+        switch x.dtype {
+        case .float32:
+          ck_pixel_shuffle2_f32(
+            x.storage.f32, out.f32, batch, height, width, channels, backward)
+        case .float64:
+          ck_pixel_shuffle2_f64(
+            x.storage.f64, out.f64, batch, height, width, channels, backward)
+        }
+      }
+    }
+    let before = shape
+    return move(self, [batch, 2 * height, 2 * width, channels], 0).recorded(
+      from: [self], fused: "pixelShuffled", { v, _, _ in [move(v, before, 1)] })
+  }
+}
+
+/// The positions of a convolution's kernel on an image.
+private struct Window {
+  let image: Shape
+  let kernel: Int
+  let stride: Int
+  let padding: Int
+  let outHeight: Int
+  let outWidth: Int
+
+  init(image: Shape, kernel: Int, stride: Int, padding: Int) {
+    self.image = image
+    self.kernel = kernel
+    self.stride = stride
+    self.padding = padding
+    outHeight = (image[1] + 2 * padding - kernel) / stride + 1
+    outWidth = (image[2] + 2 * padding - kernel) / stride + 1
+  }
+
+  var patchSize: Int { kernel * kernel * image[3] }
+  var outShape: Shape { [image[0], outHeight, outWidth] }
+
+  /// [batch * outHeight * outWidth, kernel * kernel * channels].
+  func patches(of x: Tensor) -> Tensor {
+    Tensor(shape: [outShape.elementCount, patchSize], dtype: x.dtype) { out in
+      switch x.dtype {
+      case .float32:
+        ck_im2col_f32(
+          x.storage.f32, out.f32, image[0], image[1], image[2], image[3], kernel, stride,
+          padding, outHeight, outWidth)
+      case .float64:
+        ck_im2col_f64(
+          x.storage.f64, out.f64, image[0], image[1], image[2], image[3], kernel, stride,
+          padding, outHeight, outWidth)
+      }
+    }
+  }
+
+  /// The transpose of `patches`: each pixel sums what its patches hold of it.
+  func spread(_ patches: Tensor) -> Tensor {
+    let result = Tensor.zeros(image, dtype: patches.dtype)
+    switch patches.dtype {
+    case .float32:
+      ck_col2im_f32(
+        patches.storage.f32, result.storage.f32, image[0], image[1], image[2], image[3], kernel,
+        stride, padding, outHeight, outWidth)
+    case .float64:
+      ck_col2im_f64(
+        patches.storage.f64, result.storage.f64, image[0], image[1], image[2], image[3], kernel,
+        stride, padding, outHeight, outWidth)
+    }
+    return result
+  }
+}

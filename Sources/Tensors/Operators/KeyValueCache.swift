@@ -1,0 +1,78 @@
+import CKernels
+
+/// Keys and values of the positions that a decoder has generated so far.
+///
+/// Space for all positions is taken at once, so adding one copies only that one.
+public struct KeyValueCache {
+  private let capacity: Int
+  private let batch: Int
+  private let width: Int
+  private let keys: Storage
+  private let values: Storage
+  /// The number of positions held.
+  public private(set) var count = 0
+
+  /// An empty cache for `capacity` positions of `batch` sequences.
+  public init(batch: Int, capacity: Int, width: Int, dtype: DType) {
+    self.capacity = capacity
+    self.batch = batch
+    self.width = width
+    keys = Storage(dtype: dtype, count: batch * capacity * width)
+    values = Storage(dtype: dtype, count: batch * capacity * width)
+  }
+
+  /// Adds a position.
+  ///
+  /// - Parameters:
+  ///   - newKeys: [batch, 1, width].
+  ///   - newValues: [batch, 1, width].
+  ///
+  /// Stops when the cache is full.
+  public mutating func append(keys newKeys: Tensor, values newValues: Tensor) {
+    expect(
+      newKeys.shape == [batch, 1, width] && newValues.shape == newKeys.shape,
+      "the cache takes keys and values [\(batch), 1, \(width)], not \(newKeys.shape) and "
+        + "\(newValues.shape)")
+    expect(count < capacity, "the cache is full: it holds \(capacity) positions")
+    for sample in 0..<batch {
+      let target = (sample * capacity + count) * width
+      keys.copy(from: newKeys.storage, offset: sample * width, to: target, count: width)
+      values.copy(from: newValues.storage, offset: sample * width, to: target, count: width)
+    }
+    count += 1
+  }
+
+  /// softmax(q k^T / sqrt(width / heads)) v over the positions held.
+  ///
+  /// - Parameters:
+  ///   - queries: [batch, 1, width].
+  ///   - heads: a divisor of the width.
+  /// - Returns: [batch, 1, width]; not recorded.
+  public func attention(of queries: Tensor, heads: Int) -> Tensor {
+    let head = width / heads
+    let scale = 1 / Double(head).squareRoot()
+    let weights = Storage(dtype: queries.dtype, count: batch * heads * count)
+    return Tensor(shape: queries.shape, dtype: queries.dtype) { out in
+      for block in 0..<batch * heads {
+        let (sample, column) = (block / heads, block % heads * head)
+        gemm(
+          queries.storage, sample * width + column, stride: width, transposed: false, keys,
+          sample * capacity * width + column, stride: width, transposed: true, weights,
+          block * count, stride: count, m: 1, n: count, k: head)
+      }
+      switch queries.dtype {
+      case .float32:
+        ck_attention_softmax_f32(weights.f32, Float(scale), batch * heads, 1, count, -1)
+      case .float64:
+        ck_attention_softmax_f64(weights.f64, scale, batch * heads, 1, count, -1)
+      }
+      for block in 0..<batch * heads {
+        let (sample, column) = (block / heads, block % heads * head)
+        gemm(
+          weights, block * count, stride: count, transposed: false, values,
+          sample * capacity * width + column, stride: width, transposed: false, out,
+          sample * width + column, stride: width, m: 1, n: head, k: count)
+      }
+    }
+  }
+}

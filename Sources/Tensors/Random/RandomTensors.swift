@@ -1,0 +1,77 @@
+import CKernels
+
+// Tensors of random numbers and dropout. Axis 0 is the batch: sample s of the result belongs to
+// sample generator.firstSample + s of the whole batch. A scalar or parameter counts as one sample
+// per row of axis 0 in the same way.
+
+extension Tensor {
+  /// Numbers drawn evenly from (0, 1), never 0 or 1, with 24 random bits.
+  public static func uniform(
+    _ shape: Shape, dtype: DType = .float32, using generator: inout Philox
+  ) -> Tensor {
+    drawn(shape, dtype, &generator, ck_philox_uniform_f32, ck_philox_uniform_f64)
+  }
+
+  /// Numbers drawn from the standard normal distribution (Box and Muller).
+  public static func normal(
+    _ shape: Shape, dtype: DType = .float32, using generator: inout Philox
+  ) -> Tensor {
+    drawn(shape, dtype, &generator, ck_philox_normal_f32, ck_philox_normal_f64)
+  }
+
+  /// Numbers drawn from the standard Gumbel distribution: -log(-log u), always finite.
+  public static func gumbel(
+    _ shape: Shape, dtype: DType = .float32, using generator: inout Philox
+  ) -> Tensor {
+    drawn(shape, dtype, &generator, ck_philox_gumbel_f32, ck_philox_gumbel_f64)
+  }
+
+  private typealias Draw<T> = (UnsafeMutablePointer<T>?, Int, Int, UInt64, UInt64, UInt32) -> Void
+
+  private static func drawn(
+    _ shape: Shape, _ dtype: DType, _ generator: inout Philox, _ f32: Draw<Float>,
+    _ f64: Draw<Double>
+  ) -> Tensor {
+    let samples = shape.rank == 0 ? 1 : shape[0]
+    let perSample = samples == 0 ? 0 : shape.elementCount / samples
+    let first = UInt64(generator.firstSample)
+    let draw = generator.nextDraw()
+    return Tensor(shape: shape, dtype: dtype) { out in
+      switch dtype {
+      case .float32: f32(out.f32, samples, perSample, first, generator.key, draw)
+      case .float64: f64(out.f64, samples, perSample, first, generator.key, draw)
+      }
+    }
+  }
+
+  /// Zeros a random fraction `rate` of the elements and divides the others by 1 - rate.
+  ///
+  /// The way back draws the same mask again instead of keeping it.
+  ///
+  /// - Parameters:
+  ///   - rate: in [0, 1), resolved to 1/65536; 0 returns `self` and draws nothing.
+  ///   - generator: one draw is taken.
+  /// - Returns: a tensor of the same shape.
+  public func dropout(_ rate: Double, using generator: inout Philox) -> Tensor {
+    expect(rate >= 0 && rate < 1, "a dropout rate lies in [0, 1), not \(rate)")
+    guard rate > 0 else { return self }
+    let (key, first, draw) = (
+      generator.key, UInt64(generator.firstSample), generator.nextDraw()
+    )
+    let masked = { (x: Tensor) -> Tensor in
+      let samples = x.rank == 0 ? 1 : x.shape[0]
+      let perSample = samples == 0 ? 0 : x.count / samples
+      return Tensor(shape: x.shape, dtype: x.dtype) { out in
+        switch x.dtype {
+        case .float32:
+          ck_philox_dropout_f32(
+            x.storage.f32, out.f32, rate, samples, perSample, first, key, draw)
+        case .float64:
+          ck_philox_dropout_f64(
+            x.storage.f64, out.f64, rate, samples, perSample, first, key, draw)
+        }
+      }
+    }
+    return masked(self).recorded(from: [self], fused: "dropout", { v, _, _ in [masked(v)] })
+  }
+}

@@ -1,0 +1,243 @@
+import Foundation
+import Tensors
+
+/// Named tensors in a file of the safetensors format.
+///
+/// ```swift
+/// let file = try SafetensorsFile(contentsOf: url)
+/// let weight = try file.tensor("encoder.weight")
+/// ```
+/// The layout: a little-endian length, a JSON header of that length, then the data, which the
+/// tensors tile without gap or overlap.
+public struct SafetensorsFile: Sendable {
+  /// The scalar types that can be read; F32, F64 and I64 are written.
+  public enum ScalarType: String, Sendable {
+    /// IEEE double precision.
+    case f64 = "F64"
+    /// IEEE single precision.
+    case f32 = "F32"
+    /// IEEE half precision.
+    case f16 = "F16"
+    /// The upper half of single precision.
+    case bf16 = "BF16"
+    /// 64-bit integers.
+    case i64 = "I64"
+    /// 32-bit integers.
+    case i32 = "I32"
+    /// Bytes.
+    case u8 = "U8"
+    /// Bytes that are 0 or 1.
+    case bool = "BOOL"
+
+    var byteCount: Int {
+      switch self {
+      case .f64, .i64: 8
+      case .f32, .i32: 4
+      case .f16, .bf16: 2
+      case .u8, .bool: 1
+      }
+    }
+  }
+
+  /// A tensor of the file.
+  public struct Entry: Sendable {
+    /// Its name.
+    public let name: String
+    /// Its scalar type.
+    public let type: ScalarType
+    /// Its shape.
+    public let shape: [Int]
+    /// Its elements, little-endian.
+    public let data: Data
+  }
+
+  /// The tensors in the order of the file's data.
+  public let entries: [Entry]
+  /// Strings that belong to the file.
+  public let metadata: [String: String]
+  /// What errors call the file.
+  let path: String
+  private let positions: [String: Int]
+
+  /// The largest header that is read, in bytes.
+  static let headerLimit = 100_000_000
+
+  /// Reads a file.
+  ///
+  /// - Throws: `SafetensorsError` naming the file and what is wrong with it.
+  public init(contentsOf url: URL) throws {
+    let path = url.path
+    let data: Data
+    do {
+      data = try Data(contentsOf: url, options: .mappedIfSafe)
+    } catch {
+      throw SafetensorsError(
+        path: path, reason: "it cannot be read (\(error.localizedDescription))",
+        remedy: "check the path and its permissions")
+    }
+    try self.init(data, path: path)
+  }
+
+  /// Reads bytes; `path` is what errors call them.
+  init(_ data: Data, path: String) throws {
+    func refused(_ reason: String) -> SafetensorsError {
+      SafetensorsError(
+        path: path, reason: reason,
+        remedy: "the file is damaged or of another format: copy it again, or save it with a "
+          + "safetensors library")
+    }
+    guard data.count >= 8 else {
+      throw refused("it has \(data.count) bytes, fewer than the 8 of the header's length")
+    }
+    let length = data.withUnsafeBytes {
+      UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self))
+    }
+    guard length <= SafetensorsFile.headerLimit else {
+      throw refused("its header claims \(length) bytes, over the limit of 100,000,000")
+    }
+    let start = 8 + Int(length)
+    guard start <= data.count else {
+      throw refused("its header claims \(length) bytes, but the file has only \(data.count)")
+    }
+    let header: SafetensorsHeader
+    do {
+      header = try data.withUnsafeBytes { raw in
+        try SafetensorsHeader(
+          UnsafeBufferPointer(rebasing: raw.bindMemory(to: UInt8.self)[8..<start]))
+      }
+    } catch let error as SafetensorsHeader.Malformed {
+      throw refused(error.reason)
+    }
+
+    var entries: [Entry] = []
+    var end = 0
+    let sorted = header.entries.sorted {
+      ($0.entry.begin, $0.entry.end) < ($1.entry.begin, $1.entry.end)
+    }
+    for (name, entry) in sorted {
+      guard let type = ScalarType(rawValue: entry.dtype) else {
+        throw refused("'\(name)' has the unknown dtype '\(entry.dtype)'")
+      }
+      guard entry.shape.count <= Shape.maximumRank else {
+        throw refused("'\(name)' has \(entry.shape.count) axes, over the limit of 8")
+      }
+      var size = type.byteCount
+      for extent in entry.shape {
+        let (product, overflow) = size.multipliedReportingOverflow(by: extent)
+        guard !overflow else { throw refused("the shape \(entry.shape) of '\(name)' overflows") }
+        size = product
+      }
+      guard entry.begin == end, entry.end >= entry.begin else {
+        throw refused(
+          "the data of '\(name)' begins at \(entry.begin), but the tensors before it end at \(end)")
+      }
+      guard entry.end - entry.begin == size else {
+        throw refused(
+          "'\(name)' has \(entry.end - entry.begin) bytes of data, but shape \(entry.shape) of "
+            + "\(entry.dtype) needs \(size)")
+      }
+      guard entry.end <= data.count - start else {
+        throw refused(
+          "the data of '\(name)' ends at \(entry.end), but the file has only "
+            + "\(data.count - start) bytes of data: it is truncated")
+      }
+      end = entry.end
+      let base = data.startIndex + start
+      entries.append(
+        Entry(
+          name: name, type: type, shape: entry.shape,
+          data: data[base + entry.begin..<base + entry.end]))
+    }
+    guard end == data.count - start else {
+      throw refused("\(data.count - start - end) bytes follow the last tensor")
+    }
+    self.init(entries: entries, metadata: header.metadata, path: path)
+  }
+
+  private init(entries: [Entry], metadata: [String: String], path: String) {
+    self.entries = entries
+    self.metadata = metadata
+    self.path = path
+    positions = Dictionary(uniqueKeysWithValues: entries.enumerated().map { ($1.name, $0) })
+  }
+
+  /// A file to be written, from tensors; float32 becomes F32, float64 becomes F64.
+  ///
+  /// Stops when a name occurs twice.
+  public init(_ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:]) {
+    let entries = tensors.map { name, tensor -> Entry in
+      let data =
+        tensor.dtype == .float32
+        ? tensor.floats.withUnsafeBytes { Data($0) }
+        : tensor.scalars.withUnsafeBytes { Data($0) }
+      return Entry(
+        name: name, type: tensor.dtype == .float32 ? .f32 : .f64, shape: tensor.shape.array,
+        data: data)
+    }
+    self.init(entries: entries, metadata: metadata, path: "(unsaved)")
+  }
+
+  /// The tensor's entry, if there is one of that name.
+  public subscript(name: String) -> Entry? { positions[name].map { entries[$0] } }
+
+  /// A tensor by name: F64 as float64, everything else converted to float32.
+  ///
+  /// - Throws: `SafetensorsError` when there is none of that name.
+  public func tensor(_ name: String) throws -> Tensor {
+    guard let entry = self[name] else {
+      throw SafetensorsError(
+        path: path, reason: "it has no tensor '\(name)'",
+        remedy: "check that the file was made for this model")
+    }
+    return entry.tensor
+  }
+}
+
+extension SafetensorsFile.Entry {
+  /// The elements: F64 as float64, everything else as float32.
+  public var tensor: Tensor {
+    let shape = Shape(self.shape)
+    func numbers<T, U>(_ convert: (T) -> U) -> [U] {
+      data.withUnsafeBytes { raw in
+        (0..<shape.elementCount).map {
+          convert(raw.loadUnaligned(fromByteOffset: $0 * MemoryLayout<T>.size, as: T.self))
+        }
+      }
+    }
+    switch type {
+    case .f64: return Tensor(numbers { (x: Double) in x }, shape: shape, dtype: .float64)
+    case .f32: return Tensor(numbers { (x: Float) in x }, shape: shape)
+    case .f16: return Tensor(numbers { (x: UInt16) in halfToFloat(x) }, shape: shape)
+    case .bf16:
+      return Tensor(numbers { (x: UInt16) in Float(bitPattern: UInt32(x) << 16) }, shape: shape)
+    case .i64: return Tensor(numbers { (x: Int64) in Float(x) }, shape: shape)
+    case .i32: return Tensor(numbers { (x: Int32) in Float(x) }, shape: shape)
+    case .u8, .bool: return Tensor(numbers { (x: UInt8) in Float(x) }, shape: shape)
+    }
+  }
+}
+
+/// IEEE half precision to single, without the hardware type that some platforms lack.
+private func halfToFloat(_ half: UInt16) -> Float {
+  let sign: Float = half & 0x8000 == 0 ? 1 : -1
+  let exponent = Int(half >> 10 & 0x1f)
+  let fraction = Float(half & 0x3ff)
+  switch exponent {
+  case 0: return sign * fraction * 0x1p-24
+  case 31: return fraction == 0 ? sign * .infinity : .nan
+  default: return sign * (1 + fraction * 0x1p-10) * Float(sign: .plus, exponent: exponent - 15, significand: 1)
+  }
+}
+
+/// A safetensors file that cannot be read or written.
+public struct SafetensorsError: Error, CustomStringConvertible {
+  /// The file.
+  public let path: String
+  /// What is wrong.
+  public let reason: String
+  /// What to do.
+  public let remedy: String
+
+  /// File, reason and remedy in a sentence.
+  public var description: String { "\(path): \(reason); \(remedy)" }
+}

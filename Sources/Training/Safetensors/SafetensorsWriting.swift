@@ -1,0 +1,101 @@
+import Foundation
+
+extension SafetensorsFile {
+  /// The file's bytes: length, header padded to a multiple of 8, data.
+  func serialized() throws -> Data {
+    var header = "{"
+    if !metadata.isEmpty {
+      let pairs = metadata.sorted { $0.key < $1.key }
+        .map { "\(quoted($0.key)):\(quoted($0.value))" }
+      header += "\"__metadata__\":{\(pairs.joined(separator: ","))}"
+    }
+    var offset = 0
+    for entry in entries {
+      if header.count > 1 { header += "," }
+      let shape = entry.shape.map(String.init).joined(separator: ",")
+      header += "\(quoted(entry.name)):{\"dtype\":\"\(entry.type.rawValue)\",\"shape\":[\(shape)],"
+        + "\"data_offsets\":[\(offset),\(offset + entry.data.count)]}"
+      offset += entry.data.count
+    }
+    header += "}"
+    var text = Data(header.utf8)
+    while text.count % 8 != 0 { text.append(0x20) }
+    var result = Data(capacity: 8 + text.count + offset)
+    withUnsafeBytes(of: UInt64(text.count).littleEndian) { result.append(contentsOf: $0) }
+    result.append(text)
+    for entry in entries { result.append(entry.data) }
+    return result
+  }
+
+  /// Writes the file so that it is either complete or not there at all.
+  ///
+  /// The bytes go to a temporary file beside the target, reach the disk, and take the target's name;
+  /// an older file of that name stays whole until then.
+  ///
+  /// - Throws: `SafetensorsError` naming the path, for example when the disk is full.
+  public func write(to url: URL) throws {
+    let data = try serialized()
+    try writeAtomically(data, to: url) { reason in
+      SafetensorsError(
+        path: url.path, reason: "it cannot be written (\(reason))",
+        remedy: "free some space or choose another folder; an older file was left as it was")
+    }
+  }
+
+  private func quoted(_ text: String) -> String {
+    var result = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": result += "\\\""
+      case "\\": result += "\\\\"
+      case _ where scalar.value < 0x20:
+        let digits = String(scalar.value, radix: 16)
+        result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result + "\""
+  }
+}
+
+/// Writes bytes to a temporary file beside the target, syncs it, and renames it.
+///
+/// - Throws: what `failure` makes of the system's reason; the temporary file is removed then.
+func writeAtomically(
+  _ data: Data, to url: URL, failure: (_ reason: String) -> any Error
+) throws {
+  let temporary = url.path + ".tmp"
+  func fail() -> any Error {
+    let reason = String(cString: strerror(errno))
+    unlink(temporary)
+    return failure(reason)
+  }
+  let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+  guard descriptor >= 0 else { throw fail() }
+  var written = 0
+  while written < data.count {
+    let count = data.withUnsafeBytes { raw -> Int in
+      guard let base = raw.baseAddress else { return 0 }
+      return Foundation.write(descriptor, base + written, data.count - written)
+    }
+    if count < 0 && errno == EINTR { continue }
+    guard count > 0 else {
+      let error = fail()
+      close(descriptor)
+      throw error
+    }
+    written += count
+  }
+  guard fsync(descriptor) == 0 else {
+    let error = fail()
+    close(descriptor)
+    throw error
+  }
+  close(descriptor)
+  guard rename(temporary, url.path) == 0 else { throw fail() }
+  let folder = open(url.deletingLastPathComponent().path, O_RDONLY)
+  if folder >= 0 {
+    fsync(folder)
+    close(folder)
+  }
+}
