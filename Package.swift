@@ -32,7 +32,8 @@ let package = Package(
     .target(name: "ImplicitLayers", dependencies: ["Tensors"]),
     .target(name: "NeuralLayers", dependencies: ["Tensors"]),
     .target(name: "Training", dependencies: ["NeuralLayers", "Tensors"]),
-    .target(name: "Images", dependencies: ["CPNG", "CTurboJPEG"]),
+    .target(name: "CImageCodecs", dependencies: ["CPNG"]),
+    .target(name: "Images", dependencies: ["CImageCodecs", "CTurboJPEG"]),
     .target(
       name: "ObjectCentric",
       dependencies: ["ImplicitLayers", "NeuralLayers", "Tensors", "Images"]),

@@ -1,0 +1,123 @@
+#include <png.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "CImageCodecs.h"
+
+struct source {
+  const unsigned char *bytes;
+  long count, position;
+};
+
+struct failure {
+  jmp_buf jump;
+  char *message;
+};
+
+static void fail(png_structp png, png_const_charp text) {
+  struct failure *failure = png_get_error_ptr(png);
+  strncpy(failure->message, text, 255);
+  failure->message[255] = 0;
+  longjmp(failure->jump, 1);
+}
+
+static void ignore(png_structp png, png_const_charp text) {
+  (void)png;
+  (void)text;
+}
+
+static void read_bytes(png_structp png, png_bytep out, size_t count) {
+  struct source *source = png_get_io_ptr(png);
+  if ((long)count > source->count - source->position) png_error(png, "the file ends too early");
+  memcpy(out, source->bytes + source->position, count);
+  source->position += (long)count;
+}
+
+// Reads the header and, if `pixels` is not NULL, the image.
+static int read_png(const unsigned char *bytes, long count, long *width, long *height,
+                    unsigned char *pixels, char *message) {
+  struct failure failure = {.message = message};
+  struct source source = {bytes, count, 0};
+  png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &failure, fail, ignore);
+  png_infop info = png ? png_create_info_struct(png) : NULL;
+  png_bytep *volatile rows = NULL;
+  if (!info) {
+    strcpy(message, "out of memory");
+    png_destroy_read_struct(&png, NULL, NULL);
+    return 1;
+  }
+  if (setjmp(failure.jump)) {
+    free(rows);
+    png_destroy_read_struct(&png, &info, NULL);
+    return 1;
+  }
+  png_set_read_fn(png, &source, read_bytes);
+  png_read_info(png, info);
+  long w = (long)png_get_image_width(png, info), h = (long)png_get_image_height(png, info);
+  if (width) *width = w;
+  if (height) *height = h;
+  if (pixels) {
+    png_set_expand(png);
+    png_set_strip_16(png);
+    png_set_gray_to_rgb(png);
+    png_set_strip_alpha(png);
+    png_set_interlace_handling(png);
+    png_read_update_info(png, info);
+    if ((long)png_get_rowbytes(png, info) != 3 * w) png_error(png, "unexpected pixel format");
+    rows = malloc((size_t)h * sizeof(png_bytep));
+    if (!rows) png_error(png, "out of memory");
+    for (long y = 0; y < h; y++) rows[y] = pixels + y * 3 * w;
+    png_read_image(png, rows);
+    png_read_end(png, NULL);
+    free(rows);
+    rows = NULL;
+  }
+  png_destroy_read_struct(&png, &info, NULL);
+  return 0;
+}
+
+int ci_png_size(const unsigned char *bytes, long count, long *width, long *height, char *message) {
+  return read_png(bytes, count, width, height, NULL, message);
+}
+
+int ci_png_decode(const unsigned char *bytes, long count, unsigned char *pixels, char *message) {
+  return read_png(bytes, count, NULL, NULL, pixels, message);
+}
+
+struct sink {
+  void (*append)(void *context, const unsigned char *piece, long count);
+  void *context;
+};
+
+static void write_bytes(png_structp png, png_bytep piece, size_t count) {
+  struct sink *sink = png_get_io_ptr(png);
+  sink->append(sink->context, piece, (long)count);
+}
+
+static void flush(png_structp png) { (void)png; }
+
+int ci_png_encode(const unsigned char *pixels, long width, long height,
+                  void (*append)(void *context, const unsigned char *piece, long count),
+                  void *context, char *message) {
+  struct failure failure = {.message = message};
+  struct sink sink = {append, context};
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &failure, fail, ignore);
+  png_infop info = png ? png_create_info_struct(png) : NULL;
+  if (!info) {
+    strcpy(message, "out of memory");
+    png_destroy_write_struct(&png, NULL);
+    return 1;
+  }
+  if (setjmp(failure.jump)) {
+    png_destroy_write_struct(&png, &info);
+    return 1;
+  }
+  png_set_write_fn(png, &sink, write_bytes, flush);
+  png_set_IHDR(png, info, (png_uint_32)width, (png_uint_32)height, 8, PNG_COLOR_TYPE_RGB,
+               PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  png_write_info(png, info);
+  for (long y = 0; y < height; y++) png_write_row(png, pixels + y * 3 * width);
+  png_write_end(png, NULL);
+  png_destroy_write_struct(&png, &info);
+  return 0;
+}
