@@ -13,6 +13,9 @@ let package = Package(
     .library(name: "ObjectCentric", targets: ["ObjectCentric"]),
     .executable(name: "slate", targets: ["slate"]),
   ],
+  traits: [
+    .trait(name: "HDF5", description: "Reads the 3D Shapes data set; needs libhdf5.")
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
@@ -26,6 +29,9 @@ let package = Package(
     .systemLibrary(
       name: "CTurboJPEG", pkgConfig: "libturbojpeg",
       providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
+    .systemLibrary(
+      name: "CHDF5", pkgConfig: "hdf5",
+      providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("m")]),
 
     .target(name: "Tensors", dependencies: ["COpenBLAS", "CKernels"]),
@@ -36,7 +42,10 @@ let package = Package(
     .target(name: "Images", dependencies: ["CImageCodecs", "CTurboJPEG"]),
     .target(
       name: "ObjectCentric",
-      dependencies: ["ImplicitLayers", "NeuralLayers", "Tensors", "Images"]),
+      dependencies: [
+        "ImplicitLayers", "NeuralLayers", "Tensors", "Images",
+        .target(name: "CHDF5", condition: .when(traits: ["HDF5"])),
+      ]),
     .executableTarget(
       name: "slate",
       dependencies: [

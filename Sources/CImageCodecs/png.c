@@ -33,9 +33,9 @@ static void read_bytes(png_structp png, png_bytep out, size_t count) {
   source->position += (long)count;
 }
 
-// Reads the header and, if `pixels` is not NULL, the image.
-static int read_png(const unsigned char *bytes, long count, long *width, long *height,
-                    unsigned char *pixels, char *message) {
+int ci_png_decode(const unsigned char *bytes, long count,
+                  unsigned char *(*allocate)(void *context, long width, long height),
+                  void *context, char *message) {
   struct failure failure = {.message = message};
   struct source source = {bytes, count, 0};
   png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &failure, fail, ignore);
@@ -54,34 +54,23 @@ static int read_png(const unsigned char *bytes, long count, long *width, long *h
   png_set_read_fn(png, &source, read_bytes);
   png_read_info(png, info);
   long w = (long)png_get_image_width(png, info), h = (long)png_get_image_height(png, info);
-  if (width) *width = w;
-  if (height) *height = h;
-  if (pixels) {
-    png_set_expand(png);
-    png_set_strip_16(png);
-    png_set_gray_to_rgb(png);
-    png_set_strip_alpha(png);
-    png_set_interlace_handling(png);
-    png_read_update_info(png, info);
-    if ((long)png_get_rowbytes(png, info) != 3 * w) png_error(png, "unexpected pixel format");
-    rows = malloc((size_t)h * sizeof(png_bytep));
-    if (!rows) png_error(png, "out of memory");
-    for (long y = 0; y < h; y++) rows[y] = pixels + y * 3 * w;
-    png_read_image(png, rows);
-    png_read_end(png, NULL);
-    free(rows);
-    rows = NULL;
-  }
+  unsigned char *pixels = allocate(context, w, h);
+  if (!pixels) png_error(png, "the size is refused");
+  png_set_expand(png);
+  png_set_strip_16(png);
+  png_set_gray_to_rgb(png);
+  png_set_strip_alpha(png);
+  png_set_interlace_handling(png);
+  png_read_update_info(png, info);
+  if ((long)png_get_rowbytes(png, info) != 3 * w) png_error(png, "unexpected pixel format");
+  rows = malloc((size_t)h * sizeof(png_bytep));
+  if (!rows) png_error(png, "out of memory");
+  for (long y = 0; y < h; y++) rows[y] = pixels + y * 3 * w;
+  png_read_image(png, rows);
+  png_read_end(png, NULL);
+  free(rows);
   png_destroy_read_struct(&png, &info, NULL);
   return 0;
-}
-
-int ci_png_size(const unsigned char *bytes, long count, long *width, long *height, char *message) {
-  return read_png(bytes, count, width, height, NULL, message);
-}
-
-int ci_png_decode(const unsigned char *bytes, long count, unsigned char *pixels, char *message) {
-  return read_png(bytes, count, NULL, NULL, pixels, message);
 }
 
 struct sink {

@@ -33,10 +33,11 @@ CK_INLINE uint32_t ck_raw(float value) {
   return bits;
 }
 
-// e^x = 2^k e^r, k = round(x / ln 2), |r| <= ln 2 / 2; results below 2^-126 become 0.
+// e^x = 2^k e^r, k = round(x / ln 2), |r| <= ln 2 / 2; results below 2^-126 become 0, and e^89 is
+// beyond the largest float.
 CK_INLINE float ck_exp1(float x) {
-  float clamped = x < -87.33f ? -87.33f : x;
-  clamped = clamped > 88.72f ? 88.72f : clamped;
+  float clamped = x < -87.33654f ? -87.33654f : x;
+  clamped = clamped > 89.0f ? 89.0f : clamped;
   // Adding 1.5 * 2^23 leaves the rounded integer in the low bits.
   float shifted = clamped * 1.44269504088896341f + 12582912.0f;
   float k = shifted - 12582912.0f;
@@ -53,8 +54,7 @@ CK_INLINE float ck_exp1(float x) {
   int32_t half = whole >> 1;
   float result = p * ck_bits((uint32_t)(half + 127) << 23) *
                  ck_bits((uint32_t)(whole - half + 127) << 23);
-  result = x > 88.7228f ? INFINITY : result;
-  return x < -87.33f ? 0.0f : result;
+  return x < -87.33654f ? 0.0f : result;
 }
 
 // log x = e log 2 + log m, m in [sqrt(1/2), sqrt(2)).

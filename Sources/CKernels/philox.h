@@ -36,5 +36,6 @@ CK_INLINE void ck_philox(uint32_t first, uint64_t sample, uint32_t draw, uint64_
   }
 }
 
-// The upper 24 bits of a word as a number in (0, 1), never 0 or 1, in both precisions.
-#define CK_UNIT(word) (((REAL)((word) >> 8) + (REAL)0.5) * (REAL)5.9604644775390625e-8)
+// The upper 23 bits of a word, and a half, as a number in (0, 1), exact in both precisions: with one
+// bit more, the sum would round in single precision, and the largest number would become 1.
+#define CK_UNIT(word) (((REAL)((word) >> 9) + (REAL)0.5) * (REAL)1.1920928955078125e-7)

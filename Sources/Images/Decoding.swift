@@ -1,5 +1,4 @@
 import CImageCodecs
-import CTurboJPEG
 import Foundation
 
 extension Image {
@@ -13,15 +12,14 @@ extension Image {
   ///
   /// - Throws: `ImageError` naming the file when it is missing, no image, truncated or damaged.
   public init(contentsOf url: URL) throws {
-    let data: Data
-    do {
-      data = try Data(contentsOf: url)
-    } catch {
-      throw ImageError(
-        path: url.path, reason: "it cannot be read (\(error.localizedDescription))",
-        remedy: "check the path and its permissions")
-    }
-    try self.init(encoded: [UInt8](data), path: url.path)
+    try self.init(contentsOfFile: url.path)
+  }
+
+  /// Decodes the PNG or JPEG file at a path, as `init(contentsOf:)` does.
+  ///
+  /// - Throws: `ImageError` naming the file when it is missing, no image, truncated or damaged.
+  public init(contentsOfFile path: String) throws {
+    try self.init(encoded: try Image.contents(of: path), path: path)
   }
 
   /// Decodes the bytes of a PNG or JPEG file; `path` is what errors call it.
@@ -40,57 +38,80 @@ extension Image {
     }
   }
 
-  private static func checked(_ width: Int, _ height: Int, _ path: String) throws {
-    guard width > 0, height > 0, width <= pixelLimit / height else {
-      throw ImageError(
-        path: path, reason: "it claims a size of \(width) x \(height) pixels",
-        remedy: "images have at least one and at most 2^27 pixels; the file may be damaged")
+  /// The bytes of a file; one that grows or shrinks meanwhile gives what it had when it was opened.
+  private static func contents(of path: String) throws -> [UInt8] {
+    func failure() -> ImageError {
+      ImageError(
+        path: path, reason: "it cannot be read (\(String(cString: strerror(errno))))",
+        remedy: "check the path and its permissions")
     }
+    let file = open(path, O_RDONLY)
+    guard file >= 0 else { throw failure() }
+    defer { close(file) }
+    var status = stat()
+    guard fstat(file, &status) == 0 else { throw failure() }
+    var failed = false
+    let bytes = [UInt8](unsafeUninitializedCapacity: Int(status.st_size)) { buffer, count in
+      while count < buffer.count, let base = buffer.baseAddress {
+        let piece = read(file, base + count, buffer.count - count)
+        if piece < 0, errno == EINTR { continue }
+        if piece < 0 { failed = true }
+        if piece <= 0 { break }
+        count += piece
+      }
+    }
+    guard !failed else { throw failure() }
+    return bytes
   }
 
-  private static let damaged = "the file is truncated or damaged: copy it again or remove it"
+  /// Whether an image of this size is decoded.
+  static func isAcceptable(_ width: Int, _ height: Int) -> Bool {
+    width > 0 && height > 0 && width <= pixelLimit / height
+  }
+
+  /// The error for a size that is not.
+  static func refusal(_ width: Int, _ height: Int, _ path: String) -> ImageError {
+    ImageError(
+      path: path, reason: "it claims a size of \(width) x \(height) pixels",
+      remedy: "images have at least one and at most 2^27 pixels; the file may be damaged")
+  }
+
+  /// What to do about damage.
+  static let damaged = "the file is truncated or damaged: copy it again or remove it"
+
+  private struct Target {
+    var width = 0
+    var height = 0
+    var pixels: UnsafeMutablePointer<UInt8>?
+  }
 
   private static func decodedPNG(_ bytes: [UInt8], _ path: String) throws -> Image {
     var message = [CChar](repeating: 0, count: 256)
-    func failure() -> ImageError {
+    var target = Target()
+    defer { target.pixels?.deallocate() }
+    let status = withUnsafeMutablePointer(to: &target) { target in
+      ci_png_decode(
+        bytes, bytes.count,
+        { context, width, height in
+          guard let target = context?.assumingMemoryBound(to: Target.self) else { return nil }
+          target.pointee.width = width
+          target.pointee.height = height
+          guard Image.isAcceptable(width, height) else { return nil }
+          target.pointee.pixels = .allocate(capacity: width * height * 3)
+          return target.pointee.pixels
+        }, target, &message)
+    }
+    guard status == 0, let pixels = target.pixels else {
+      if target.width > 0, !isAcceptable(target.width, target.height) {
+        throw refusal(target.width, target.height, path)
+      }
       let text = String(decoding: message.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
-      return ImageError(path: path, reason: "the PNG cannot be decoded (\(text))", remedy: damaged)
-    }
-    var (width, height) = (0, 0)
-    guard ci_png_size(bytes, bytes.count, &width, &height, &message) == 0 else { throw failure() }
-    try checked(width, height, path)
-    var pixels = [UInt8](repeating: 0, count: width * height * 3)
-    guard ci_png_decode(bytes, bytes.count, &pixels, &message) == 0 else { throw failure() }
-    return Image(width: width, height: height, pixels: pixels)
-  }
-
-  private static func decodedJPEG(_ bytes: [UInt8], _ path: String) throws -> Image {
-    guard let decoder = tjInitDecompress() else {
       throw ImageError(
-        path: path, reason: "the JPEG decoder cannot start", remedy: "free some memory")
+        path: path, reason: "the PNG cannot be decoded (\(text))", remedy: damaged)
     }
-    defer { tjDestroy(decoder) }
-    func failure() -> ImageError {
-      let text = tjGetErrorStr2(decoder).map { String(cString: $0) } ?? "unknown error"
-      return ImageError(path: path, reason: "the JPEG cannot be decoded (\(text))", remedy: damaged)
-    }
-    var (width, height, subsampling, colors) = (Int32(0), Int32(0), Int32(0), Int32(0))
-    guard
-      tjDecompressHeader3(
-        decoder, bytes, UInt(bytes.count), &width, &height, &subsampling, &colors) == 0
-    else { throw failure() }
-    guard colors != Int32(TJCS_CMYK.rawValue), colors != Int32(TJCS_YCCK.rawValue) else {
-      throw ImageError(
-        path: path, reason: "the JPEG holds CMYK colours", remedy: "convert it to RGB")
-    }
-    try checked(Int(width), Int(height), path)
-    var pixels = [UInt8](repeating: 0, count: Int(width) * Int(height) * 3)
-    // A warning, such as a premature end of data, counts as an error too.
-    guard
-      tjDecompress2(
-        decoder, bytes, UInt(bytes.count), &pixels, width, 0, height,
-        Int32(TJPF_RGB.rawValue), Int32(TJFLAG_ACCURATEDCT)) == 0
-    else { throw failure() }
-    return Image(width: Int(width), height: Int(height), pixels: pixels)
+    return Image(
+      width: target.width, height: target.height,
+      pixels: [UInt8](
+        UnsafeBufferPointer(start: pixels, count: target.width * target.height * 3)))
   }
 }

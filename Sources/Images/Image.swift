@@ -19,7 +19,8 @@ public struct Image: Sendable, Equatable {
   public init(width: Int, height: Int, pixels: [UInt8]) {
     precondition(
       width > 0 && height > 0 && pixels.count == width * height * 3,
-      "an image of \(width) x \(height) pixels has \(width * height * 3) bytes, not \(pixels.count)")
+      "an image of \(width) x \(height) pixels has \(width * height * 3) bytes, not \(pixels.count)"
+    )
     self.width = width
     self.height = height
     self.pixels = pixels
@@ -71,6 +72,7 @@ public struct Image: Sendable, Equatable {
   ///   - rows: the images, row by row; short rows stay white at the end.
   ///   - padding: pixels between and around the images; default 2.
   ///   - enlargement: repeats every pixel; default 1.
+  /// - Returns: one picture; a single white pixel if there is no image.
   public static func grid(_ rows: [[Image]], padding: Int = 2, enlargement: Int = 1) -> Image {
     let columns = rows.map(\.count).max() ?? 0
     guard let first = rows.first?.first else { return Image(width: 1, height: 1) }
@@ -88,29 +90,12 @@ public struct Image: Sendable, Equatable {
             * 3
           let source = y * image.width * 3
           result.pixels.replaceSubrange(
-            target..<target + image.width * 3, with: image.pixels[source..<source + image.width * 3])
+            target..<target + image.width * 3, with: image.pixels[source..<source + image.width * 3]
+          )
         }
       }
     }
     return result.enlarged(enlargement)
-  }
-}
-
-/// Which object each pixel belongs to; 0 is the background.
-public struct InstanceMask: Sendable, Equatable {
-  /// The number of columns.
-  public let width: Int
-  /// The number of rows.
-  public let height: Int
-  /// width * height object numbers, row-major.
-  public let ids: [UInt8]
-
-  /// A mask from its object numbers.
-  public init(width: Int, height: Int, ids: [UInt8]) {
-    precondition(ids.count == width * height, "a mask has one number for each pixel")
-    self.width = width
-    self.height = height
-    self.ids = ids
   }
 }
 

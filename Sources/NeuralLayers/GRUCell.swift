@@ -1,6 +1,8 @@
 import Tensors
 
-/// A gated recurrent unit (Cho et al. 2014), in PyTorch's convention and with its names.
+/// A gated recurrent unit, in PyTorch's convention and with its names.
+///
+/// Cho et al. 2014.
 public struct GRUCell: Module {
   /// [3 hidden, input], gates r, z, n.
   public let weightIh: Parameter

@@ -12,7 +12,9 @@ extension Tensor {
     return symmetricUniform(shape, gain * (6 / Double(fanIn + fanOut)).squareRoot(), &generator)
   }
 
-  /// Uniform in (-a, a), a = sqrt(6 / fan in), for layers before a rectifier (He et al. 2015).
+  /// Uniform in (-a, a), a = sqrt(6 / fan in), for layers before a rectifier.
+  ///
+  /// He, Zhang, Ren and Sun 2015.
   public static func kaimingUniform(_ shape: Shape, using generator: inout Philox) -> Tensor {
     symmetricUniform(shape, (6 / Double(fans(shape).in)).squareRoot(), &generator)
   }
@@ -23,7 +25,8 @@ extension Tensor {
   ) -> Tensor {
     let numbers = (0..<shape.elementCount).map { _ -> Double in
       while true {
-        let radius = (-2 * Foundation.log(generator.uniform(in: .leastNonzeroMagnitude...1))).squareRoot()
+        let radius = (-2 * Foundation.log(generator.uniform(in: .leastNonzeroMagnitude...1)))
+          .squareRoot()
         let number = radius * Foundation.cos(2 * .pi * generator.uniform(in: 0...1))
         if Swift.abs(number) <= 2 { return number * deviation }
       }

@@ -1,6 +1,8 @@
 import Tensors
 
-/// Multi-head attention (Vaswani et al. 2017) with projections without bias.
+/// Multi-head attention with projections without bias.
+///
+/// Vaswani et al. 2017.
 public struct MultiHeadAttention: Module {
   /// The projection of queries.
   public let projQ: Linear

@@ -2,7 +2,9 @@ import NeuralLayers
 import Tensors
 
 /// The discrete variational autoencoder of SLATE: an image as a grid of tokens, a quarter as wide
-/// and high (Singh, Deng and Ahn 2021, after Ramesh et al. 2021).
+/// and high.
+///
+/// Singh, Deng and Ahn 2021, after Ramesh et al. 2021.
 ///
 /// Images are channels-last: [batch, height, width, 3], in [0, 1].
 public struct DiscreteVAE: Module {

@@ -47,7 +47,7 @@ public struct TransformerDecoder: Module {
     return layerNorm(x)
   }
 
-  /// One block. The first one's residual stream starts from its layer-normed input.
+  /// One block; the first one's residual stream starts from its layer-normed input.
   struct Block: Module {
     let selfAttnLayerNorm: LayerNorm
     let selfAttn: MultiHeadAttention

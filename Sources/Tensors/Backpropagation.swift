@@ -58,10 +58,12 @@ struct BackwardPath {
   ///
   /// - Parameters:
   ///   - seed: dL/doutput.
+  ///   - targets: the sequence numbers of the nodes to report; nil for every variable.
   ///   - releasing: whether nodes are forgotten as soon as they have been used, which frees what
   ///     they hold but makes this the last run.
   ///   - creatingGraph: whether the rules themselves are recorded (second derivatives).
   ///   - receive: called once for every variable or target on the path, with its cotangent.
+  /// - Throws: what a rule throws.
   func run(
     seed: Tensor, targets: Set<Int>? = nil, releasing: Bool, creatingGraph: Bool,
     receive: (Node, Tensor) -> Void
@@ -162,6 +164,7 @@ public struct Gradients: Sendable {
 ///     soon as it has been used, and only variables stay alive.
 ///   - creatingGraph: whether the gradients are recorded too, for second derivatives; implies
 ///     `retainingGraph`.
+/// - Returns: a table by variable.
 /// - Throws: what a backward estimator throws, such as a singular adjoint system.
 /// - Complexity: one visit of each node that leads to a variable.
 public func gradients(
@@ -221,6 +224,7 @@ private func gradients(
 ///   - creatingGraph: whether what `pullback` returns is recorded with respect to what `f`
 ///     captured and to the cotangent (second derivatives); default false.
 ///   - f: the function.
+/// - Returns: f(x), and v -> J^T v.
 /// - Complexity: one recorded evaluation of `f`; one backward pass through it per call of
 ///   `pullback`.
 public func valueWithPullback(

@@ -29,8 +29,9 @@ final class Node: @unchecked Sendable {
   /// The operator's name if its rule cannot itself be recorded (no second derivatives).
   let fusedName: String?
   private let output: (storage: Storage, shape: Shape)?
-  /// Whether gradients with respect to this leaf belong in a table of gradients. The point at
-  /// which a pullback is taken is a leaf too, but a private one.
+  /// Whether gradients with respect to this leaf belong in a table of gradients.
+  ///
+  /// The point at which a pullback is taken is a leaf too, but a private one.
   let isVariable: Bool
 
   /// A leaf.
@@ -71,8 +72,9 @@ final class Node: @unchecked Sendable {
     isReleased = true
   }
 
-  /// Releases the whole chain of nodes that only this one keeps alive, without recursion: a tape
-  /// may be longer than the stack is deep. A rule is dropped before the list of inputs, which
+  /// Releases the whole chain of nodes that only this one keeps alive, without recursion.
+  ///
+  /// A tape may be longer than the stack is deep. A rule is dropped before the list of inputs, which
   /// holds whatever the rule captured, so that dropping it never starts a second chain.
   deinit {
     ck_node_destroyed()
@@ -105,17 +107,19 @@ extension Tensor {
   /// This result, recorded as computed from `inputs`, if recording is on and an input is recorded.
   ///
   /// - Parameters:
+  ///   - inputs: the operands, in the order of the rule's cotangents.
   ///   - keepingOutput: whether `rule` reads the output; only then the tape keeps it.
-  ///   - fused: the operator's name if `rule` is not written in tensor operators.
+  ///   - name: the operator's name if `rule` is not written in tensor operators.
   ///   - rule: evaluated only when there is something to record.
+  /// - Returns: the same elements, with a node if they are recorded.
   func recorded(
-    from inputs: [Tensor], keepingOutput: Bool = false, fused: String? = nil,
+    from inputs: [Tensor], keepingOutput: Bool = false, fused name: String? = nil,
     _ rule: @autoclosure () -> VectorJacobianProduct
   ) -> Tensor {
     guard Tensor.records(inputs) else { return self }
     let node = Node(
       inputs: inputs.map(\.node), output: keepingOutput ? (storage, shape) : nil,
-      fusedName: fused, rule: rule())
+      fusedName: name, rule: rule())
     return Tensor(storage, shape, node: node)
   }
 }

@@ -28,6 +28,12 @@ private let files = [
     #expect(try image.pixels == bytes("resized_\(width)x\(height).rgb"))
   }
 
+  @Test func resizingLargeImagesEqualsPillow() throws {
+    let large = try Image(contentsOf: fixture("rgb.png")).resized(width: 203, height: 151)
+    #expect(try large.resized(width: 31, height: 17).pixels == bytes("large_31x17.rgb"))
+    #expect(try large.resizedShortSide(to: 32).pixels == bytes("large_square.rgb"))
+  }
+
   @Test("every truncation is an error that names the file", arguments: ["rgb.png", "420.jpg"])
   func truncation(_ name: String) throws {
     let whole = try bytes(name)

@@ -1,6 +1,6 @@
 import ImplicitLayers
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 private let problems: [(String, ClosedFormProblem)] = [
@@ -103,10 +103,12 @@ private func solve(
     #expect(abs(problem.gradients[0].scalars[8] - 15360.0 / 49) < 1e-12)
   }
 
-  @Test("relative error of truncated series on the tanh problem", arguments: [
-    (0.25, 1, 0.373), (0.25, 5, 4.2e-3), (0.25, 10, 2.1e-5),
-    (0.45, 1, 0.686), (0.45, 5, 7.8e-2), (0.45, 10, 6.1e-3),
-  ])
+  @Test(
+    "relative error of truncated series on the tanh problem",
+    arguments: [
+      (0.25, 1, 0.373), (0.25, 5, 4.2e-3), (0.25, 10, 2.1e-5),
+      (0.45, 1, 0.686), (0.45, 5, 7.8e-2), (0.45, 10, 6.1e-3),
+    ])
   func truncationError(_ s: Double, _ terms: Int, _ expected: Double) throws {
     let problem = ClosedFormProblem.manufacturedTanh(s)
     let estimate = try solve(problem, .picard(), .neumann(terms: terms)).gradients[1]

@@ -1,6 +1,6 @@
 import ImplicitLayers
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// z -> a z + 1, one factor per sample.
@@ -96,7 +96,8 @@ private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, within: 
   @Test func dampingRescuesAnOscillation() throws {
     let map = linear([-1.5])
     let start = Tensor.zeros([1, 1], dtype: .float64)
-    #expect(try Picard().solve(map, from: start, until: rule).report.samples[0].outcome != .converged)
+    #expect(
+      try Picard().solve(map, from: start, until: rule).report.samples[0].outcome != .converged)
     let damped = try Picard(damping: 0.5).solve(map, from: start, until: rule)
     #expect(abs(damped.value.scalar - 0.4) < 1e-10)
   }

@@ -1,6 +1,6 @@
 import ImplicitLayers
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 private struct Cell: FixedPointLayer {

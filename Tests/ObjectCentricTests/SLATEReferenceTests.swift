@@ -2,8 +2,8 @@ import Foundation
 import ImplicitLayers
 import NeuralLayers
 import ObjectCentric
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 import Training
 
@@ -91,15 +91,17 @@ import Training
       [losses.crossEntropy.scalar / batch], try expected("cross_entropy").scalars,
       "cross_entropy")
     expectClose(
-      losses.reconstruction.scalars.map { min(max($0, 0), 1) }, Self.channelsLast(try expected("recon")).scalars, "recon")
+      losses.reconstruction.scalars.map { min(max($0, 0), 1) },
+      Self.channelsLast(try expected("recon")).scalars, "recon")
 
     let table = try gradients(of: (losses.squaredError + losses.crossEntropy) / batch)
     var strided = 0
     for entry in model.namedParameters {
       let tensor = entry.parameter.tensor
       let gradient = (table[tensor] ?? tensor.zerosLike()).scalars
-      let prefix = file["grad.both.\(entry.name)"] == nil
-        && file["grad.both.\(entry.name)#sum"] == nil ? "grad.\(variant)" : "grad.both"
+      let prefix =
+        file["grad.both.\(entry.name)"] == nil
+          && file["grad.both.\(entry.name)#sum"] == nil ? "grad.\(variant)" : "grad.both"
       let name = "\(prefix).\(entry.name)"
       if file[name] != nil {
         expectClose(gradient, try file.tensor(name).scalars, name)

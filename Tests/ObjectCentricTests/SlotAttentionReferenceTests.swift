@@ -2,8 +2,8 @@ import Foundation
 import ImplicitLayers
 import NeuralLayers
 import ObjectCentric
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 import Training
 

@@ -1,5 +1,5 @@
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// A caller's mistake stops the process with a message that prints what did not fit.

@@ -1,105 +1,33 @@
-import TestSupport
+import Foundation
 import Tensors
+import TestSupport
 import Testing
 
-/// An operator and the inputs at which its derivative is compared with central differences.
-struct OperatorCase: Sendable, CustomTestStringConvertible {
-  let name: String
-  let inputs: [Tensor]
-  let function: @Sendable ([Tensor]) throws -> Tensor
-  var testDescription: String { name }
-
-  init(
-    _ name: String, _ inputs: [Tensor], _ function: @escaping @Sendable ([Tensor]) throws -> Tensor
-  ) {
-    self.name = name
-    self.inputs = inputs
-    self.function = function
-  }
-}
-
-private let a = testTensor([2, 3, 5], seed: 1)
-private let b = testTensor([2, 3, 5], seed: 2)
-private let row = testTensor([5], seed: 3)
-private let column = testTensor([3, 1], seed: 4)
-private let positive = testTensor([2, 3, 5], seed: 5, offset: 1.5)
-
-private let basicOperators: [OperatorCase] = [
-  OperatorCase("add", [a, b]) { $0[0] + $0[1] },
-  OperatorCase("add row", [a, row]) { $0[0] + $0[1] },
-  OperatorCase("add column", [column, a]) { $0[0] + $0[1] },
-  OperatorCase("add outer", [column, row]) { $0[0] + $0[1] },
-  OperatorCase("subtract column", [a, column]) { $0[0] - $0[1] },
-  OperatorCase("multiply", [a, b]) { $0[0] * $0[1] },
-  OperatorCase("multiply outer", [column, row]) { $0[0] * $0[1] },
-  OperatorCase("multiply itself", [a]) { $0[0] * $0[0] },
-  OperatorCase("divide", [a, positive]) { $0[0] / $0[1] },
-  OperatorCase("divide by row", [a, row + 2]) { $0[0] / $0[1] },
-  OperatorCase("affine", [a]) { 3 - $0[0] * 2 },
-  OperatorCase("reciprocal", [positive]) { 2 / $0[0] },
-  OperatorCase("exp", [a]) { $0[0].exp() },
-  OperatorCase("log", [positive]) { $0[0].log() },
-  OperatorCase("sqrt", [positive]) { $0[0].sqrt() },
-  OperatorCase("tanh", [a]) { $0[0].tanh() },
-  OperatorCase("sigmoid", [a]) { $0[0].sigmoid() },
-  OperatorCase("relu", [a]) { $0[0].relu() },
-  OperatorCase("abs", [a]) { $0[0].abs() },
-  OperatorCase("sin", [a]) { $0[0].sin() },
-  OperatorCase("cos", [a]) { $0[0].cos() },
-  OperatorCase("square", [a]) { $0[0].square() },
-  OperatorCase("sum", [a]) { $0[0].sum() },
-  OperatorCase("mean", [a]) { $0[0].mean() },
-  OperatorCase("sum of axis 0", [a]) { $0[0].sum(alongAxis: 0) },
-  OperatorCase("sum of axis 1, kept", [a]) { $0[0].sum(alongAxis: 1, keepingAxis: true) },
-  OperatorCase("mean of axis -1", [a]) { $0[0].mean(alongAxis: -1) },
-  OperatorCase("reshape", [a]) { $0[0].reshaped([5, 6]).square() },
-  OperatorCase("permute", [a]) { $0[0].permuted([2, 0, 1]).square() },
-  OperatorCase("transpose", [a]) { $0[0].transposed() },
-  OperatorCase("broadcast", [column]) { $0[0].broadcast(to: [2, 3, 4]) },
-  OperatorCase("slice", [a]) { $0[0].slice(1..<3, alongAxis: 1) },
-  OperatorCase("slice of the last axis", [a]) { $0[0].slice(2..<4, alongAxis: -1) },
-  OperatorCase("pad", [a]) { $0[0].padded(before: 2, to: 6, alongAxis: 1) },
-  OperatorCase("concatenate", [a, testTensor([2, 4, 5], seed: 6)]) {
-    Tensor.concatenated($0, alongAxis: 1)
-  },
-  OperatorCase("select samples", [a, b]) { Tensor.selectSamples([false, true], $0[0], $0[1]) },
-  OperatorCase("matmul", [testTensor([3, 4]), testTensor([4, 5])]) { $0[0].matmul($0[1]) },
-  OperatorCase("matmul, left transposed", [testTensor([4, 3]), testTensor([4, 5])]) {
-    $0[0].matmul($0[1], transposingSelf: true)
-  },
-  OperatorCase("matmul, right transposed", [testTensor([3, 4]), testTensor([5, 4])]) {
-    $0[0].matmul($0[1], transposingOther: true)
-  },
-  OperatorCase("matmul, both transposed", [testTensor([4, 3]), testTensor([5, 4])]) {
-    $0[0].matmul($0[1], transposingSelf: true, transposingOther: true)
-  },
-  OperatorCase("batched matmul", [testTensor([2, 3, 4]), testTensor([2, 4, 5])]) {
-    $0[0].matmul($0[1])
-  },
-  OperatorCase("batched matmul, transposed", [testTensor([2, 4, 3]), testTensor([2, 5, 4])]) {
-    $0[0].matmul($0[1], transposingSelf: true, transposingOther: true)
-  },
-  OperatorCase("batch times matrix", [testTensor([2, 3, 4]), testTensor([4, 5])]) {
-    $0[0].matmul($0[1])
-  },
-  OperatorCase("matrix times batch", [testTensor([3, 4]), testTensor([2, 4, 5])]) {
-    $0[0].matmul($0[1])
-  },
-  OperatorCase("linear", [testTensor([2, 3, 4]), testTensor([5, 4], seed: 2), testTensor([5])]) {
-    $0[0].linear($0[1], bias: $0[2])
-  },
-  OperatorCase("linear without bias", [testTensor([3, 4]), testTensor([5, 4], seed: 2)]) {
-    $0[0].linear($0[1])
-  },
-  OperatorCase(
-    "rectified linear", [testTensor([2, 3, 4]), testTensor([5, 4], seed: 2), testTensor([5])]
-  ) { $0[0].linear($0[1], bias: $0[2], rectified: true) },
-]
-
 @Suite struct OperatorGradientTests {
-  @Test("VJP equals central differences", arguments: basicOperators)
-  func basicOperator(_ operation: OperatorCase) throws {
+  @Test("VJP equals central differences", arguments: basicOperators + fusedOperators)
+  func vectorJacobianProduct(_ operation: OperatorCase) throws {
     #expect(try gradientDifference(operation.inputs, of: operation.function) == nil)
+  }
+
+  /// A rule is told which of its inputs matter; what it leaves out must not change the rest.
+  @Test(
+    "the gradient of one input does not depend on the others being variables",
+    arguments: basicOperators + fusedOperators)
+  func gradientOfOneInput(_ operation: OperatorCase) throws {
+    let variables = operation.inputs.map { $0.variable() }
+    let output = try operation.function(variables)
+    let cotangent = testTensor(output.shape, seed: 77)
+    let together = try gradients(of: output, cotangent: cotangent)
+    for (position, variable) in variables.enumerated() {
+      var inputs = operation.inputs
+      inputs[position] = variable
+      let alone = try gradients(of: operation.function(inputs), cotangent: cotangent)
+      #expect(alone.count == 1)
+      #expect(
+        try difference(
+          #require(alone[variable]), #require(together[variable]), absolute: 1e-14) == nil,
+        "input \(position)")
+    }
   }
 
   /// d/dx of |dL/dx|^2: the rules are themselves differentiated.
@@ -131,6 +59,82 @@ private let basicOperators: [OperatorCase] = [
       #expect(
         difference(gradient.scalars, numerical, relative: 1e-6, absolute: 1e-6) == nil,
         "input \(position)")
+    }
+  }
+
+  @Test(
+    "a fused operator equals its composition", arguments: fusedOperators + softmaxCompositions)
+  func composition(_ operation: OperatorCase) throws {
+    let composition = try #require(operation.composition)
+    let variables = operation.inputs.map { $0.variable() }
+    let (fused, composed) = (try operation.function(variables), try composition(variables))
+    #expect(difference(fused, composed, relative: 1e-13) == nil)
+    let cotangent = testTensor(fused.shape, seed: 78)
+    let table = try gradients(of: fused, cotangent: cotangent)
+    let expected = try gradients(of: composed, cotangent: cotangent)
+    for (position, variable) in variables.enumerated() {
+      #expect(
+        try difference(
+          #require(table[variable]), #require(expected[variable]), relative: 1e-12,
+          absolute: 1e-14) == nil,
+        "input \(position)")
+    }
+  }
+
+  @Test(
+    "single precision agrees with double", arguments: basicOperators + fusedOperators)
+  func singlePrecision(_ operation: OperatorCase) throws {
+    let run = { (dtype: DType) throws -> [Tensor] in
+      let variables = operation.inputs.map { $0.converted(to: dtype).variable() }
+      let output = try operation.function(variables)
+      #expect(output.dtype == dtype)
+      let table = try gradients(
+        of: output, cotangent: testTensor(output.shape, seed: 79, dtype: dtype))
+      return [output.detached()] + (try variables.map { try #require(table[$0]) })
+    }
+    for (single, double) in zip(try run(.float32), try run(.float64)) {
+      #expect(single.dtype == .float32)
+      #expect(difference(single, double, relative: 2e-6) == nil)
+    }
+  }
+
+  /// A lost second derivative would be a silent error, so a fused operator refuses.
+  @Test("a fused operator refuses second derivatives", arguments: fusedOperators.map(\.name))
+  func fusedOperatorRefuses(_ name: String) async throws {
+    // A kernel of one pixel is a plain linear map, which has second derivatives.
+    guard !name.hasPrefix("convolution2D: kernel 1, stride 1") else { return }
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { [name] in
+      guard let operation = fusedOperators.first(where: { $0.name == name }) else { return }
+      let output = try operation.function(operation.inputs.map { $0.variable() })
+      _ = try gradients(of: output.square().sum(), creatingGraph: true)
+    }
+    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    let operatorName = try #require(name.split(separator: ":").first)
+    #expect(message.contains("\(operatorName) is a fused operator without a second derivative"))
+    #expect(message.contains("compose it from basic operators"))
+  }
+
+  @Test func aConvertedTensorKeepsItsGradientsDType() throws {
+    let x = testTensor([2, 3], seed: 8).variable()
+    let gradient = try #require(gradients(of: x.converted(to: .float32).square().sum())[x])
+    #expect(gradient.dtype == .float64)
+    #expect(difference(gradient, x.detached() * 2, absolute: 2e-7) == nil)
+    #expect(difference(gradient, x.detached() * 2) != nil, "the path leads through float32")
+    #expect(x.converted(to: .float64).isRecorded)
+  }
+
+  @Test func slotAttentionIsWhatSlotUpdatesWeighs() {
+    let queries = testTensor([2, 3, 4], seed: 19)
+    let keys = testTensor([2, 4, 5], seed: 20)
+    for heads in [1, 2, 4] {
+      let attention = Tensor.slotAttention(queries: queries, keysTransposed: keys, heads: heads)
+      #expect(
+        difference(
+          attention, Composed.slotAttention(queries, keys, heads: heads), absolute: 1e-14) == nil)
+      let sums = attention.sum(alongAxis: 1)
+      #expect(difference(sums, .ones([2, 5], dtype: .float64), absolute: 1e-14) == nil)
     }
   }
 }

@@ -1,5 +1,5 @@
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// The counters are process-wide, so each of these tests has a process of its own.

@@ -21,6 +21,8 @@ public func testTensor(
 ///   - step: the difference's half width; default 1e-5, error O(step^2).
 ///   - tolerance: relative to the largest entry of the numerical gradient; default 1e-7.
 ///   - function: from the variables to a tensor of any shape.
+/// - Returns: the position and both values of the worst entry, or nil.
+/// - Throws: what `function` throws.
 public func gradientDifference(
   _ inputs: [Tensor], step: Double = 1e-5, tolerance: Double = 1e-7,
   of function: ([Tensor]) throws -> Tensor

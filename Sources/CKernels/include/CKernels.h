@@ -1,6 +1,7 @@
 #pragma once
 #include <stdint.h>
 #include "runtime.h"
+#include "workers.h"
 
 // Every kernel exists in single (f32) and double (f64) precision; its formula stands above its
 // definition in the .inc file of the same theme. Matrices are row-major and contiguous.

@@ -72,6 +72,7 @@ public struct LUFactorization: Sendable {
   /// - Parameters:
   ///   - right: [batch, n].
   ///   - transposed: whether the matrices are transposed; default false.
+  /// - Returns: x, [batch, n].
   /// - Complexity: 2 n^2 operations per sample (getrs).
   public func solve(_ right: Tensor, transposed: Bool = false) -> Tensor {
     expect(

@@ -4,7 +4,7 @@ import CKernels
 // as columns of the projections, without moving them.
 
 extension Tensor {
-  /// Scaled dot-product attention with several heads (Vaswani et al. 2017).
+  /// Scaled dot-product attention with several heads (Vaswani and others 2017).
   ///
   /// For each head: softmax(q k^T / sqrt(width / heads)) v, the heads side by side.
   ///

@@ -4,9 +4,9 @@ extension Tensor {
   /// Rows of this table [entries, width], one for each id.
   ///
   /// - Parameters:
-  ///   - ids: positions of rows, in row-major order of `shape`.
-  ///   - shape: the leading axes of the result, for example [batch, length].
-  /// - Returns: shape + [width].
+  ///   - ids: positions of rows, in row-major order of `leading`.
+  ///   - leading: the leading axes of the result, for example [batch, length].
+  /// - Returns: leading + [width].
   ///
   /// Stops when an id does not exist or the ids do not fill `shape`.
   public func rows(_ ids: [Int32], shape leading: Shape) -> Tensor {

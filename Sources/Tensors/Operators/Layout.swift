@@ -5,7 +5,7 @@ import CKernels
 extension Tensor {
   /// The same elements in the same order under another shape; shares them.
   ///
-  /// One extent may be -1: it is computed. Stops when the element counts differ.
+  /// Stops when the element counts differ.
   public func reshaped(_ shape: Shape) -> Tensor {
     expect(
       shape.elementCount == count,
@@ -84,8 +84,9 @@ extension Tensor {
       { v, _, _ in [v.padded(before: range.lowerBound, to: extent, alongAxis: axis)] })
   }
 
-  /// Zeros around the elements of an axis: `before` of them, then the elements, then as many as
-  /// make the extent `extent`. The transpose of `slice`.
+  /// Zeros around the elements of an axis, the transpose of `slice`.
+  ///
+  /// `before` zeros, then the elements, then as many zeros as make the extent `extent`.
   public func padded(before: Int, to extent: Int, alongAxis axis: Int) -> Tensor {
     let axis = shape.resolve(axis)
     let length = shape[axis]
@@ -98,8 +99,9 @@ extension Tensor {
     outShape[axis] = extent
     return Tensor(shape: outShape, dtype: dtype) { out in
       let zeroBits = { (from: Int, to: Int) in
-        out.base.advanced(by: from * inner * out.dtype.byteCount)
-          .initializeMemory(as: UInt8.self, repeating: 0, count: (to - from) * inner * out.dtype.byteCount)
+        let size = inner * out.dtype.byteCount
+        (out.base + from * size).initializeMemory(
+          as: UInt8.self, repeating: 0, count: (to - from) * size)
         return
       }
       for block in 0..<outer {

@@ -1,7 +1,7 @@
 import CKernels
 
 extension Tensor {
-  /// The gates of a gated recurrent unit (Cho et al. 2014, in PyTorch's convention).
+  /// The gates of a gated recurrent unit (Cho and others 2014, in PyTorch's convention).
   ///
   /// r = s(i_r + h_r), z = s(i_z + h_z), n = tanh(i_n + r h_n), h' = (1 - z) n + z h, where i and h
   /// are the projections of input and state, in the order r, z, n.

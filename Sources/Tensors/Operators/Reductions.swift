@@ -18,6 +18,7 @@ extension Tensor {
   /// - Parameters:
   ///   - axis: negative counts from the end.
   ///   - keepingAxis: whether the axis stays, with extent 1; default false.
+  /// - Returns: the sums, of one rank less unless the axis is kept.
   public func sum(alongAxis axis: Int, keepingAxis: Bool = false) -> Tensor {
     let axis = shape.resolve(axis)
     var kept = shape

@@ -1,7 +1,7 @@
 import CKernels
 
 extension Tensor {
-  /// The attention of slots to inputs (Locatello et al. 2020; several heads as in SLATE).
+  /// The attention of slots to inputs (Locatello and others 2020; several heads as in SLATE).
   ///
   /// logits = q k^T per head; a = softmax over slots AND heads for each input.
   ///
@@ -85,7 +85,9 @@ extension Tensor {
   }
 }
 
-/// The products of slot attention, head by head. Rows of the attention are heads times slots.
+/// The products of slot attention, head by head.
+///
+/// Rows of the attention are heads times slots.
 private struct SlotAttend {
   let batch: Int
   let slots: Int

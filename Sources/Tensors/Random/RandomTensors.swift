@@ -5,7 +5,7 @@ import CKernels
 // per row of axis 0 in the same way.
 
 extension Tensor {
-  /// Numbers drawn evenly from (0, 1), never 0 or 1, with 24 random bits.
+  /// Numbers drawn evenly from (0, 1), never 0 or 1, with 23 random bits.
   public static func uniform(
     _ shape: Shape, dtype: DType = .float32, using generator: inout Philox
   ) -> Tensor {

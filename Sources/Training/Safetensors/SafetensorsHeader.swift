@@ -126,7 +126,8 @@ struct SafetensorsHeader {
       position += 1
     }
     let next = position < bytes.count ? bytes[position] : 0
-    guard position > start, ![UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E")].contains(next)
+    guard position > start,
+      ![UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E")].contains(next)
     else { throw Malformed(reason: "a whole number, not negative, is expected at byte \(start)") }
     return value
   }

@@ -13,7 +13,8 @@ extension SafetensorsFile {
     for entry in entries {
       if header.count > 1 { header += "," }
       let shape = entry.shape.map(String.init).joined(separator: ",")
-      header += "\(quoted(entry.name)):{\"dtype\":\"\(entry.type.rawValue)\",\"shape\":[\(shape)],"
+      header +=
+        "\(quoted(entry.name)):{\"dtype\":\"\(entry.type.rawValue)\",\"shape\":[\(shape)],"
         + "\"data_offsets\":[\(offset),\(offset + entry.data.count)]}"
       offset += entry.data.count
     }
@@ -32,10 +33,13 @@ extension SafetensorsFile {
   /// The bytes go to a temporary file beside the target, reach the disk, and take the target's name;
   /// an older file of that name stays whole until then.
   ///
+  /// - Parameters:
+  ///   - url: the target.
+  ///   - previous: where the older file is kept; default nowhere.
   /// - Throws: `SafetensorsError` naming the path, for example when the disk is full.
-  public func write(to url: URL) throws {
+  public func write(to url: URL, keepingPreviousAt previous: URL? = nil) throws {
     let data = try serialized()
-    try writeAtomically(data, to: url) { reason in
+    try writeAtomically(data, to: url, keepingPreviousAt: previous) { reason in
       SafetensorsError(
         path: url.path, reason: "it cannot be written (\(reason))",
         remedy: "free some space or choose another folder; an older file was left as it was")
@@ -60,9 +64,13 @@ extension SafetensorsFile {
 
 /// Writes bytes to a temporary file beside the target, syncs it, and renames it.
 ///
+/// The older file, if it is to be kept, first gets its second name as a hard link, so that a process
+/// that is killed at any moment leaves a complete file under one of the two names.
+///
 /// - Throws: what `failure` makes of the system's reason; the temporary file is removed then.
 func writeAtomically(
-  _ data: Data, to url: URL, failure: (_ reason: String) -> any Error
+  _ data: Data, to url: URL, keepingPreviousAt previous: URL? = nil,
+  failure: (_ reason: String) -> any Error
 ) throws {
   let temporary = url.path + ".tmp"
   func fail() -> any Error {
@@ -92,6 +100,11 @@ func writeAtomically(
     throw error
   }
   close(descriptor)
+  if let previous {
+    let link = previous.path + ".tmp"
+    unlink(link)
+    if Foundation.link(url.path, link) == 0, rename(link, previous.path) != 0 { throw fail() }
+  }
   guard rename(temporary, url.path) == 0 else { throw fail() }
   let folder = open(url.deletingLastPathComponent().path, O_RDONLY)
   if folder >= 0 {

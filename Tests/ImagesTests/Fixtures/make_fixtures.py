@@ -44,3 +44,9 @@ save("progressive.jpg", image, quality=70, progressive=True)
 for width, height in [(16, 16), (64, 40), (11, 50), (37, 9)]:
     with open(os.path.join(folder, f"resized_{width}x{height}.rgb"), "wb") as file:
         file.write(image.resize((width, height), Image.BICUBIC).tobytes())
+# Larger than the vectors of a kernel, then the short side to 32 and the central square.
+large = image.resize((203, 151), Image.BICUBIC)
+with open(os.path.join(folder, "large_31x17.rgb"), "wb") as file:
+    file.write(large.resize((31, 17), Image.BICUBIC).tobytes())
+with open(os.path.join(folder, "large_square.rgb"), "wb") as file:
+    file.write(large.resize((43, 32), Image.BICUBIC).crop((5, 0, 37, 32)).tobytes())

@@ -1,0 +1,20 @@
+# make train   trains SLATE on generated scenes and leaves a picture of what the slots found
+# make test    builds and runs every test
+# make lint    checks the format
+
+.PHONY: train test lint packages
+
+train: packages
+	swift build -c release --product slate
+	.build/release/slate train --preset quickstart
+
+# Tests run optimised: the kernels are C, and a hundred times slower otherwise. They have a build
+# folder of their own, because tests see internal declarations and `slate` is built without that.
+test: packages
+	swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
+
+lint:
+	swift format lint --strict --recursive Package.swift Sources Tests Examples Benchmarks
+
+packages:
+	@.ci/install-packages

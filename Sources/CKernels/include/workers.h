@@ -1,0 +1,12 @@
+#pragma once
+
+// A pool of persistent threads for work that is split into a few long parts.
+
+// Calls body(context, i) once for every i in 0 ..< parts, on the calling thread and on at most
+// `threads` - 1 others, and returns when all calls have. Which thread runs which part is not
+// fixed. Called from inside a part, or while another thread uses the pool, it runs every part on
+// the calling thread.
+void ck_run_parts(long parts, long threads, void (*body)(void *context, long part), void *context);
+
+// The number of processors that this process may run on, at least 1.
+long ck_processor_count(void);

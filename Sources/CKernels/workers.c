@@ -1,0 +1,125 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE  // sched_getaffinity
+#endif
+#include "workers.h"
+#include "runtime.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+// Between two pieces of work a thread spins for some microseconds before it parks: a training step
+// hands out work every few milliseconds at most, and waking a parked thread costs as much as
+// several small operators.
+
+enum { spins = 4000, most_threads = 256 };
+
+static struct {
+  pthread_mutex_t use;   // held by the thread whose parts are running
+  pthread_mutex_t lock;  // guards the conditions
+  pthread_cond_t begun, ended;
+  atomic_long generation;  // counts pieces of work
+  atomic_long next, open;  // the next part to take, the parts that have not ended
+  atomic_long seats;       // how many more threads may join
+  atomic_long inside;      // threads that may still read the work
+  long parts, started;
+  bool recording;
+  void (*body)(void *, long);
+  void *context;
+} pool = {.use = PTHREAD_MUTEX_INITIALIZER,
+          .lock = PTHREAD_MUTEX_INITIALIZER,
+          .begun = PTHREAD_COND_INITIALIZER,
+          .ended = PTHREAD_COND_INITIALIZER};
+
+static _Thread_local bool running_a_part = false;
+
+static void pause_briefly(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+static void take_parts(void) {
+  running_a_part = true;
+  long part;
+  while ((part = atomic_fetch_add(&pool.next, 1)) < pool.parts) {
+    pool.body(pool.context, part);
+    atomic_fetch_sub(&pool.open, 1);
+  }
+  running_a_part = false;
+}
+
+static void *serve(void *unused) {
+  (void)unused;
+  long seen = 0;
+  for (;;) {
+    for (int i = 0; i < spins && atomic_load(&pool.generation) == seen; i++) pause_briefly();
+    pthread_mutex_lock(&pool.lock);
+    while (atomic_load(&pool.generation) == seen) pthread_cond_wait(&pool.begun, &pool.lock);
+    seen = atomic_load(&pool.generation);
+    bool joins = atomic_load(&pool.open) > 0 && atomic_load(&pool.seats) > 0;
+    if (joins) {
+      atomic_fetch_sub(&pool.seats, 1);
+      atomic_fetch_add(&pool.inside, 1);
+    }
+    pthread_mutex_unlock(&pool.lock);
+    if (!joins) continue;
+
+    ck_set_recording(pool.recording);
+    take_parts();
+    pthread_mutex_lock(&pool.lock);
+    atomic_fetch_sub(&pool.inside, 1);
+    pthread_cond_signal(&pool.ended);
+    pthread_mutex_unlock(&pool.lock);
+  }
+  return NULL;
+}
+
+void ck_run_parts(long parts, long threads, void (*body)(void *context, long part), void *context) {
+  if (parts <= 1 || threads <= 1 || running_a_part || pthread_mutex_trylock(&pool.use) != 0) {
+    for (long part = 0; part < parts; part++) body(context, part);
+    return;
+  }
+  if (threads > most_threads) threads = most_threads;
+  if (threads > parts) threads = parts;
+  while (pool.started < threads - 1) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, serve, NULL) != 0) break;  // fewer threads, same result
+    pthread_detach(thread);
+    pool.started++;
+  }
+
+  pthread_mutex_lock(&pool.lock);
+  pool.parts = parts;
+  pool.body = body;
+  pool.context = context;
+  pool.recording = ck_is_recording();
+  atomic_store(&pool.next, 0);
+  atomic_store(&pool.open, parts);
+  atomic_store(&pool.seats, threads - 1);
+  atomic_fetch_add(&pool.generation, 1);
+  pthread_cond_broadcast(&pool.begun);
+  pthread_mutex_unlock(&pool.lock);
+
+  take_parts();
+  for (int i = 0; i < spins && atomic_load(&pool.inside) > 0; i++) pause_briefly();
+  pthread_mutex_lock(&pool.lock);
+  // A thread that has not joined by now finds no open part and stays out.
+  while (atomic_load(&pool.open) > 0 || atomic_load(&pool.inside) > 0)
+    pthread_cond_wait(&pool.ended, &pool.lock);
+  pthread_mutex_unlock(&pool.lock);
+  pthread_mutex_unlock(&pool.use);
+}
+
+long ck_processor_count(void) {
+#if defined(__linux__)
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
+#endif
+  long online = sysconf(_SC_NPROCESSORS_ONLN);
+  return online > 0 ? online : 1;
+}

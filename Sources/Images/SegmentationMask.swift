@@ -1,0 +1,94 @@
+/// Which object each pixel belongs to; 0 is the background.
+///
+/// ```swift
+/// let mask = SegmentationMask(redChannelOf: try Image(contentsOf: url))
+/// mask.objectCount   // 5
+/// ```
+public struct SegmentationMask: Sendable, Equatable {
+  /// The number of columns.
+  public let width: Int
+  /// The number of rows.
+  public let height: Int
+  /// width * height object numbers, row-major.
+  public let ids: [UInt8]
+
+  /// A mask from its object numbers.
+  ///
+  /// Stops when their number does not fit the size.
+  public init(width: Int, height: Int, ids: [UInt8]) {
+    precondition(
+      ids.count == width * height,
+      "a mask of \(width) x \(height) pixels has \(width * height) numbers, not \(ids.count)")
+    self.width = width
+    self.height = height
+    self.ids = ids
+  }
+
+  /// The mask that a picture encodes in its red channel.
+  ///
+  /// 0 is the background; every other value that occurs is an object, and objects are numbered from
+  /// 1 in the order of their values. So the values themselves are free: 1, 2, 3, or grey levels
+  /// that are easy to see.
+  public init(redChannelOf image: Image) {
+    var occurs = [Bool](repeating: false, count: 256)
+    for index in stride(from: 0, to: image.pixels.count, by: 3) {
+      occurs[Int(image.pixels[index])] = true
+    }
+    occurs[0] = false
+    var numbers = [UInt8](repeating: 0, count: 256)
+    var next: UInt8 = 1
+    for value in 1..<256 where occurs[value] {
+      numbers[value] = next
+      next &+= 1
+    }
+    self.init(
+      width: image.width, height: image.height,
+      ids: (0..<image.width * image.height).map { numbers[Int(image.pixels[$0 * 3])] })
+  }
+
+  /// The number of different objects, without the background.
+  public var objectCount: Int { Set(ids).subtracting([0]).count }
+
+  /// The part with the given upper left corner and size.
+  ///
+  /// Stops when it leaves the mask.
+  public func cropped(x: Int, y: Int, width: Int, height: Int) -> SegmentationMask {
+    precondition(
+      x >= 0 && y >= 0 && x + width <= self.width && y + height <= self.height,
+      "a crop of \(width) x \(height) at (\(x), \(y)) leaves the mask of \(self.width) x "
+        + "\(self.height)")
+    let rows = (y..<y + height).flatMap {
+      ids[$0 * self.width + x..<$0 * self.width + x + width]
+    }
+    return SegmentationMask(width: width, height: height, ids: rows)
+  }
+
+  /// The mask at another size; each pixel takes the number of the nearest one.
+  public func resized(width newWidth: Int, height newHeight: Int) -> SegmentationMask {
+    guard newWidth != width || newHeight != height else { return self }
+    var result: [UInt8] = []
+    result.reserveCapacity(newWidth * newHeight)
+    for y in 0..<newHeight {
+      let row = (2 * y + 1) * height / (2 * newHeight) * width
+      for x in 0..<newWidth {
+        result.append(ids[row + (2 * x + 1) * width / (2 * newWidth)])
+      }
+    }
+    return SegmentationMask(width: newWidth, height: newHeight, ids: result)
+  }
+
+  /// A picture of the mask: black background, and a colour for each object.
+  public var image: Image {
+    let colors: [SIMD3<UInt8>] = [
+      SIMD3(230, 60, 50), SIMD3(70, 130, 240), SIMD3(80, 190, 90), SIMD3(245, 200, 60),
+      SIMD3(170, 90, 210), SIMD3(60, 200, 205), SIMD3(250, 140, 50), SIMD3(240, 120, 180),
+    ]
+    var pixels: [UInt8] = []
+    pixels.reserveCapacity(ids.count * 3)
+    for id in ids {
+      let color = id == 0 ? SIMD3(0, 0, 0) : colors[(Int(id) - 1) % colors.count]
+      for channel in 0..<3 { pixels.append(color[channel]) }
+    }
+    return Image(width: width, height: height, pixels: pixels)
+  }
+}

@@ -1,0 +1,100 @@
+import Foundation
+
+/// The ways in which images lie on disk.
+public enum DatasetKind: String, Sendable, CaseIterable {
+  /// Any PNG and JPEG files.
+  case imageFolder = "image folder"
+  /// `images/train`, `images/val`.
+  case clevr = "CLEVR"
+  /// `recordings` and `splits`.
+  case shapeStacks = "ShapeStacks"
+  /// `train2017`, or FiftyOne's `train/data`.
+  case coco = "COCO-2017"
+  /// A file `3dshapes.h5`, or any that ends in .h5 or .hdf5.
+  case shapes3D = "3D Shapes"
+
+  /// The kind that a folder or file looks like.
+  ///
+  /// - Throws: `DatasetError` when there is nothing at the path, or a file that is no HDF5.
+  public init(at url: URL) throws {
+    func has(_ path: String) -> Bool { ImageFiles.isFolder(url.appending(path: path).path) }
+    let isFile =
+      FileManager.default.fileExists(atPath: url.path) && !ImageFiles.isFolder(url.path)
+    if isFile, ["h5", "hdf5"].contains(url.pathExtension.lowercased()) {
+      self = .shapes3D
+      return
+    }
+    try ImageFiles.expectFolder(url)
+    if FileManager.default.fileExists(atPath: url.appending(path: "3dshapes.h5").path) {
+      self = .shapes3D
+    } else if has("images/train"), has("images/val") {
+      self = .clevr
+    } else if has("recordings"), has("splits") {
+      self = .shapeStacks
+    } else if has("train2017") || (has("train/data") && has("validation/data")) {
+      self = .coco
+    } else {
+      self = .imageFolder
+    }
+  }
+}
+
+/// How a data set on disk is opened.
+///
+/// ```swift
+/// let data = try DatasetOptions(imageSize: 64, centerCrop: 192).open(URL(filePath: "CLEVR_v1.0"))
+/// ```
+public struct DatasetOptions: Sendable, Equatable {
+  /// Pixels of a side.
+  public var imageSize: Int
+  /// The side of a central square that is cut out before resizing, in pixels of the file, of CLEVR at
+  /// 320 x 240; nil for none.
+  public var centerCrop: Int?
+  /// At most this many images: of each part where the parts are on disk, else in all; nil for all.
+  public var limit: Int?
+  /// Which lists of scenarios split ShapeStacks: `default`, `ccs_all` or `blocks_all`.
+  public var shapeStacksList: String
+
+  /// Options; by default everything is used and nothing cut.
+  public init(
+    imageSize: Int, centerCrop: Int? = nil, limit: Int? = nil, shapeStacksList: String = "default"
+  ) {
+    self.imageSize = imageSize
+    self.centerCrop = centerCrop
+    self.limit = limit
+    self.shapeStacksList = shapeStacksList
+  }
+
+  /// Opens a folder or file as what it looks like, or as `kind`.
+  ///
+  /// - Throws: `DatasetError` that names what is missing, or an option that does not fit the kind.
+  public func open(_ url: URL, as kind: DatasetKind? = nil) throws -> any ImageDataset {
+    let kind = try kind ?? DatasetKind(at: url)
+    if let limit, limit < 1 {
+      throw DatasetError(
+        path: url.path, reason: "a limit of \(limit) images leaves none",
+        remedy: "choose 1 or more, or no limit")
+    }
+    switch kind {
+    case .imageFolder:
+      return try ImageFolder(
+        url, imageSize: imageSize, framing: centerCrop.map { .centerCrop($0) } ?? .whole,
+        limit: limit)
+    case .clevr:
+      return try ImageFolder.clevr(
+        url, imageSize: imageSize, centerCrop: centerCrop, limit: limit)
+    case .shapeStacks:
+      return try ImageFolder.shapeStacks(
+        url, imageSize: imageSize, list: shapeStacksList, centerCrop: centerCrop, limit: limit)
+    case .coco, .shapes3D:
+      guard centerCrop == nil else {
+        throw DatasetError(
+          path: url.path, reason: "a centre crop cannot be chosen for \(kind.rawValue)",
+          remedy: "leave the crop out")
+      }
+      return kind == .coco
+        ? try ImageFolder.coco(url, imageSize: imageSize, limit: limit)
+        : try Shapes3D(url, imageSize: imageSize, limit: limit)
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import Foundation
+import Images
+
+/// Images in PNG and JPEG files below a folder.
+///
+/// ```swift
+/// let data = try ImageFolder(URL(filePath: "mirrors64"), imageSize: 64)
+/// data.count(of: .train)   // 560 of 800
+/// ```
+/// The initialiser takes any folder, and splits it; `clevr`, `shapeStacks` and `coco` know how these
+/// data sets lie on disk. Nothing is read before an image is asked for.
+public struct ImageFolder: ImageDataset {
+  /// The number of rows, and of columns, of every image.
+  public let imageSize: Int
+  /// How files become square.
+  public let framing: Framing
+  /// What logs call the data: "image folder", "CLEVR".
+  let kind: String
+  let folder: URL
+  let masks: URL?
+  /// Paths relative to the folder.
+  let parts: [Split: [String]]
+
+  init(
+    kind: String, folder: URL, parts: [Split: [String]], masks: URL? = nil, imageSize: Int,
+    framing: Framing
+  ) {
+    self.kind = kind
+    self.folder = folder
+    self.parts = parts
+    self.masks = masks
+    self.imageSize = imageSize
+    self.framing = framing
+  }
+
+  /// All the images below a folder: 70% for training, 15% each for validation and test.
+  ///
+  /// Files are found recursively and sorted by path; the parts are cut in that order, at
+  /// floor(0.70 n) and floor(0.85 n). Masks are taken from a folder `masks` beside the images, if
+  /// there is one, with the same names (see `SegmentationMask.init(redChannelOf:)`). A folder that
+  /// holds `images` and `masks` stands for its `images`.
+  ///
+  /// - Parameters:
+  ///   - url: the folder.
+  ///   - imageSize: pixels of a side.
+  ///   - framing: default `.whole`, resizing without a crop.
+  ///   - limit: at most this many files, the first in order, take part; default all.
+  /// - Throws: `DatasetError` when the folder is missing, or has no or too few images for the parts.
+  public init(_ url: URL, imageSize: Int, framing: Framing = .whole, limit: Int? = nil) throws {
+    try ImageFiles.expectFolder(url)
+    let inner = url.appending(path: "images")
+    let nested =
+      ImageFiles.isFolder(inner.path) && ImageFiles.isFolder(url.appending(path: "masks").path)
+    let folder = (nested ? inner : url).resolvingSymlinksInPath()
+    let sibling = folder.deletingLastPathComponent().appending(path: "masks")
+    let hasMasks = folder.lastPathComponent != "masks" && ImageFiles.isFolder(sibling.path)
+    let files = try ImageFiles.found(in: folder).prefix(limit ?? .max)
+    let (first, second) = (Int(0.7 * Double(files.count)), Int(0.85 * Double(files.count)))
+    guard first > 0, second > first, files.count > second else {
+      throw DatasetError(
+        path: url.path,
+        reason: "\(files.count) \(files.count == 1 ? "image is" : "images are") too few to be "
+          + "split 70-15-15 into training, validation and test",
+        remedy: "provide at least 4")
+    }
+    self.init(
+      kind: "image folder", folder: folder,
+      parts: [
+        .train: Array(files[..<first]), .validation: Array(files[first..<second]),
+        .test: Array(files[second...]),
+      ],
+      masks: hasMasks ? sibling : nil, imageSize: imageSize, framing: framing)
+  }
+
+  /// The kind of data and the path.
+  public var description: String { "\(kind) \(folder.path)" }
+
+  /// The number of files in a part.
+  public func count(of split: Split) -> Int { parts[split]?.count ?? 0 }
+
+  /// Whether there is a folder of masks.
+  public var hasMasks: Bool { masks != nil }
+
+  /// A file, decoded to RGB and made square.
+  public func image(_ index: Int, of split: Split) throws -> Image {
+    let path = name(index, of: split)
+    return try framing.square(Image(contentsOfFile: path), size: imageSize, path: path)
+  }
+
+  /// The mask of the same name, or nil when there is no folder of masks.
+  ///
+  /// - Throws: `ImageError` naming the mask when it is missing or damaged.
+  public func mask(_ index: Int, of split: Split) throws -> SegmentationMask? {
+    guard let masks else { return nil }
+    let name = URL(filePath: path(index, of: split)).deletingPathExtension().relativePath
+    let path = masks.path + "/" + name + ".png"
+    let mask = SegmentationMask(redChannelOf: try Image(contentsOfFile: path))
+    return try framing.square(mask, size: imageSize, path: path)
+  }
+
+  /// The path of the file.
+  public func name(_ index: Int, of split: Split) -> String {
+    folder.path + "/" + path(index, of: split)
+  }
+
+  private func path(_ index: Int, of split: Split) -> String {
+    expectIndex(index, of: split)
+    return parts[split]?[index] ?? ""
+  }
+}

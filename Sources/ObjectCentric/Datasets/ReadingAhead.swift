@@ -1,0 +1,25 @@
+import Tensors
+
+extension BatchLoader {
+  /// Decodes every image before training where they are few, so that a damaged file is found at
+  /// once and not in the middle of an epoch, and training never waits for decoding.
+  ///
+  /// - Parameter limit: the largest number of images for which it is done; default 5,000.
+  /// - Throws: the error of the first unreadable image, in the order of the data set, when there are
+  ///   more than `tolerance` of them.
+  public func readAheadIfSmall(limit: Int = 5_000) throws {
+    let count = data.count(of: split)
+    guard count <= limit else { return }
+    let failures = Workers.mapRanges(of: count) { range in
+      range.compactMap { index -> (any Error)? in
+        do {
+          _ = try cache.image(index) { try data.image(index, of: split) }
+          return nil
+        } catch {
+          return error
+        }
+      }
+    }.joined()
+    if let first = failures.first, failures.count > tolerance { throw first }
+  }
+}

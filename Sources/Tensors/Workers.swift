@@ -1,0 +1,104 @@
+import CKernels
+import COpenBLAS
+import Synchronization
+
+/// Work in parallel on several parts of a batch, each with a tape of its own.
+///
+/// ```swift
+/// let parts = try Workers.map(Workers.count) { part in
+///   try gradients(of: loss(images.slice(range(part)), generator.startingAtSample(first(part))))
+/// }
+/// var total = parts[0]
+/// for other in parts.dropFirst() { total.add(other) }
+/// ```
+/// A part runs all its operators on one thread, and matrix products use one thread each: that is
+/// faster than threads inside products, which only the products would gain from. Results come back
+/// by part, so what is computed depends on the number of parts but not on which thread ran what:
+/// a fixed number gives the same bits every time.
+public enum Workers {
+  private static let wanted = Atomic<Int>(0)
+
+  /// The number of threads that `map` uses; by default the processors that this process may use.
+  ///
+  /// Stops when it is set to less than 1.
+  public static var count: Int {
+    get {
+      let count = wanted.load(ordering: .relaxed)
+      return count > 0 ? count : ck_processor_count()
+    }
+    set {
+      expect(newValue >= 1, "at least one worker is needed, not \(newValue)")
+      wanted.store(newValue, ordering: .relaxed)
+    }
+  }
+
+  /// Calls `body` for each part, on up to `count` persistent threads, one of them the caller's.
+  ///
+  /// The parts inherit the caller's recording flag. Inside a part, `map` runs on the part's own
+  /// thread.
+  ///
+  /// - Parameters:
+  ///   - parts: how often `body` is called, with 0, 1, ... parts - 1.
+  ///   - body: must not depend on other parts.
+  /// - Returns: the results in order of the parts.
+  /// - Throws: the error of the first part, in their order, that threw; the others run to
+  ///   their end.
+  public static func map<Result: Sendable, Failure: Error>(
+    _ parts: Int, _ body: @Sendable (Int) throws(Failure) -> Result
+  ) throws(Failure) -> [Result] {
+    var outcomes = [Swift.Result<Result, Failure>?](repeating: nil, count: parts)
+    outcomes.withUnsafeMutableBufferPointer { slots in
+      // Each part writes its own slot.
+      nonisolated(unsafe) let slots = slots
+      func run(_ part: Int) {
+        do throws(Failure) {
+          slots[part] = .success(try body(part))
+        } catch {
+          slots[part] = .failure(error)
+        }
+      }
+      withProductThreads(parts > 1 ? 1 : count) { runParts(parts, run) }
+    }
+    var results: [Result] = []
+    results.reserveCapacity(parts)
+    for case .some(let outcome) in outcomes { results.append(try outcome.get()) }
+    return results
+  }
+
+  /// Calls `body` for contiguous ranges that together cover 0..<total, one for each worker.
+  ///
+  /// - Parameters:
+  ///   - total: the number of samples; with fewer samples than workers, some workers rest.
+  ///   - body: must not depend on other ranges.
+  /// - Returns: the results in order of the ranges.
+  /// - Throws: the error of the first range, in their order, that threw.
+  public static func mapRanges<Result: Sendable, Failure: Error>(
+    of total: Int, _ body: @Sendable (Range<Int>) throws(Failure) -> Result
+  ) throws(Failure) -> [Result] {
+    let parts = min(count, total)
+    return try map(parts) { part throws(Failure) in
+      try body(part * total / parts..<(part + 1) * total / parts)
+    }
+  }
+
+  private static func runParts(_ parts: Int, _ run: (Int) -> Void) {
+    withoutActuallyEscaping(run) { run in
+      var run = run
+      withUnsafeMutablePointer(to: &run) { context in
+        ck_run_parts(
+          parts, count,
+          { context, part in
+            context?.assumingMemoryBound(to: ((Int) -> Void).self).pointee(part)
+          }, context)
+      }
+    }
+  }
+
+  private static func withProductThreads(_ threads: Int, _ body: () -> Void) {
+    let before = MatrixProductThreads.count
+    guard before != threads else { return body() }
+    MatrixProductThreads.count = threads
+    defer { MatrixProductThreads.count = before }
+    body()
+  }
+}

@@ -1,0 +1,36 @@
+import NeuralLayers
+import Tensors
+
+/// The size of a model's gradient.
+public struct GradientNorm: Sendable, Equatable {
+  /// The largest magnitude of any entry: the infinity norm.
+  public let infinity: Double
+  /// The square root of the sum of squares over all entries.
+  public let euclidean: Double
+  /// The first parameter, in the model's order, whose gradient is not finite.
+  public let firstNonFinite: String?
+
+  /// Measures the gradients of `parameters`; those without a gradient count as zero.
+  public init(of parameters: [NamedParameter], in gradients: Gradients) {
+    var (largest, squares) = (0.0, 0.0)
+    var culprit: String?
+    for entry in parameters {
+      guard let gradient = gradients[entry.parameter.tensor] else { continue }
+      let magnitude = gradient.largestMagnitude
+      if !magnitude.isFinite, culprit == nil { culprit = entry.name }
+      largest = magnitude.isNaN ? .nan : max(largest, magnitude)
+      let norm = gradient.reshaped([1, gradient.count]).normsOfSamples[0]
+      squares += norm * norm
+    }
+    infinity = largest
+    euclidean = squares.squareRoot()
+    firstNonFinite = culprit
+  }
+
+  /// The factor that brings the infinity norm down to `bound`, 1 if it is below.
+  ///
+  /// As in published training code, bound / (norm + 1e-6).
+  public func clippingFactor(bound: Double) -> Double {
+    min(1, bound / (infinity + 1e-6))
+  }
+}

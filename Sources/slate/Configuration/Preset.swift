@@ -1,0 +1,48 @@
+import ArgumentParser
+
+/// A named starting point for a configuration.
+enum Preset: String, CaseIterable, ExpressibleByArgument, Sendable {
+  /// Small, for minutes on a laptop: implicit gradients and none of the published tricks.
+  case quickstart
+  /// The published defaults for 3D Shapes.
+  case shapes3d
+  /// The paper's experiments at 64 x 64: 8 blocks, 8 heads, 4096 tokens.
+  case paper64 = "paper-64"
+  /// The same at 96 x 96.
+  case paper96 = "paper-96"
+
+  var configuration: RunConfiguration {
+    var result = RunConfiguration()
+    switch self {
+    case .quickstart:
+      result.vocabSize = 64
+      result.dModel = 64
+      result.numSlots = 4
+      result.slotSize = 64
+      result.mlpHiddenSize = 128
+      result.numDecBlocks = 2
+      result.dropout = 0
+      result.batchSize = 16
+      result.steps = 1000
+      result.lrDvae = 2e-3
+      result.lrMain = 1e-3
+      result.lrWarmupSteps = 0
+      result.clip = 0
+      result.patience = 0
+      result.tauFinal = 0.3
+      result.tauSteps = 500
+      result.valEvery = 250
+      result.valImages = 64
+    case .shapes3d:
+      break
+    case .paper64, .paper96:
+      result.imageSize = self == .paper64 ? 64 : 96
+      result.vocabSize = 4096
+      result.numSlots = 7
+      result.numDecBlocks = 8
+      result.numHeads = 8
+      result.iterations = 7
+    }
+    return result
+  }
+}

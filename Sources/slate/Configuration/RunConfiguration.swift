@@ -1,0 +1,173 @@
+import Foundation
+import ImplicitLayers
+import ObjectCentric
+
+/// Everything that decides what a training run computes, apart from the images.
+///
+/// The names are those of the published code; in files they are written in snake case
+/// (`vocab_size`), on the command line in kebab case (`--vocab-size`).
+struct RunConfiguration: Codable, Equatable, Sendable {
+  var imageSize = 64
+  var vocabSize = 1024
+  var dModel = 192
+  var numSlots = 3
+  var slotSize = 192
+  var mlpHiddenSize = 192
+  var numDecBlocks = 4
+  var numHeads = 4
+  var numSlotHeads = 1
+  var dropout = 0.1
+
+  var gradient = GradientChoice.implicit
+  var iterations = 3
+
+  var batchSize = 50
+  /// Batches whose gradients are averaged for a step.
+  var accumulate = 1
+  var steps = 250_000
+  var seed: UInt64 = 0
+  var lrDvae = 3e-4
+  var lrMain = 1e-4
+  /// Steps of linear warm-up of `lrMain`; 0 switches it off.
+  var lrWarmupSteps = 30_000
+  /// Bound on the gradient's infinity norm; 0 switches clipping off.
+  var clip = 1.0
+  /// Epochs without a better validation loss until both rates are halved; 0 switches it off.
+  var patience = 4
+  var tauStart = 1.0
+  var tauFinal = 0.1
+  var tauSteps = 30_000
+  /// Whether relaxed tokens are made one-hot, straight-through.
+  var hard = false
+
+  /// Steps between validations; 0 for once an epoch.
+  var valEvery = 0
+  /// The most images that a validation looks at.
+  var valImages = 256
+
+  /// The sizes of the model.
+  var model: SLATE.Configuration {
+    var model = SLATE.Configuration()
+    model.imageSize = imageSize
+    model.vocabularySize = vocabSize
+    model.modelSize = dModel
+    model.slotCount = numSlots
+    model.slotSize = slotSize
+    model.mlpHiddenSize = mlpHiddenSize
+    model.decoderBlocks = numDecBlocks
+    model.heads = numHeads
+    model.slotHeads = numSlotHeads
+    model.dropout = dropout
+    return model
+  }
+
+  /// Checks every value.
+  ///
+  /// - Throws: `ConfigurationError` naming the first option that makes no sense.
+  func validated() throws -> RunConfiguration {
+    func require(_ condition: Bool, _ option: String, _ value: Any, _ rule: String) throws {
+      if !condition { throw ConfigurationError(option: option, value: "\(value)", rule: rule) }
+    }
+    try require(
+      imageSize > 0 && imageSize % 4 == 0 && imageSize <= 1024, "image-size", imageSize,
+      "a positive multiple of 4, at most 1024")
+    let sizes = [
+      ("vocab-size", vocabSize), ("d-model", dModel), ("num-slots", numSlots),
+      ("slot-size", slotSize), ("mlp-hidden-size", mlpHiddenSize),
+      ("num-dec-blocks", numDecBlocks), ("num-heads", numHeads),
+      ("num-slot-heads", numSlotHeads), ("iterations", iterations), ("batch-size", batchSize),
+      ("accumulate", accumulate),      ("val-images", valImages),
+    ]
+    for (option, value) in sizes {
+      try require((1...1_000_000).contains(value), option, value, "a positive number")
+    }
+    for (option, value) in [
+      ("steps", steps), ("lr-warmup-steps", lrWarmupSteps), ("patience", patience),
+      ("tau-steps", tauSteps), ("val-every", valEvery),
+    ] { try require(value >= 0, option, value, "0 or more") }
+    try require(
+      dModel % numHeads == 0, "num-heads", numHeads, "a divisor of --d-model \(dModel)")
+    try require(
+      slotSize % numSlotHeads == 0, "num-slot-heads", numSlotHeads,
+      "a divisor of --slot-size \(slotSize)")
+    try require((0..<1).contains(dropout), "dropout", dropout, "in [0, 1)")
+    for (option, value) in [("tau-start", tauStart), ("tau-final", tauFinal)] {
+      try require(value > 0 && value.isFinite, option, value, "a positive temperature")
+    }
+    for (option, value) in [("lr-dvae", lrDvae), ("lr-main", lrMain), ("clip", clip)] {
+      try require(value >= 0 && value.isFinite, option, value, "0 or more")
+    }
+    return self
+  }
+
+  /// How slot attention is solved and differentiated under this configuration.
+  func apply(to model: inout SLATE) {
+    model.slotAttn.configure(
+      estimator: gradient.estimator, stoppingRule: .evaluations(iterations))
+  }
+}
+
+/// An option with a value that makes no sense.
+struct ConfigurationError: Error, CustomStringConvertible {
+  let option: String
+  let value: String
+  let rule: String
+
+  var description: String { "--\(option) \(value): it must be \(rule)" }
+}
+
+// MARK: - Files
+
+extension RunConfiguration {
+  /// The configuration as JSON, in snake case.
+  func json() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(self), as: UTF8.self)
+  }
+
+  /// This configuration with the values that a JSON object holds, under their names.
+  ///
+  /// - Throws: `RunError` naming the file when it is no object, has an unknown name, or a value of
+  ///   the wrong kind; `ConfigurationError` for a value that makes no sense.
+  func replacing(withJSON data: Data, path: String) throws -> RunConfiguration {
+    func refused(_ reason: String) -> RunError {
+      RunError(
+        path: path, reason: reason,
+        remedy: "--print-config prints a complete file; any part of it will do")
+    }
+    guard let changes = try? JSONSerialization.jsonObject(with: data) as? [String: Any] else {
+      throw refused("it is no JSON object")
+    }
+    guard
+      var values = try JSONSerialization.jsonObject(with: Data(json().utf8)) as? [String: Any]
+    else { throw refused("the configuration cannot be written as JSON") }
+    for (name, value) in changes {
+      guard values[name] != nil else { throw refused("it has the unknown name '\(name)'") }
+      values[name] = value
+    }
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    do {
+      return try decoder.decode(
+        RunConfiguration.self, from: JSONSerialization.data(withJSONObject: values)
+      ).validated()
+    } catch let error as DecodingError {
+      throw refused(error.shortDescription)
+    }
+  }
+}
+
+extension DecodingError {
+  /// The key and what is wrong with it, without the decoder's internals.
+  var shortDescription: String {
+    switch self {
+    case .keyNotFound(let key, _): "the key '\(key.stringValue)' is missing"
+    case .typeMismatch(_, let context), .valueNotFound(_, let context),
+      .dataCorrupted(let context):
+      (context.codingPath.last.map { "'\($0.stringValue)': " } ?? "") + context.debugDescription
+    @unknown default: "\(self)"
+    }
+  }
+}

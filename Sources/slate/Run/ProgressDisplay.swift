@@ -1,0 +1,76 @@
+import Foundation
+
+/// Training's progress on standard output: a bar that redraws itself on a terminal, plain lines
+/// elsewhere.
+struct ProgressDisplay {
+  private let total: Int
+  private let first: Int
+  private let isTerminal = isatty(STDOUT_FILENO) != 0
+  private let start = ContinuousClock.now
+  private var lastDraw = ContinuousClock.now - .seconds(1)
+  /// Plain lines come at most this often, by steps, so that equal runs print equal lines.
+  private let interval: Int
+
+  /// A display for the steps from `first` to `total`.
+  init(from first: Int, to total: Int) {
+    self.first = first
+    self.total = total
+    interval = max(1, (total - first) / 20)
+  }
+
+  /// Shows the state after a step.
+  mutating func show(_ record: Trainer.Record) {
+    let done = record.step - first
+    if !isTerminal {
+      if done % interval == 0 || record.step == total {
+        print(
+          "step \(record.step)/\(total)  loss \(record.loss.short)  cross-entropy "
+            + "\(record.crossEntropy.short)  mse \(record.mse.short)")
+        fflush(nil)
+      }
+      return
+    }
+    guard lastDraw.duration(to: .now) > .milliseconds(100) || record.step == total else { return }
+    lastDraw = .now
+    let elapsed = start.duration(to: .now) / .seconds(1)
+    let rate = Double(done) / elapsed
+    let width = 24
+    let filled = width * record.step / max(total, 1)
+    let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
+    draw(
+      "\(bar) \(record.step)/\(total)  loss \(record.loss.short)  \(rate.short) steps/s  "
+        + "\(duration(Double(total - record.step) / rate)) left")
+  }
+
+  /// Prints a line that stays, above the bar.
+  func note(_ line: String) {
+    if isTerminal { draw("") }
+    print(line)
+    fflush(nil)
+  }
+
+  /// Leaves the bar as it is and begins a new line.
+  func finish() {
+    if isTerminal { print() }
+  }
+
+  private func draw(_ text: String) {
+    print("\r\u{1b}[K" + text, terminator: "")
+    fflush(nil)
+  }
+}
+
+/// "45s", "3m20s" or "2h05m".
+func duration(_ seconds: Double) -> String {
+  guard seconds.isFinite else { return "?" }
+  let whole = Int(seconds.rounded())
+  func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+  if whole < 60 { return "\(whole)s" }
+  if whole < 3600 { return "\(whole / 60)m\(two(whole % 60))s" }
+  return "\(whole / 3600)h\(two(whole / 60 % 60))m"
+}
+
+extension Double {
+  /// Five significant digits.
+  var short: String { String(format: "%.5g", self) }
+}

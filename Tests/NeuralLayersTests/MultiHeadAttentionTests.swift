@@ -1,0 +1,79 @@
+import NeuralLayers
+import Tensors
+import TestSupport
+import Testing
+
+@Suite struct MultiHeadAttentionTests {
+  private func layer(heads: Int, dropout: Double = 0) -> MultiHeadAttention {
+    var generator = Philox(seed: 1)
+    let layer = MultiHeadAttention(6, heads: heads, dropout: dropout, using: &generator)
+    layer.convertParameters(to: .float64)
+    return layer
+  }
+
+  @Test func namesAndShapes() {
+    let layer = layer(heads: 2)
+    #expect(
+      layer.namedParameters.map(\.name)
+        == ["proj_q.weight", "proj_k.weight", "proj_v.weight", "proj_o.weight"])
+    #expect(layer.namedParameters.allSatisfy { $0.parameter.shape == [6, 6] })
+    var none: Philox?
+    let result = layer(testTensor([2, 3, 6]), to: testTensor([2, 5, 6]), using: &none)
+    #expect(result.shape == [2, 3, 6])
+  }
+
+  @Test("position by position with a cache equals all at once", arguments: [1, 2, 3])
+  func cachedEqualsUncached(_ heads: Int) {
+    let layer = layer(heads: heads)
+    let x = testTensor([2, 5, 6], seed: 3)
+    var none: Philox?
+    let whole = layer(x, to: x, causal: true, using: &none)
+    var cache = KeyValueCache(batch: 2, capacity: 7, width: 6, dtype: .float64)
+    for position in 0..<5 {
+      let range = position..<position + 1
+      let one = layer(x.slice(range, alongAxis: 1), extending: &cache)
+      #expect(
+        difference(one, whole.slice(range, alongAxis: 1), absolute: 1e-14) == nil,
+        "position \(position)")
+    }
+    #expect(cache.count == 5)
+  }
+
+  @Test func theFutureIsInvisible() {
+    let layer = layer(heads: 2)
+    var none: Philox?
+    let x = testTensor([2, 5, 6], seed: 3)
+    let changed = Tensor.concatenated(
+      [x.slice(0..<3, alongAxis: 1), testTensor([2, 2, 6], seed: 4, scale: 100)], alongAxis: 1)
+    let (first, second) = (
+      layer(x, to: x, causal: true, using: &none),
+      layer(changed, to: changed, causal: true, using: &none)
+    )
+    #expect(first.slice(0..<3, alongAxis: 1).scalars == second.slice(0..<3, alongAxis: 1).scalars)
+    #expect(first.slice(3..<5, alongAxis: 1).scalars != second.slice(3..<5, alongAxis: 1).scalars)
+  }
+
+  @Test func dropoutOnlyWithAGenerator() {
+    let layer = layer(heads: 2, dropout: 0.5)
+    let (x, memory) = (testTensor([2, 3, 6]), testTensor([2, 5, 6], seed: 2))
+    var none: Philox?
+    let plain = layer(x, to: memory, using: &none)
+    #expect(plain.scalars == layer(x, to: memory, using: &none).scalars)
+    #expect(plain.scalars == self.layer(heads: 2)(x, to: memory, using: &none).scalars)
+    var some: Philox? = Philox(seed: 2)
+    let first = layer(x, to: memory, using: &some)
+    #expect(first.scalars.contains(0))
+    #expect(first.scalars != layer(x, to: memory, using: &some).scalars)
+  }
+
+  @Test func headsThatDoNotDivideTheWidth() async {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      var generator = Philox(seed: 1)
+      _ = MultiHeadAttention(6, heads: 4, using: &generator)
+    }
+    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(message.contains("4 heads do not divide a width of 6"))
+  }
+}

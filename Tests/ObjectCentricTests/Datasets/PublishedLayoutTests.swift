@@ -1,0 +1,190 @@
+import Foundation
+import Images
+import Testing
+
+@testable import ObjectCentric
+
+@Suite struct PublishedLayoutTests {
+  private let options = DatasetOptions(imageSize: 8)
+
+  private func counts(_ data: any ImageDataset) -> [Int] {
+    Split.allCases.map { data.count(of: $0) }
+  }
+
+  @Test func clevr() throws {
+    try withTemporaryFolder { folder in
+      for (part, count) in [("train", 3), ("val", 2)] {
+        for index in 0..<count {
+          try folder.addImage(
+            "images/\(part)/CLEVR_\(part)_\(index).png", width: 48, height: 32,
+            color: SIMD3(UInt8(index), 0, 0))
+        }
+      }
+      #expect(try DatasetKind(at: folder) == .clevr)
+      let data = try options.open(folder)
+      #expect(counts(data) == [3, 2, 0])
+      #expect(data.description == "CLEVR \(folder.path)")
+      #expect(try data.image(1, of: .validation).pixels[0] == 1)
+      #expect(data.name(2, of: .train) == folder.path + "/images/train/CLEVR_train_2.png")
+      try folder.addImage("images/test/CLEVR_test_0.png")
+      var limited = options
+      limited.limit = 2
+      #expect(try counts(limited.open(folder)) == [2, 2, 1])
+    }
+  }
+
+  @Test("a crop of CLEVR is taken from the picture at 320 x 240")
+  func clevrCrop() throws {
+    try withTemporaryFolder { folder in
+      var picture = Image(width: 480, height: 320, color: SIMD3(0, 0, 255))
+      for index in 0..<480 * 320 where index % 480 < 90 { picture.pixels[index * 3] = 255 }
+      for part in ["train", "val"] {
+        try folder.addImage("images/\(part)/a.png")
+        try picture.write(to: folder.appending(path: "images/\(part)/a.png"))
+      }
+      let data = try DatasetOptions(imageSize: 64, centerCrop: 192).open(folder)
+      #expect(
+        try data.image(0, of: .train)
+          == picture.resized(width: 320, height: 240)
+          .cropped(x: 64, y: 24, width: 192, height: 192).resized(width: 64, height: 64))
+      // The red stripe ends at 60 of 320, before the crop begins.
+      #expect(
+        try data.image(0, of: .train) == Image(width: 64, height: 64, color: SIMD3(0, 0, 255)))
+    }
+  }
+
+  @Test func cocoInBothLayouts() throws {
+    for layout in [["train2017", "val2017", "test2017"], ["train/data", "validation/data", ""]] {
+      try withTemporaryFolder { folder in
+        try folder.addImage("\(layout[0])/b.png", width: 30, height: 10)
+        try folder.addImage("\(layout[0])/a.png", width: 10, height: 20)
+        try folder.addImage("\(layout[1])/c.png", width: 9, height: 9)
+        if !layout[2].isEmpty { try folder.addImage("\(layout[2])/d.png") }
+        #expect(try DatasetKind(at: folder) == .coco)
+        let data = try options.open(folder)
+        #expect(counts(data) == [2, 1, layout[2].isEmpty ? 0 : 1])
+        #expect(data.name(0, of: .train).hasSuffix("\(layout[0])/a.png"))
+        #expect(try data.image(1, of: .train).width == 8)
+        let error = #expect(throws: DatasetError.self) {
+          try DatasetOptions(imageSize: 8, centerCrop: 5).open(folder)
+        }
+        #expect(error?.description.contains("COCO-2017") == true)
+      }
+    }
+  }
+
+  @Test func shapeStacks() throws {
+    try withTemporaryFolder { folder in
+      for scenario in ["s1", "s2", "s3"] {
+        for (index, view) in ["rgb-a-mono-0.png", "rgb-b-mono-0.png"].enumerated() {
+          try folder.addImage(
+            "recordings/\(scenario)/\(view)", color: SIMD3(UInt8(index), 0, 0))
+        }
+        try folder.addImage("recordings/\(scenario)/rgb-a-left-0.png")
+        try folder.addImage("recordings/\(scenario)/depth-a-mono-0.png")
+      }
+      try folder.addText("splits/default/train.txt", "s3\ns1\n")
+      try folder.addText("splits/default/eval.txt", "s2\r\n")
+      try folder.addText("splits/default/test.txt", "s2\n\n")
+      #expect(try DatasetKind(at: folder) == .shapeStacks)
+      let data = try options.open(folder)
+      #expect(counts(data) == [4, 2, 2])
+      #expect(data.name(0, of: .train) == folder.path + "/recordings/s3/rgb-a-mono-0.png")
+      #expect(try data.image(3, of: .train).pixels[0] == 1)
+      var limited = options
+      limited.limit = 3
+      #expect(try counts(limited.open(folder)) == [3, 2, 2])
+
+      var other = options
+      other.shapeStacksList = "ccs_all"
+      let missing = #expect(throws: DatasetError.self) { try other.open(folder) }
+      #expect(missing?.description.contains("splits/ccs_all/train.txt") == true)
+      try folder.addText("splits/default/test.txt", "s2\ns9\n")
+      let lost = #expect(throws: DatasetError.self) { try options.open(folder) }
+      #expect(lost?.description.contains("recordings/s9") == true)
+      try folder.addText("splits/default/eval.txt", "\n")
+      let empty = #expect(throws: DatasetError.self) { try options.open(folder) }
+      #expect(empty?.description.contains("lists no scenario") == true)
+    }
+  }
+
+  @Test func summariesSayWhatWasFound() throws {
+    try withTemporaryFolder { folder in
+      for index in 0..<6 {
+        try folder.addImage("\(index).png", width: 12, height: index < 4 ? 9 : 5)
+      }
+      try folder.addText("7.jpg", "no image")
+      let summary = try DatasetSummary(of: folder, options: options)
+      #expect(summary.counts == [.train: 4, .validation: 1, .test: 2])
+      #expect(
+        summary.fileSizes == [
+          .init(width: 12, height: 9, files: 4), .init(width: 12, height: 5, files: 2),
+        ])
+      #expect(
+        summary.description.hasPrefix(
+          """
+          image folder \(folder.path)
+          train 4, validation 1, test 2 images
+          12 x 9 pixels (4 of 7 looked at)
+          12 x 5 pixels (2 of 7 looked at)
+          unreadable: \(folder.path)/7.jpg: it is neither PNG nor JPEG
+          """))
+      let scenes = DatasetSummary(of: GeneratedScenes(imageSize: 8))
+      #expect(
+        scenes.description
+          == "generated scenes (seed 0)\ntrain 10000, validation 500, test 500 images; with masks")
+      var none = options
+      none.limit = 0
+      #expect(throws: DatasetError.self) { try none.open(folder) }
+    }
+  }
+}
+
+@Suite struct Shapes3DTests {
+  private let file = Bundle.module.resourceURL?.appending(path: "Fixtures/shapes3d_tiny.h5")
+
+  #if HDF5
+    @Test func imagesAreReadByPart() throws {
+      let file = try #require(file)
+      #expect(try DatasetKind(at: file) == .shapes3D)
+      let data = try Shapes3D(
+        file, imageSize: 8, parts: [.train: 0..<4, .validation: 5..<7, .test: 7..<10])
+      #expect(Split.allCases.map { data.count(of: $0) } == [4, 2, 3])
+      // The file holds (31 image + 11 row + 5 column + 3 channel) mod 256.
+      for (index, split, position) in [(3, Split.train, 3), (1, .validation, 6), (2, .test, 9)] {
+        let image = try data.image(index, of: split)
+        let expected = (0..<8).flatMap { y in
+          (0..<8).flatMap { x in
+            (0..<3).map { UInt8((31 * position + 11 * y + 5 * x + 3 * $0) % 256) }
+          }
+        }
+        #expect(image.pixels == expected)
+        #expect(data.name(index, of: split) == "\(file.path) image \(position)")
+      }
+    }
+
+    @Test func whatDoesNotFitIsNamed() throws {
+      let file = try #require(file)
+      let short = #expect(throws: DatasetError.self) { try Shapes3D(file) }
+      #expect(short?.description.contains("10 images") == true)
+      try withTemporaryFolder { folder in
+        try folder.addText("3dshapes.h5", "text")
+        #expect(try DatasetKind(at: folder) == .shapes3D)
+        let text = #expect(throws: DatasetError.self) { try Shapes3D(folder) }
+        #expect(text?.description.contains("no HDF5 file") == true)
+      }
+    }
+  #else
+    @Test func withoutTheTraitTheErrorSaysHowToEnableIt() throws {
+      let file = try #require(file)
+      let error = #expect(throws: DatasetError.self) { try Shapes3D(file) }
+      #expect(error?.description.contains("--traits HDF5") == true)
+      #expect(error?.description.contains("shapes3d_tiny.h5") == true)
+    }
+  #endif
+
+  @Test func aMissingFileIsNamed() {
+    let error = #expect(throws: DatasetError.self) { try Shapes3D(URL(filePath: "/nowhere/3d.h5")) }
+    #expect(error?.description.contains("/nowhere/3d.h5") == true)
+  }
+}

@@ -1,0 +1,89 @@
+import Foundation
+import Testing
+
+/// The built program, run as a user would.
+struct SlateProgram {
+  /// What a run of the program left behind.
+  struct Outcome {
+    let status: Int32
+    let output: String
+    let errors: String
+  }
+
+  /// Beside the test bundle, where the package manager puts executables.
+  private static let executable: URL = {
+    let bundle = Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") } ?? .main
+    let folder =
+      bundle.bundlePath.hasSuffix(".xctest")
+      ? bundle.bundleURL.deletingLastPathComponent()
+      : URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
+    return folder.appending(path: "slate")
+  }()
+
+  /// Runs `slate` with arguments to its end.
+  static func run(_ arguments: String...) throws -> Outcome { try run(arguments) }
+
+  /// `slate train` on a model that trains in moments.
+  static func trainTiny(_ arguments: String..., out: String) throws -> Outcome {
+    try trainTiny(arguments, out: out)
+  }
+
+  static func trainTiny(_ arguments: [String], out: String) throws -> Outcome {
+    try run(["train"] + tiny + arguments + ["--out", out])
+  }
+
+  /// The same, without waiting for its end.
+  static func startTraining(_ arguments: String..., out: String) throws -> Process {
+    let process = Process()
+    process.executableURL = executable
+    process.arguments = ["train"] + tiny + arguments + ["--out", out]
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    return process
+  }
+
+  private static let tiny = [
+    "--image-size", "16", "--vocab-size", "12", "--d-model", "8", "--num-slots", "2",
+    "--slot-size", "8", "--mlp-hidden-size", "8", "--num-dec-blocks", "1", "--num-heads", "2",
+    "--batch-size", "4", "--val-images", "10", "--workers", "2",
+  ]
+
+  private static func run(_ arguments: [String]) throws -> Outcome {
+    let process = Process()
+    process.executableURL = executable
+    process.arguments = arguments
+    let (output, errors) = (Pipe(), Pipe())
+    process.standardOutput = output
+    process.standardError = errors
+    try process.run()
+    // Small outputs: a pipe holds more than the program prints in a test.
+    process.waitUntilExit()
+    func text(_ pipe: Pipe) throws -> String {
+      String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    }
+    return Outcome(
+      status: process.terminationStatus, output: try text(output), errors: try text(errors))
+  }
+}
+
+/// A folder that goes away with the test.
+final class TemporaryFolder {
+  let url: URL
+
+  init() throws {
+    url = FileManager.default.temporaryDirectory.appending(path: "slate-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(at: url) }
+
+  /// The path of something inside.
+  func path(_ name: String) -> String { url.appending(path: name).path }
+
+  /// The tensors of a run's checkpoint, without the metadata, which hold times.
+  func checkpointTensors(_ run: String) throws -> Data {
+    let data = try Data(contentsOf: url.appending(path: "\(run)/checkpoint.safetensors"))
+    let header = data.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
+    return data.dropFirst(8 + Int(header))
+  }
+}
