@@ -7,6 +7,7 @@ let package = Package(
   products: [
     .library(name: "Tensors", targets: ["Tensors"]),
     .library(name: "ImplicitLayers", targets: ["ImplicitLayers"]),
+    .library(name: "ConformanceChecks", targets: ["ConformanceChecks"]),
     .library(name: "NeuralLayers", targets: ["NeuralLayers"]),
     .library(name: "Training", targets: ["Training"]),
     .library(name: "Images", targets: ["Images"]),
@@ -36,6 +37,7 @@ let package = Package(
 
     .target(name: "Tensors", dependencies: ["COpenBLAS", "CKernels"]),
     .target(name: "ImplicitLayers", dependencies: ["Tensors"]),
+    .target(name: "ConformanceChecks", dependencies: ["ImplicitLayers", "Tensors"]),
     .target(name: "NeuralLayers", dependencies: ["Tensors"]),
     .target(name: "Training", dependencies: ["NeuralLayers", "Tensors"]),
     .target(name: "CImageCodecs", dependencies: ["CPNG"]),
@@ -53,19 +55,30 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
+    .executableTarget(
+      name: "CustomSolver", dependencies: ["ConformanceChecks", "ImplicitLayers", "Tensors"],
+      path: "Examples/CustomSolver"),
+    .executableTarget(
+      name: "CustomEstimator", dependencies: ["ConformanceChecks", "ImplicitLayers", "Tensors"],
+      path: "Examples/CustomEstimator"),
+
     .target(
       name: "TestSupport", dependencies: ["Tensors", "ImplicitLayers"], path: "Tests/TestSupport"),
     .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
     .testTarget(
       name: "ImplicitLayersTests",
-      dependencies: ["ImplicitLayers", "Tensors", "Training", "TestSupport"],
+      dependencies: [
+        "ConformanceChecks", "ImplicitLayers", "Tensors", "Training", "TestSupport",
+        "CustomEstimator",
+      ],
       resources: [.copy("Fixtures")]),
     .testTarget(
       name: "NeuralLayersTests", dependencies: ["NeuralLayers", "Tensors", "TestSupport"]),
     .testTarget(
       name: "TrainingTests",
-      dependencies: ["Training", "NeuralLayers", "Tensors", "TestSupport"]),
+      dependencies: ["Training", "NeuralLayers", "Tensors", "TestSupport"],
+      resources: [.copy("Fixtures")]),
     .testTarget(name: "ImagesTests", dependencies: ["Images"], resources: [.copy("Fixtures")]),
     .testTarget(
       name: "ObjectCentricTests",

@@ -8,7 +8,8 @@ extension Image {
   /// Decodes a PNG or JPEG file, recognised by its content.
   ///
   /// The pixels equal those of Pillow's `Image.open(file).convert("RGB")`: PNG of any kind with
-  /// alpha dropped, JPEG with the accurate transform and smooth chroma upsampling.
+  /// alpha dropped, JPEG with the accurate transform and smooth chroma upsampling. The exception is
+  /// PNG with 16 bits of grey: the upper 8 are kept, where Pillow saturates.
   ///
   /// - Throws: `ImageError` naming the file when it is missing, no image, truncated or damaged.
   public init(contentsOf url: URL) throws {

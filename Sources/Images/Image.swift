@@ -50,6 +50,16 @@ public struct Image: Sendable, Equatable {
     return Image(width: width, height: height, pixels: result)
   }
 
+  /// The central square of `side` pixels.
+  ///
+  /// An odd pixel too many is left over on the side that makes the offset even, as with
+  /// torchvision's `CenterCrop`. Stops when the image is smaller.
+  public func centralSquare(of side: Int) -> Image {
+    cropped(
+      x: centralOffset(of: side, in: width), y: centralOffset(of: side, in: height), width: side,
+      height: side)
+  }
+
   /// Every pixel repeated `factor` times in both directions.
   public func enlarged(_ factor: Int) -> Image {
     guard factor > 1 else { return self }
@@ -97,6 +107,11 @@ public struct Image: Sendable, Equatable {
     }
     return result.enlarged(enlargement)
   }
+}
+
+/// Where the central `part` of `whole` pixels begins: half the difference, halves to the even number.
+func centralOffset(of part: Int, in whole: Int) -> Int {
+  Int((Double(whole - part) / 2).rounded(.toNearestOrEven))
 }
 
 /// An image file that cannot be read or written.

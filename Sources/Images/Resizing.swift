@@ -15,19 +15,19 @@ extension Image {
 
   /// Resized so that the shorter side has `size` pixels, then the central square of that size.
   ///
-  /// What is cut off is not computed.
+  /// The longer side becomes floor(size * long / short), as in torchvision's `Resize`, and the square
+  /// is that of `centralSquare(of:)`. What is cut off is not computed.
   public func resizedShortSide(to size: Int) -> Image {
-    let short = min(width, height)
-    let newWidth = width == short ? size : scaled(width, by: size, over: short)
-    let newHeight = height == short ? size : scaled(height, by: size, over: short)
-    let (x, y) = ((newWidth - size) / 2, (newHeight - size) / 2)
+    let (newWidth, newHeight) = Image.shortSideExtents(width, height, size)
+    let (x, y) = (centralOffset(of: size, in: newWidth), centralOffset(of: size, in: newHeight))
     return resampled(
       width: newWidth, columns: x..<x + size, height: newHeight, rows: y..<y + size)
   }
 
-  /// length * factor / divisor, rounded.
-  private func scaled(_ length: Int, by factor: Int, over divisor: Int) -> Int {
-    Int((Double(length * factor) / Double(divisor)).rounded())
+  /// The extents with the shorter one resized to `size`.
+  static func shortSideExtents(_ width: Int, _ height: Int, _ size: Int) -> (Int, Int) {
+    let short = min(width, height)
+    return (size * width / short, size * height / short)
   }
 
   /// The part `columns` x `rows` of the image at the new size.

@@ -77,6 +77,21 @@ public struct SegmentationMask: Sendable, Equatable {
     return SegmentationMask(width: newWidth, height: newHeight, ids: result)
   }
 
+  /// The central square of `side` pixels, where `Image.centralSquare(of:)` cuts it.
+  ///
+  /// Stops when the mask is smaller.
+  public func centralSquare(of side: Int) -> SegmentationMask {
+    cropped(
+      x: centralOffset(of: side, in: width), y: centralOffset(of: side, in: height), width: side,
+      height: side)
+  }
+
+  /// The mask of `Image.resizedShortSide(to:)`.
+  public func resizedShortSide(to size: Int) -> SegmentationMask {
+    let (newWidth, newHeight) = Image.shortSideExtents(width, height, size)
+    return resized(width: newWidth, height: newHeight).centralSquare(of: size)
+  }
+
   /// A picture of the mask: black background, and a colour for each object.
   public var image: Image {
     let colors: [SIMD3<UInt8>] = [

@@ -1,10 +1,5 @@
 import Tensors
 
-/// A map f whose fixed point is sought: z -> f(z; x, theta), with x and theta captured.
-///
-/// The state's axis 0 is the batch; samples do not mix.
-public typealias FixedPointMap = (Tensor) throws -> Tensor
-
 /// The solution z* of z = f(z), with gradients of everything that `map` captures.
 ///
 /// ```swift
@@ -28,7 +23,39 @@ public typealias FixedPointMap = (Tensor) throws -> Tensor
 public func fixedPoint(
   from initial: Tensor, using solver: any ForwardSolver = .picard(),
   estimator: any BackwardEstimator = .exact,
-  until rule: StoppingRule = .tolerance(relative: 1e-6, within: 100), _ map: @escaping FixedPointMap
+  until rule: StoppingRule = .tolerance(relative: 1e-6, within: 100),
+  _ map: @escaping (Tensor) throws -> Tensor
+) throws -> Tensor {
+  try fixedPoint(
+    of: FixedPointMap(map), from: initial, using: solver, estimator: estimator, until: rule)
+}
+
+/// The solution z* of z = f(z) for a map that may be restricted to some of the samples.
+///
+/// As for a closure, but samples that are done leave the solve.
+public func fixedPoint(
+  of map: FixedPointMap, from initial: Tensor, using solver: any ForwardSolver = .picard(),
+  estimator: any BackwardEstimator = .exact,
+  until rule: StoppingRule = .tolerance(relative: 1e-6, within: 100)
 ) throws -> Tensor {
   try estimator.solution(of: map, from: initial, using: solver, until: rule).value
+}
+
+/// The solution z* of z = f(z) for a state of several tensors.
+///
+/// ```swift
+/// let memory = try fixedPoint(from: Memory(tensors: [h0, c0])) { m in try cell(m, x) }
+/// ```
+/// As for one tensor; the solver and the estimator see the state as a whole (`FixedPointState`).
+public func fixedPoint<State: FixedPointState>(
+  from initial: State, using solver: any ForwardSolver = .picard(),
+  estimator: any BackwardEstimator = .exact,
+  until rule: StoppingRule = .tolerance(relative: 1e-6, within: 100),
+  _ map: @escaping (State) throws -> State
+) throws -> State {
+  let layout = StateLayout(of: initial)
+  let packedMap = FixedPointMap { z in try layout.packed(map(layout.state(z))) }
+  let solution = try estimator.solution(
+    of: packedMap, from: layout.packed(initial), using: solver, until: rule)
+  return layout.state(solution.value)
 }

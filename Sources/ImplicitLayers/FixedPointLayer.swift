@@ -12,7 +12,8 @@ import Tensors
 ///   func step(_ z: Tensor, given u: Tensor) -> Tensor { (recurrence(z) + u).tanh() }
 /// }
 /// ```
-/// The state has shape [batch, ...] and `step` treats samples independently. Parameters and the
+/// The state is a tensor [batch, ...] or a struct of several (`FixedPointState`), and `step` treats
+/// samples independently. Parameters and the
 /// injection reach the gradient because `step` captures them.
 public protocol FixedPointLayer {
   /// What the layer is called with.
@@ -20,13 +21,21 @@ public protocol FixedPointLayer {
   /// What `step` is given: the part of the input's computation that does not change between
   /// iterations.
   associatedtype Injection = Input
+  /// What is iterated.
+  associatedtype State: FixedPointState = Tensor
 
   /// The computation that is done once per solve (keys and values, for instance); default: none.
   func inject(_ input: Input) throws -> Injection
-  /// The first iterate, [batch, ...].
-  func initialState(for injection: Injection) throws -> Tensor
+  /// The first iterate; axis 0 is the batch.
+  func initialState(for injection: Injection) throws -> State
   /// One application of the map: f(z; x, theta).
-  func step(_ state: Tensor, given injection: Injection) throws -> Tensor
+  func step(_ state: State, given injection: Injection) throws -> State
+
+  /// The injection of the samples at the given positions of the batch, in their order.
+  ///
+  /// With it, samples that are done leave the solve. Default: nil, every step takes the whole
+  /// batch.
+  func injection(_ injection: Injection, ofSamples positions: [Int]) throws -> Injection?
 
   /// How to iterate; default Picard.
   var solver: any ForwardSolver { get }
@@ -40,20 +49,63 @@ extension FixedPointLayer {
   /// Picard iteration.
   public var solver: any ForwardSolver { .picard() }
 
+  /// No restriction.
+  public func injection(_ injection: Injection, ofSamples positions: [Int]) -> Injection? { nil }
+
   /// The fixed point and the report of how it was found.
+  ///
+  /// The value is the state as the solver sees it: the tensor itself, or [batch, n] if there are
+  /// several; `state(of:for:)` takes it apart.
   public func solve(_ input: Input) throws -> Solution {
     try solve(injection: inject(input))
   }
 
   /// The fixed point for an injection that is already computed.
   public func solve(injection: Injection) throws -> Solution {
-    try estimator.solution(
-      of: { try step($0, given: injection) }, from: initialState(for: injection), using: solver,
+    let initial = try initialState(for: injection)
+    return try solve(injection: injection, from: initial)
+  }
+
+  /// The fixed point from another first iterate, such as the solution for a similar input.
+  public func solve(injection: Injection, from initial: State) throws -> Solution {
+    let layout = StateLayout(of: initial)
+    return try estimator.solution(
+      of: map(given: injection, layout), from: layout.packed(initial), using: solver,
       until: stoppingRule)
   }
 
+  /// The state that a solution for this injection stands for.
+  public func state(of solution: Solution, for injection: Injection) throws -> State {
+    try StateLayout(of: initialState(for: injection)).state(solution.value)
+  }
+
   /// The fixed point.
-  public func callAsFunction(_ input: Input) throws -> Tensor { try solve(input).value }
+  public func callAsFunction(_ input: Input) throws -> State {
+    let injection = try inject(input)
+    let initial = try initialState(for: injection)
+    let layout = StateLayout(of: initial)
+    let solution = try estimator.solution(
+      of: map(given: injection, layout), from: layout.packed(initial), using: solver,
+      until: stoppingRule)
+    return layout.state(solution.value)
+  }
+
+  private func map(given injection: Injection, _ layout: StateLayout) -> FixedPointMap {
+    FixedPointMap({ try layout.packed(step(layout.state($0), given: injection)) }) { positions in
+      guard let some = try self.injection(injection, ofSamples: positions) else { return nil }
+      return { try layout.packed(step(layout.state($0), given: some)) }
+    }
+  }
+}
+
+extension FixedPointLayer where State == Tensor {
+  /// The layer's map for an injection: z -> step(z).
+  public func map(given injection: Injection) -> FixedPointMap {
+    FixedPointMap({ try step($0, given: injection) }) { positions in
+      guard let some = try self.injection(injection, ofSamples: positions) else { return nil }
+      return { try step($0, given: some) }
+    }
+  }
 }
 
 extension FixedPointLayer where Injection == Input {

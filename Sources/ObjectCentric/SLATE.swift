@@ -32,6 +32,8 @@ public struct SLATE: Module {
     public var slotHeads = 1
     /// The dropout rate of embeddings and transformer in training.
     public var dropout = 0.1
+    /// Where slots start.
+    public var slotInitialization = SlotInitialization.random
 
     /// The published defaults for 3D Shapes.
     public init() {}
@@ -40,6 +42,17 @@ public struct SLATE: Module {
     public var gridSize: Int { imageSize / 4 }
     /// The number of tokens of an image.
     public var tokenCount: Int { gridSize * gridSize }
+  }
+
+  /// Where slots start.
+  public enum SlotInitialization: String, Sendable, Codable, CaseIterable {
+    /// mu + exp(log sigma) * noise, with mu and sigma shared by all slots, as published.
+    case random
+    /// A trained vector for each slot (Jia, Liu and Huang, "Improving Object-centric Learning with
+    /// Query Optimization", 2023): slots keep their roles from image to image.
+    ///
+    /// Implicit gradients do not reach it: use the straight-through estimator, or unroll.
+    case learned
   }
 
   /// The sizes.
@@ -156,10 +169,8 @@ extension SLATE {
   ) throws -> Losses {
     let batch = image.shape[0]
     let logits = dvae.logits(image)
-    var relaxed = logits.gumbelSoftmax(noise: noise.gumbelRelaxed, temperature: temperature)
-    if hard { relaxed = relaxed.straightThroughOneHot() }
-    let reconstruction = dvae.decode(relaxed)
-
+    let reconstruction = decode(
+      logits, noise: noise.gumbelRelaxed, temperature: temperature, hard: hard)
     let targets = withoutRecording { (logits + noise.gumbelHard).argmaxOfRows() }
     let embeddings = embed(targets, batch: batch, using: &generator)
     let slots = try slotAttn.slotAttention(
@@ -172,6 +183,23 @@ extension SLATE {
       squaredError: (image - reconstruction).square().sum(),
       crossEntropy: out(decoded).crossEntropy(targets: targets).sum(),
       reconstruction: reconstruction)
+  }
+
+  /// The dVAE's reconstruction through tokens drawn at a temperature, [batch, height, width, 3].
+  private func decode(
+    _ logits: Tensor, noise: Tensor, temperature: Double, hard: Bool
+  ) -> Tensor {
+    let relaxed = logits.gumbelSoftmax(noise: noise, temperature: temperature)
+    return dvae.decode(hard ? relaxed.straightThroughOneHot() : relaxed)
+  }
+
+  /// The dVAE's squared error alone, summed over pixels, channels and samples; as in `losses`.
+  public func squaredError(
+    of image: Tensor, noise: Noise, temperature: Double, hard: Bool
+  ) -> Tensor {
+    let reconstruction = decode(
+      dvae.logits(image), noise: noise.gumbelRelaxed, temperature: temperature, hard: hard)
+    return (image - reconstruction).square().sum()
   }
 
   /// Embedded tokens behind the beginning of the sequence, [batch, 1 + tokens, width].

@@ -103,8 +103,17 @@ public struct SlotAttention: Module, FixedPointLayer {
     let features = normInputs(input.features)
     let scale = 1 / (Double(projectK.outputSize) / Double(heads)).squareRoot()
     return Injection(
-      keysTransposed: (projectK(features) * scale).transposed(), values: projectV(features),
+      keysTransposed: features.projectedTransposed(projectK.weight.tensor, scale: scale),
+      values: projectV(features),
       initialSlots: input.initialSlots)
+  }
+
+  /// Keys, values and initial slots of some samples: images whose slots have settled leave a solve.
+  public func injection(_ injection: Injection, ofSamples positions: [Int]) -> Injection? {
+    Injection(
+      keysTransposed: injection.keysTransposed.samples(positions),
+      values: injection.values.samples(positions),
+      initialSlots: injection.initialSlots.samples(positions))
   }
 
   /// The given initial slots.
@@ -144,7 +153,7 @@ extension SlotAttention {
       let injection = inject(input)
       var last = injection.initialSlots
       let solution = try estimator.solution(
-        of: { slots in
+        of: FixedPointMap { slots in
           last = slots
           return step(slots, given: injection)
         }, from: injection.initialSlots, using: solver, until: stoppingRule)

@@ -6,8 +6,10 @@ import Tensors
 public struct SlotAttentionEncoder: Module {
   let layerNorm: LayerNorm
   let mlp: Perceptron
-  let slotMu: Parameter
-  let slotLogSigma: Parameter
+  private let slotMu: Parameter?
+  private let slotLogSigma: Parameter?
+  /// The trained initial slots, [1, slots, slot size], where they are not random.
+  private let slotInit: Parameter?
   /// The fixed-point layer.
   public private(set) var slotAttention: SlotAttention
 
@@ -26,19 +28,34 @@ public struct SlotAttentionEncoder: Module {
     mlp = Perceptron(
       configuration.modelSize, hidden: configuration.modelSize, configuration.modelSize,
       using: &generator)
-    slotMu = Parameter(.xavierUniform([1, 1, configuration.slotSize], using: &generator))
-    slotLogSigma = Parameter(.xavierUniform([1, 1, configuration.slotSize], using: &generator))
+    let (slots, width) = (configuration.slotCount, configuration.slotSize)
+    switch configuration.slotInitialization {
+    case .random:
+      slotMu = Parameter(.xavierUniform([1, 1, width], using: &generator))
+      slotLogSigma = Parameter(.xavierUniform([1, 1, width], using: &generator))
+      slotInit = nil
+    case .learned:
+      (slotMu, slotLogSigma) = (nil, nil)
+      slotInit = Parameter(.xavierUniform([1, slots, width], using: &generator))
+    }
     slotAttention = SlotAttention(
       featureSize: configuration.modelSize, slotSize: configuration.slotSize,
       mlpHiddenSize: configuration.mlpHiddenSize, heads: configuration.slotHeads,
       using: &generator)
   }
 
-  /// What slot attention starts from: features of the embeddings [batch, inputs, d] and slots
-  /// mu + exp(log sigma) * noise.
-  func input(_ embeddings: Tensor, noise: Tensor) -> SlotAttention.Input {
-    SlotAttention.Input(
-      features: mlp(layerNorm(embeddings)),
-      initialSlots: slotMu.tensor + slotLogSigma.tensor.exp() * noise)
+  /// What slot attention starts from: features of the embeddings [batch, inputs, d], and slots that
+  /// are trained, or mu + exp(log sigma) * noise.
+  public func input(_ embeddings: Tensor, noise: Tensor) -> SlotAttention.Input {
+    let initialSlots: Tensor
+    if let slotMu, let slotLogSigma {
+      initialSlots = slotMu.tensor + slotLogSigma.tensor.exp() * noise
+    } else if let slotInit {
+      initialSlots = slotInit.tensor.broadcast(to: noise.shape)
+    } else {
+      callerMistake("an encoder has either random or trained initial slots")
+    }
+    return SlotAttention.Input(
+      features: mlp(layerNorm(embeddings)), initialSlots: initialSlots)
   }
 }

@@ -1,3 +1,5 @@
+import CKernels
+
 /// The part of the tape between an output and the nodes whose cotangents are wanted.
 ///
 /// Made once, run any number of times. Nodes older than every target cannot lead to one, so the
@@ -30,6 +32,8 @@ struct BackwardPath {
         "this graph has been released by an earlier call of gradients(of:); pass "
           + "retainingGraph: true to that call if you need a second backward pass")
       found.append(node)
+      // A target is an end: what lies behind it is the business of whoever asked.
+      if wanted?.contains(node.sequence) ?? false { continue }
       for input in node.inputs { if let input { pending.append(input) } }
     }
     found.sort { $0.sequence > $1.sequence }
@@ -45,14 +49,18 @@ struct BackwardPath {
     var position: [Int: Int] = [:]
     for (index, node) in nodes.enumerated() { position[node.sequence] = index }
     inputs = nodes.map { node in
-      node.inputs.map { input in input.flatMap { position[$0.sequence] } ?? -1 }
+      if wanted?.contains(node.sequence) ?? false { return [] }
+      return node.inputs.map { input in input.flatMap { position[$0.sequence] } ?? -1 }
     }
     needs = inputs.map { indices in
-      var bits: UInt64 = 0
-      for (input, index) in indices.enumerated() where index >= 0 { bits |= 1 << UInt64(input) }
-      return Needs(bits: bits)
+      var needs = Needs()
+      for (input, index) in indices.enumerated() where index >= 0 { needs.insert(input) }
+      return needs
     }
   }
+
+  /// Whether a rule on the path cannot itself be recorded.
+  var hasFusedOperators: Bool { nodes.contains(where: \.isFused) }
 
   /// Carries `seed` from the output to the targets.
   ///
@@ -71,6 +79,8 @@ struct BackwardPath {
     guard !nodes.isEmpty else { return }
     var cotangents = [Tensor?](repeating: nil, count: nodes.count)
     cotangents[0] = seed
+    let former = ck_profile_is_on() ? ck_profile_set_backward(true) : false
+    defer { if ck_profile_is_on() { _ = ck_profile_set_backward(former) } }
     try recording(creatingGraph) {
       for index in nodes.indices {
         let node = nodes[index]
@@ -79,38 +89,26 @@ struct BackwardPath {
         if targets.map({ $0.contains(node.sequence) }) ?? node.isVariable {
           receive(node, cotangent)
         }
-        guard needs[index].bits != 0, let rule = node.rule else { continue }
-        if creatingGraph, let name = node.fusedName {
+        guard !needs[index].isEmpty, let rule = node.rule else { continue }
+        if creatingGraph, node.isFused {
           callerMistake(
-            "\(name) is a fused operator without a second derivative; compose it from basic "
-              + "operators where the gradient itself is to be differentiated")
+            "\(node.operatorName) is a fused operator without a second derivative; compose it from "
+              + "basic operators where the gradient itself is to be differentiated")
         }
-        let results = try rule(cotangent, node.keptOutput, needs[index])
+        let results = try measured(node.operation) {
+          try rule(cotangent, node.keptOutput, needs[index])
+        }
         for (input, target) in inputs[index].enumerated() where target >= 0 {
           guard let result = results[input] else { continue }
-          if let sum = cotangents[target] {
-            cotangents[target] = nil
-            cotangents[target] = sum.adding(consuming: result)
-          } else {
+          if cotangents[target] == nil {
             cotangents[target] = result
+          } else {
+            cotangents[target]?.accumulate(result)
           }
         }
         if releasing { node.release() }
       }
     }
-  }
-}
-
-extension Tensor {
-  /// The sum of two cotangents; the elements of `self` are overwritten if nothing else sees them.
-  fileprivate consuming func adding(consuming other: Tensor) -> Tensor {
-    if node != nil || other.node != nil { return self + other }
-    var own = storage
-    let shape = self.shape
-    self = Tensor(other.storage, other.shape)
-    guard isKnownUniquelyReferenced(&own) else { return Tensor(own, shape) + other }
-    own.accumulate(other.storage)
-    return Tensor(own, shape)
   }
 }
 
@@ -146,13 +144,20 @@ public struct Gradients: Sendable {
 
   /// Adds the gradients of `other`, variable by variable: those of another part of the batch.
   public mutating func add(_ other: Gradients) {
+    var pairs: [(own: Storage, other: Storage)] = []
     for (key, value) in other.table {
-      if let mine = table.removeValue(forKey: key) {
-        table[key] = mine.adding(consuming: value)
-      } else {
+      guard let position = table.index(forKey: key) else {
         table[key] = value
+        continue
       }
+      let shape = table.values[position].shape
+      expect(
+        shape == value.shape,
+        "two gradients of one variable have the shapes \(shape) and \(value.shape)")
+      pairs.append((table.values[position].ownedStorage(), value.storage))
     }
+    let sums = pairs
+    _ = Workers.map(sums.count) { sums[$0].own.accumulate(sums[$0].other) }
   }
 }
 

@@ -11,9 +11,15 @@ typealias VectorJacobianProduct =
   (_ cotangent: Tensor, _ output: Tensor, _ needs: Needs) throws -> [Tensor?]
 
 /// The inputs of an operator for which a cotangent is wanted.
+///
+/// The last bit stands for input 63 and all after it: of an operator with more inputs, some may get
+/// a cotangent that nobody reads.
 struct Needs: Sendable {
-  var bits: UInt64
-  subscript(input: Int) -> Bool { bits & (1 << UInt64(input)) != 0 }
+  private var bits: UInt64 = 0
+  var isEmpty: Bool { bits == 0 }
+  subscript(input: Int) -> Bool { bits & Needs.bit(input) != 0 }
+  mutating func insert(_ input: Int) { bits |= Needs.bit(input) }
+  private static func bit(_ input: Int) -> UInt64 { 1 << UInt64(min(input, 63)) }
 }
 
 /// One operator on the tape, or a variable (which has no inputs and no rule).
@@ -26,8 +32,10 @@ final class Node: @unchecked Sendable {
   /// The nodes of the operator's inputs; nil for constants.
   fileprivate(set) var inputs: [Node?]
   fileprivate(set) var rule: VectorJacobianProduct?
-  /// The operator's name if its rule cannot itself be recorded (no second derivatives).
-  let fusedName: String?
+  /// The operator's name.
+  let operation: StaticString
+  /// Whether the rule cannot itself be recorded (no second derivatives).
+  let isFused: Bool
   private let output: (storage: Storage, shape: Shape)?
   /// Whether gradients with respect to this leaf belong in a table of gradients.
   ///
@@ -39,20 +47,25 @@ final class Node: @unchecked Sendable {
     inputs = []
     rule = nil
     output = nil
-    fusedName = nil
+    operation = "variable"
+    isFused = false
     self.isVariable = isVariable
   }
 
   init(
-    inputs: [Node?], output: (Storage, Shape)?, fusedName: String?,
+    inputs: [Node?], output: (Storage, Shape)?, operation: StaticString, isFused: Bool,
     rule: @escaping VectorJacobianProduct
   ) {
     self.inputs = inputs
     self.output = output
-    self.fusedName = fusedName
+    self.operation = operation
+    self.isFused = isFused
     self.rule = rule
     isVariable = false
   }
+
+  /// The operation without its argument labels.
+  var operatorName: Substring { "\(operation)".prefix { $0 != "(" } }
 
   /// The operator's result, as it is handed to the rule.
   var keptOutput: Tensor {
@@ -109,17 +122,18 @@ extension Tensor {
   /// - Parameters:
   ///   - inputs: the operands, in the order of the rule's cotangents.
   ///   - keepingOutput: whether `rule` reads the output; only then the tape keeps it.
-  ///   - name: the operator's name if `rule` is not written in tensor operators.
+  ///   - fused: whether `rule` is not written in tensor operators.
+  ///   - operation: the operator's name in messages and profiles.
   ///   - rule: evaluated only when there is something to record.
   /// - Returns: the same elements, with a node if they are recorded.
   func recorded(
-    from inputs: [Tensor], keepingOutput: Bool = false, fused name: String? = nil,
-    _ rule: @autoclosure () -> VectorJacobianProduct
+    from inputs: [Tensor], keepingOutput: Bool = false, fused: Bool = false,
+    operation: StaticString = #function, _ rule: @autoclosure () -> VectorJacobianProduct
   ) -> Tensor {
     guard Tensor.records(inputs) else { return self }
     let node = Node(
       inputs: inputs.map(\.node), output: keepingOutput ? (storage, shape) : nil,
-      fusedName: name, rule: rule())
+      operation: operation, isFused: fused, rule: rule())
     return Tensor(storage, shape, node: node)
   }
 }

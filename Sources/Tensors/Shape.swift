@@ -61,13 +61,28 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, CustomString
   }
 
   /// The axes before `axis`.
-  public func prefix(_ axis: Int) -> Shape { Shape(array.prefix(axis)) }
+  public func prefix(_ axis: Int) -> Shape {
+    var result = Shape()
+    for position in 0..<min(axis, rank) { result.extents[position] = extents[position] }
+    result.length = Int8(min(axis, rank))
+    return result
+  }
 
   /// The axes from `axis` on.
-  public func suffix(from axis: Int) -> Shape { Shape(array.dropFirst(axis)) }
+  public func suffix(from axis: Int) -> Shape {
+    var result = Shape()
+    let count = max(rank - axis, 0)
+    for position in 0..<count { result.extents[position] = extents[axis + position] }
+    result.length = Int8(count)
+    return result
+  }
 
   /// This shape followed by `other`.
-  public static func + (left: Shape, right: Shape) -> Shape { Shape(left.array + right.array) }
+  public static func + (left: Shape, right: Shape) -> Shape {
+    var result = left
+    for axis in 0..<right.rank { result.append(Int(right.extents[axis])) }
+    return result
+  }
 
   /// The shape that both operands of an elementwise operator are stretched to, or nil.
   ///

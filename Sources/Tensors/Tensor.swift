@@ -15,7 +15,8 @@ import CKernels
 public struct Tensor: Sendable {
   /// The extents of the axes.
   public let shape: Shape
-  let storage: Storage
+  /// Replaced only where a cotangent is accumulated in place.
+  private(set) var storage: Storage
   let node: Node?
 
   init(_ storage: Storage, _ shape: Shape, node: Node? = nil) {
@@ -38,6 +39,27 @@ public struct Tensor: Sendable {
   /// are taken.
   public func variable() -> Tensor { Tensor(storage, shape, node: Node()) }
 
+  /// Adds the elements of `other`, in place if nothing else sees those of self.
+  mutating func accumulate(_ other: Tensor) {
+    if node == nil, other.node == nil, isKnownUniquelyReferenced(&storage) {
+      storage.accumulate(other.storage)
+    } else {
+      self = self + other
+    }
+  }
+
+  /// Makes the elements this tensor's own, copying them if something else sees them too.
+  ///
+  /// - Returns: where they are; they may be changed until this tensor is copied.
+  mutating func ownedStorage() -> Storage {
+    if !isKnownUniquelyReferenced(&storage) {
+      let own = Storage(dtype: dtype, count: count)
+      own.copy(from: storage, offset: 0, to: 0, count: count)
+      storage = own
+    }
+    return storage
+  }
+
   /// Whether gradients can flow back from this tensor.
   public var isRecorded: Bool { node != nil }
 }
@@ -45,10 +67,13 @@ public struct Tensor: Sendable {
 // MARK: - Making tensors
 
 extension Tensor {
-  /// A tensor with elements that `fill` writes.
-  init(shape: Shape, dtype: DType, fill: (Storage) -> Void) {
+  /// A tensor with elements that `fill` writes; profiles show the time under the operator's name.
+  @inline(__always)
+  init(
+    shape: Shape, dtype: DType, operation: StaticString = #function, fill: (Storage) -> Void
+  ) {
     let storage = Storage(dtype: dtype, count: shape.elementCount)
-    fill(storage)
+    measured(operation) { fill(storage) }
     self.init(storage, shape)
   }
 

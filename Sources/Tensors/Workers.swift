@@ -52,7 +52,7 @@ public enum Workers {
       nonisolated(unsafe) let slots = slots
       func run(_ part: Int) {
         do throws(Failure) {
-          slots[part] = .success(try body(part))
+          slots[part] = .success(try measured("tape") { () throws(Failure) in try body(part) })
         } catch {
           slots[part] = .failure(error)
         }

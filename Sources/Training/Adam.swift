@@ -50,15 +50,42 @@ public struct Adam: Sendable {
     rate: (String) -> Double
   ) {
     stepCount += 1
+    var updates: [Update] = []
     for entry in parameters {
       let value = entry.parameter.tensor
       guard let gradient = gradients[value] else { continue }
-      var own = moments.removeValue(forKey: entry.name) ?? AdamMoments(for: value)
-      entry.parameter.assign(
-        own.step(
-          value, gradient: gradient, scale: scale, rate: rate(entry.name), betas: betas,
-          epsilon: epsilon, step: stepCount))
-      moments[entry.name] = own
+      updates.append(
+        Update(
+          value: value, gradient: gradient, rate: rate(entry.name),
+          moments: moments.removeValue(forKey: entry.name) ?? AdamMoments(for: value)))
+    }
+    let (betas, epsilon, step) = (betas, epsilon, stepCount)
+    updates.withUnsafeMutableBufferPointer { updates in
+      // Each part changes its own element.
+      nonisolated(unsafe) let updates = updates
+      _ = Workers.map(updates.count) {
+        updates[$0].apply(scale: scale, betas: betas, epsilon: epsilon, step: step)
+      }
+    }
+    var done = updates.makeIterator()
+    for entry in parameters where gradients[entry.parameter.tensor] != nil {
+      guard let update = done.next() else { break }
+      entry.parameter.assign(update.value)
+      moments[entry.name] = update.moments
+    }
+  }
+
+  /// What changes one parameter.
+  private struct Update {
+    var value: Tensor
+    let gradient: Tensor
+    let rate: Double
+    var moments: AdamMoments
+
+    mutating func apply(scale: Double, betas: (Double, Double), epsilon: Double, step: Int) {
+      value = moments.step(
+        value, gradient: gradient, scale: scale, rate: rate, betas: betas, epsilon: epsilon,
+        step: step)
     }
   }
 

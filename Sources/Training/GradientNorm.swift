@@ -14,13 +14,16 @@ public struct GradientNorm: Sendable, Equatable {
   public init(of parameters: [NamedParameter], in gradients: Gradients) {
     var (largest, squares) = (0.0, 0.0)
     var culprit: String?
-    for entry in parameters {
-      guard let gradient = gradients[entry.parameter.tensor] else { continue }
-      let magnitude = gradient.largestMagnitude
-      if !magnitude.isFinite, culprit == nil { culprit = entry.name }
-      largest = magnitude.isNaN ? .nan : max(largest, magnitude)
-      let norm = gradient.reshaped([1, gradient.count]).normsOfSamples[0]
-      squares += norm * norm
+    let norms = Workers.map(parameters.count) { index -> (largest: Double, euclidean: Double)? in
+      gradients[parameters[index].parameter.tensor].map {
+        ($0.largestMagnitude, $0.reshaped([1, $0.count]).normsOfSamples[0])
+      }
+    }
+    for (entry, norm) in zip(parameters, norms) {
+      guard let norm else { continue }
+      if !norm.largest.isFinite, culprit == nil { culprit = entry.name }
+      largest = norm.largest.isNaN ? .nan : max(largest, norm.largest)
+      squares += norm.euclidean * norm.euclidean
     }
     infinity = largest
     euclidean = squares.squareRoot()

@@ -13,5 +13,8 @@ struct Slate: ParsableCommand {
         slate evaluate RUN
         slate reconstruct RUN picture.png --out seen.png
       """,
-    subcommands: [Train.self, Evaluate.self, Reconstruct.self])
+    subcommands: [
+      Train.self, Evaluate.self, Reconstruct.self, Plot.self, DataCommand.self, Import.self,
+      FrechetInceptionDistance.self,
+    ])
 }

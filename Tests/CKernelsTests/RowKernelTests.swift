@@ -65,7 +65,7 @@ import Testing
   /// Attention's masked softmax: the future is exactly 0, whatever stands there.
   @Test func theMaskHidesEvenNaN() {
     var scores: [Float] = [1, .nan, .infinity, 2, 2, .nan, 0, 0, 0]
-    ck_attention_softmax_f32(&scores, 0.5, 1, 3, 3, 0)
+    ck_attention_softmax_f32(&scores, 0.5, nil, 1, nil, 3, 3, 3, 0)
     #expect(scores[0..<3] == [1, 0, 0])
     #expect(scores[3..<6] == [0.5, 0.5, 0])
     #expect(scores[6..<9].allSatisfy { abs($0 - 1 / 3) < 1e-7 })

@@ -11,7 +11,8 @@ private func bytes(_ name: String) throws -> [UInt8] {
 
 private let files = [
   "rgb.png", "grey.png", "palette.png", "rgba.png", "bits.png", "420.jpg", "422.jpg", "444.jpg",
-  "grey.jpg", "progressive.jpg",
+  "grey.jpg", "progressive.jpg", "greyalpha.png", "palette4.png", "transparent.png", "rgb16.png",
+  "interlaced.png", "cmyk.jpg",
 ]
 
 @Suite struct DecodingTests {
@@ -44,6 +45,12 @@ private let files = [
       }
       #expect(error?.description.contains("broken/\(name)") == true)
     }
+  }
+
+  @Test func superfluousBytesBehindAWholeJPEGAreNoDamage() throws {
+    let whole = try bytes("420.jpg")
+    let longer = whole.dropLast(2) + [1, 2, 3, 4, 5] + whole.suffix(2)
+    #expect(try Image(encoded: Array(longer), path: "longer.jpg").pixels == bytes("420.jpg.rgb"))
   }
 
   @Test("500 mutations give an image or an error", arguments: ["rgb.png", "420.jpg"])
@@ -106,7 +113,12 @@ private let files = [
     let image = try Image(contentsOf: fixture("rgb.png"))
     let crop = image.cropped(x: 3, y: 2, width: 5, height: 4)
     #expect(crop.pixels.prefix(3) == image.pixels[(2 * 37 + 3) * 3..<(2 * 37 + 3) * 3 + 3])
-    let square = image.resizedShortSide(to: 16)
-    #expect(square.width == 16 && square.height == 16)
+    // 37 - 10 = 27 and 23 - 10 = 13: halves go to the even offsets 14 and 6.
+    #expect(image.centralSquare(of: 10) == image.cropped(x: 14, y: 6, width: 10, height: 10))
+    // 16 * 37 / 23 = 25.7: the picture has 25 columns, and the square begins at the fourth.
+    #expect(
+      image.resizedShortSide(to: 16)
+        == image.resized(width: 25, height: 16).cropped(x: 4, y: 0, width: 16, height: 16))
+    #expect(image.resizedShortSide(to: 23) == image.centralSquare(of: 23))
   }
 }

@@ -6,7 +6,7 @@ import Testing
 /// z -> a z + 1, one factor per sample.
 private func linear(_ factors: [Double]) -> FixedPointMap {
   let a = Tensor(factors, shape: [factors.count, 1], dtype: .float64)
-  return { z in z * a + 1 }
+  return FixedPointMap { z in z * a + 1 }
 }
 private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, within: 60)
 
@@ -42,7 +42,7 @@ private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, within: 
     let start = Tensor.zeros([3, 2], dtype: .float64)
     let healthy = try Picard().solve(linear(factors), from: start, until: rule)
     var calls = 0
-    let broken: FixedPointMap = { z in
+    let broken = FixedPointMap { z in
       calls += 1
       let image = try linear(factors)(z)
       let poison = Tensor.full(.nan, image.shape, dtype: .float64)

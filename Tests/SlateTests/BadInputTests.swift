@@ -59,11 +59,13 @@ import Training
     #expect(!FileManager.default.fileExists(atPath: folder.path("run")))
   }
 
-  @Test("options with values that make no sense", arguments: [
-    ["--image-size", "30"], ["--steps", "-5"], ["--batch-size", "0"], ["--dropout", "1"],
-    ["--num-heads", "3"], ["--gradient", "guess"], ["--gradient", "neumann:0"],
-    ["--tau-final", "0"], ["--workers", "0"], ["--stpes", "5"],
-  ])
+  @Test(
+    "options with values that make no sense",
+    arguments: [
+      ["--image-size", "30"], ["--steps", "-5"], ["--batch-size", "0"], ["--dropout", "1"],
+      ["--num-heads", "3"], ["--gradient", "guess"], ["--gradient", "neumann:0"],
+      ["--tau-final", "0"], ["--workers", "0"], ["--stpes", "5"],
+    ])
   func options(_ option: [String]) throws {
     expectRefused(
       try SlateProgram.trainTiny(option[0], option[1], out: folder.path("run")),

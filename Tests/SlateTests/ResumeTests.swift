@@ -10,7 +10,9 @@ import Testing
   /// metrics.jsonl without the times.
   private func metrics(_ run: String) throws -> [String] {
     try String(contentsOf: folder.url.appending(path: "\(run)/metrics.jsonl"), encoding: .utf8)
-      .split(separator: "\n").map { line in line.prefix(upTo: line.firstRange(of: ", \"seconds")?.lowerBound ?? line.endIndex) }
+      .split(separator: "\n").map { line in
+        line.prefix(upTo: line.firstRange(of: ", \"seconds")?.lowerBound ?? line.endIndex)
+      }
       .map(String.init)
   }
 
@@ -25,8 +27,9 @@ import Testing
       "train", "--resume", folder.path("parts"), "--steps", "12", "--workers", "2")
     #expect(resumed.status == 0, "\(resumed.errors)")
     #expect(resumed.output.contains("continued after step 5"))
-    #expect(try metrics("parts").filter { !$0.contains("val_") }
-      == metrics("whole").filter { !$0.contains("val_") })
+    #expect(
+      try metrics("parts").filter { !$0.contains("val_") }
+        == metrics("whole").filter { !$0.contains("val_") })
     #expect(try folder.checkpointTensors("parts") == folder.checkpointTensors("whole"))
   }
 

@@ -71,7 +71,8 @@ private func lines(_ folder: TemporaryFolder, _ run: String) throws -> [Line] {
     for (run, seed) in [("a", "3"), ("b", "3"), ("c", "4")] {
       #expect(
         try SlateProgram.trainTiny(
-          "--steps", "6", "--seed", seed, "--dropout", "0.1", out: folder.path(run)).status == 0)
+          "--steps", "6", "--seed", seed, "--dropout", "0.1", out: folder.path(run)
+        ).status == 0)
     }
     let losses = try ["a", "b", "c"].map { try lines(folder, $0).map { $0.loss ?? $0.val_mse } }
     #expect(losses[0] == losses[1])

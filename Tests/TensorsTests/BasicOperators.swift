@@ -69,6 +69,13 @@ let basicOperators: [OperatorCase] = [
     Tensor.concatenated($0, alongAxis: 1)
   },
   OperatorCase("selectSamples", [a, b]) { Tensor.selectSamples([false, true], $0[0], $0[1]) },
+  OperatorCase("samples", [testTensor([4, 2, 3], seed: 7)]) { $0[0].samples([3, 0, 1]) },
+  OperatorCase("replacing", [testTensor([4, 2, 3], seed: 7), testTensor([2, 2, 3], seed: 8)]) {
+    $0[0].replacing([3, 1], $0[1])
+  },
+  OperatorCase(
+    "projectedTransposed", [testTensor([2, 3, 4], seed: 7), testTensor([5, 4], seed: 8)]
+  ) { $0[0].projectedTransposed($0[1], scale: 0.7) },
   OperatorCase("matmul", [testTensor([3, 4]), testTensor([4, 5])]) { $0[0].matmul($0[1]) },
   OperatorCase("matmul: left transposed", [testTensor([4, 3]), testTensor([4, 5])]) {
     $0[0].matmul($0[1], transposingSelf: true)

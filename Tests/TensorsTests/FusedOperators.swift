@@ -93,8 +93,13 @@ let fusedOperators: [OperatorCase] = [
   },
 ]
 
-/// Softmax and its like have recorded rules and fused kernels: their compositions.
-let softmaxCompositions: [OperatorCase] = [
+/// Operators with a fused kernel whose rules are recorded, so that they have second derivatives.
+let recordedCompositions: [OperatorCase] = [
+  OperatorCase("projectedTransposed", [norms[0], testTensor([4, 5], seed: 28)]) {
+    $0[0].projectedTransposed($0[1], scale: 0.7)
+  } composition: {
+    $0[0].matmul($0[1].transposed()).transposed() * 0.7
+  },
   OperatorCase("softmax", [logits]) {
     $0[0].softmax()
   } composition: {

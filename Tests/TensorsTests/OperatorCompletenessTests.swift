@@ -8,6 +8,7 @@ import Testing
     "argmaxOfRows": "positions, which have no gradient",
     "step": "an update of Adam, which is not recorded",
     "append": "the cache of generation, which is not recorded",
+    "innerProductsOfSamples": "plain numbers, which are not recorded",
     "slotAttention": "for display; compared in OperatorGradientTests",
     "converted": "compared exactly in OperatorGradientTests",
   ]

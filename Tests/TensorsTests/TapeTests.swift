@@ -68,6 +68,12 @@ import Testing
       try difference(#require(sum[w]), #require(whole[w]), absolute: 1e-14) == nil)
   }
 
+  @Test func operatorsMayHaveAnyNumberOfInputs() throws {
+    let parts = (0..<200).map { Tensor([Double($0)], shape: [1], dtype: .float64).variable() }
+    let table = try gradients(of: Tensor.concatenated(parts).square().sum())
+    for (index, part) in parts.enumerated() { #expect(table[part]?.scalars == [2 * Double(index)]) }
+  }
+
   @Test func anErrorInARuleReachesTheCaller() {
     struct Failure: Error {}
     let x = Tensor(1).variable()

@@ -1,6 +1,6 @@
 import NeuralLayers
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 import Training
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <stdint.h>
 #include "runtime.h"
+#include "profile.h"
 #include "workers.h"
 
 // Every kernel exists in single (f32) and double (f64) precision; its formula stands above its
@@ -140,19 +141,19 @@ void ck_group_norm_vjp_f64(const double *x, const double *gain, int rectified, c
     *dbias, double *sums, long batch, long pixels, long channels);
 
 // Attention over keys and over slots.
-void ck_attention_softmax_f32(float *scores, float scale, long count, long rows, long cols, long
-    offset);
-void ck_attention_softmax_vjp_f32(const float *p, float *dp, float scale, long count, long rows,
-    long cols, long offset);
+void ck_attention_softmax_f32(float *scores, float scale, const unsigned char *keep, float factor, float
+    *dropped, long rows, long cols, long stride, long offset);
+void ck_attention_softmax_vjp_f32(const float *p, float *dw, float scale, const unsigned char *keep, float
+    factor, float *dropped, long rows, long cols, long stride);
 void ck_slot_softmax_f32(float *logits, long batch, long slots, long inputs);
 void ck_slot_weights_f32(const float *attention, float epsilon, float *weights, float *sums, long
     rows, long inputs);
 void ck_slot_attention_vjp_f32(const float *attention, const float *weights, const float *sums,
     float *dw, long batch, long slots, long inputs);
-void ck_attention_softmax_f64(double *scores, double scale, long count, long rows, long cols, long
-    offset);
-void ck_attention_softmax_vjp_f64(const double *p, double *dp, double scale, long count, long rows,
-    long cols, long offset);
+void ck_attention_softmax_f64(double *scores, double scale, const unsigned char *keep, double factor, double
+    *dropped, long rows, long cols, long stride, long offset);
+void ck_attention_softmax_vjp_f64(const double *p, double *dw, double scale, const unsigned char *keep, double
+    factor, double *dropped, long rows, long cols, long stride);
 void ck_slot_softmax_f64(double *logits, long batch, long slots, long inputs);
 void ck_slot_weights_f64(const double *attention, double epsilon, double *weights, double *sums,
     long rows, long inputs);
@@ -186,6 +187,8 @@ void ck_philox_uniform_f64(double *out, long samples, long count, uint64_t first
     key, uint32_t draw);
 void ck_philox_gumbel_f64(double *out, long samples, long count, uint64_t first_sample, uint64_t
     key, uint32_t draw);
+void ck_philox_keep(unsigned char *keep, double rate, long samples, long count, uint64_t
+    first_sample, uint64_t key, uint32_t draw);
 
 // Optimisers.
 void ck_adam_f32(const float *parameter, const float *grad, float *m, float *v, float *out, long n,
@@ -194,3 +197,21 @@ void ck_adam_f32(const float *parameter, const float *grad, float *m, float *v, 
 void ck_adam_f64(const double *parameter, const double *grad, double *m, double *v, double *out,
     long n, double rate, double beta1, double beta2, double epsilon, double correction1, double
     correction2, double grad_scale);
+
+// Windows of vectors, the memory of quasi-Newton methods.
+void ck_window_set_f32(const float *a, const float *b, float *window, long capacity, long row, long batch,
+    long n);
+void ck_window_products_f32(const float *window, long capacity, long count, const float *x, float *out,
+    long batch, long n);
+void ck_window_combine_f32(const float *window, long capacity, long count, const float *c, double scale,
+    const float *base, double base_scale, float *out, long batch, long n);
+void ck_window_regress_f32(const float *window, long capacity, long count, long newest, const float *r,
+    double ridge, double *gram, float *gamma, long batch, long n);
+void ck_window_set_f64(const double *a, const double *b, double *window, long capacity, long row, long batch,
+    long n);
+void ck_window_products_f64(const double *window, long capacity, long count, const double *x, double *out,
+    long batch, long n);
+void ck_window_combine_f64(const double *window, long capacity, long count, const double *c, double scale,
+    const double *base, double base_scale, double *out, long batch, long n);
+void ck_window_regress_f64(const double *window, long capacity, long count, long newest, const double *r,
+    double ridge, double *gram, double *gamma, long batch, long n);

@@ -7,6 +7,7 @@ import Tensors
 ///   - dtype: the state's dtype.
 ///   - pullback: v -> J^T v on the whole batch.
 /// - Returns: [batch, n, n].
+/// - Throws: what `pullback` throws.
 /// - Complexity: n pullbacks.
 public func jacobian(
   shape: Shape, dtype: DType, pullback: (Tensor) throws -> Tensor
@@ -26,7 +27,7 @@ public func jacobian(
 ///
 /// - Returns: [batch, n, n] for a state [batch, ...] of n numbers per sample.
 /// - Complexity: one evaluation of `map` and n pullbacks.
-public func jacobian(of map: FixedPointMap, at z: Tensor) throws -> Tensor {
+public func jacobian(of map: (Tensor) throws -> Tensor, at z: Tensor) throws -> Tensor {
   let (_, pullback) = try valueWithPullback(at: z, of: map)
   return try withoutRecording { try jacobian(shape: z.shape, dtype: z.dtype, pullback: pullback) }
 }

@@ -1,38 +1,63 @@
 import Tensors
 
-/// The truncated Neumann series of the inverse: w = sum of (J^T)^k v for k < terms.
+/// The truncated Neumann series of the inverse, damped if wanted.
 ///
-/// One term, w = v, is the first-order approximation of Chang, Griffiths and Levine ("Object
-/// Representations as Fixed Points", section 3): one differentiated application of f at the
-/// detached fixed point. For a linear map the error is exactly (J^T)^terms times the exact adjoint,
-/// so the series converges where the spectral radius of J is below 1.
+/// With M = (1 - damping) I + damping J^T, w = damping * sum of M^k v for k < terms. Undamped
+/// that is the sum of (J^T)^k v; one undamped term, w = v, is the first-order approximation of
+/// Chang, Griffiths and Levine ("Object Representations as Fixed Points", section 3): one
+/// differentiated application of f at the detached fixed point. Damped, it is the gradient of
+/// `terms` damped iterations at the fixed point (the phantom gradient of Geng et al. 2021).
+///
+/// For a linear map, w = (I - M^terms) u with the exact adjoint u: the error vanishes where the
+/// spectral radius of M is below 1. Damping helps where J has eigenvalues of modulus above 1 with
+/// real part below 1, and for few terms where eigenvalues are negative or complex; where they are
+/// positive, it only slows the series down.
 ///
 /// Costs terms - 1 pullbacks and the memory of one application: O(1) in the forward iterations.
 public struct NeumannSeries: AdjointEstimator {
   /// The number of terms, at least 1.
   public let terms: Int
+  /// The fraction of each iteration that is taken, in (0, 1].
+  public let damping: Double
 
   /// A series of `terms` terms.
   ///
-  /// Stops when there are none.
-  public init(terms: Int) {
+  /// Stops when there are none or the damping is outside (0, 1].
+  ///
+  /// - Parameters:
+  ///   - terms: at least 1.
+  ///   - damping: default 1, no damping.
+  public init(terms: Int, damping: Double = 1) {
     expect(terms >= 1, "a Neumann series needs at least one term, not \(terms)")
+    expect(
+      damping > 0 && damping <= 1,
+      "the damping of a Neumann series must lie in (0, 1], not \(damping): it is the fraction of "
+        + "each iteration that is taken, 1 for none held back")
     self.terms = terms
+    self.damping = damping
   }
 
-  /// w <- v + J^T w, terms - 1 times from w = v (Horner's rule).
+  /// w <- tau v + (1 - tau) w + tau J^T w, terms - 1 times from w = tau v.
   public func adjoint(
     of v: Tensor, through pullback: (Tensor) throws -> Tensor
   ) throws -> Tensor {
-    var w = v
-    for _ in 1..<terms { w = try v + pullback(w) }
+    guard damping < 1 else {
+      var w = v
+      for _ in 1..<terms { w = try v + pullback(w) }
+      return w
+    }
+    let start = v * damping
+    var w = start
+    for _ in 1..<terms { w = try start + w * (1 - damping) + pullback(w) * damping }
     return w
   }
 }
 
 extension BackwardEstimator where Self == NeumannSeries {
-  /// The Neumann series with the given number of terms.
-  public static func neumann(terms: Int) -> NeumannSeries { NeumannSeries(terms: terms) }
+  /// The Neumann series with the given number of terms, damped if `damping` is below 1.
+  public static func neumann(terms: Int, damping: Double = 1) -> NeumannSeries {
+    NeumannSeries(terms: terms, damping: damping)
+  }
 
   /// The first-order approximation: one term, w = v.
   public static var oneStep: NeumannSeries { NeumannSeries(terms: 1) }

@@ -24,9 +24,7 @@ public enum Framing: Sendable, Equatable {
     case .centerCrop(let side, let width, let height):
       let scaled = image.resized(width: width ?? image.width, height: height ?? image.height)
       try expectFits(side, scaled.width, scaled.height, path)
-      return scaled.cropped(
-        x: (scaled.width - side) / 2, y: (scaled.height - side) / 2, width: side, height: side
-      ).resized(width: size, height: size)
+      return scaled.centralSquare(of: side).resized(width: size, height: size)
     }
   }
 
@@ -36,16 +34,11 @@ public enum Framing: Sendable, Equatable {
     case .whole:
       return mask.resized(width: size, height: size)
     case .shortSide:
-      let short = min(mask.width, mask.height)
-      return mask.cropped(
-        x: (mask.width - short) / 2, y: (mask.height - short) / 2, width: short, height: short
-      ).resized(width: size, height: size)
+      return mask.resizedShortSide(to: size)
     case .centerCrop(let side, let width, let height):
       let scaled = mask.resized(width: width ?? mask.width, height: height ?? mask.height)
       try expectFits(side, scaled.width, scaled.height, path)
-      return scaled.cropped(
-        x: (scaled.width - side) / 2, y: (scaled.height - side) / 2, width: side, height: side
-      ).resized(width: size, height: size)
+      return scaled.centralSquare(of: side).resized(width: size, height: size)
     }
   }
 

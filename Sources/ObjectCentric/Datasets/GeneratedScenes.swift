@@ -9,9 +9,9 @@ import Tensors
 /// let mask = try data.mask(3, of: .train)        // which object each pixel shows
 /// ```
 /// Discs, squares, triangles, hexagons and stars of clearly different colours, shaded as if lit from
-/// the upper left, lie on a soft gradient and partly cover each other; each shows at least a third of
-/// itself. Scene i of a part is a function of (seed, part, i), so nothing is stored and nothing
-/// depends on the order of asking.
+/// the upper left, lie on a soft gradient and cover each other in part, never wholly. Scene i of a
+/// part is a function of (seed, part, i), so nothing is stored and nothing depends on the order of
+/// asking.
 public struct GeneratedScenes: ImageDataset {
   /// The number of rows, and of columns, of every image.
   public let imageSize: Int

@@ -16,8 +16,7 @@ enum ImageFiles {
     let root = folder.resolvingSymlinksInPath().path
     var found: [String] = []
     for case let path as String in FileManager.default.enumerator(atPath: root) ?? .init() {
-      let file = URL(filePath: path)
-      guard extensions.contains(file.pathExtension.lowercased()),
+      guard extensions.contains(split(path).ending.lowercased()),
         !path.split(separator: "/").contains(where: { $0.hasPrefix(".") }),
         !isFolder(root + "/" + path)
       else { continue }
@@ -31,6 +30,13 @@ enum ImageFiles {
         remedy: "check the path, or convert the images to PNG or JPEG")
     }
     return found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// A path before and after the last dot of its last component; all of it where there is none.
+  static func split(_ path: String) -> (stem: Substring, ending: Substring) {
+    let name = path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...]
+    guard let dot = name.lastIndex(of: "."), dot > name.startIndex else { return (path[...], "") }
+    return (path[..<dot], path[path.index(after: dot)...])
   }
 
   /// The files of data that is split on disk, each part in the order of its paths.

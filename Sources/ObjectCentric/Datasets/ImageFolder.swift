@@ -92,8 +92,7 @@ public struct ImageFolder: ImageDataset {
   /// - Throws: `ImageError` naming the mask when it is missing or damaged.
   public func mask(_ index: Int, of split: Split) throws -> SegmentationMask? {
     guard let masks else { return nil }
-    let name = URL(filePath: path(index, of: split)).deletingPathExtension().relativePath
-    let path = masks.path + "/" + name + ".png"
+    let path = "\(masks.path)/\(ImageFiles.split(path(index, of: split)).stem).png"
     let mask = SegmentationMask(redChannelOf: try Image(contentsOfFile: path))
     return try framing.square(mask, size: imageSize, path: path)
   }

@@ -45,7 +45,7 @@ public struct AdamMoments: Sendable {
       "Adam needs parameter, gradient and moments of one kind, not \(parameter.dtype) "
         + "\(parameter.shape), \(gradient.dtype) \(gradient.shape) and \(first.dtype) "
         + "\(first.shape)")
-    let (m, v) = (first.takingUniqueStorage(), second.takingUniqueStorage())
+    let (m, v) = (first.ownedStorage(), second.ownedStorage())
     let count = parameter.count
     let (c1, c2) = (1 - power(betas.0, step), 1 - power(betas.1, step))
     let value = Tensor(shape: parameter.shape, dtype: parameter.dtype) { out in
@@ -75,16 +75,4 @@ private func power(_ base: Double, _ exponent: Int) -> Double {
     rest >>= 1
   }
   return result
-}
-
-extension Tensor {
-  /// The storage, left to the caller alone: copied if something else can see it.
-  fileprivate mutating func takingUniqueStorage() -> Storage {
-    var own = storage
-    self = Tensor(Storage(dtype: dtype, count: 0), [0])
-    if isKnownUniquelyReferenced(&own) { return own }
-    let copy = Storage(dtype: own.dtype, count: own.count)
-    copy.copy(from: own, offset: 0, to: 0, count: own.count)
-    return copy
-  }
 }

@@ -100,11 +100,11 @@ extension Tensor {
 }
 
 private func broadcasting(
-  _ name: String, _ kernel: BinaryKernel, _ a: Tensor, _ b: Tensor
+  _ name: StaticString, _ kernel: BinaryKernel, _ a: Tensor, _ b: Tensor
 ) -> Tensor {
   expectSameDType("\(name)", a, b)
   if a.shape == b.shape {
-    return Tensor(shape: a.shape, dtype: a.dtype) { out in
+    return Tensor(shape: a.shape, dtype: a.dtype, operation: name) { out in
       kernel.apply(a.storage, 0, 1, b.storage, 0, 1, out, 0, out.count)
     }
   }
@@ -114,7 +114,7 @@ private func broadcasting(
         + "pair of extents must be equal or contain a 1")
   }
   let runs = BroadcastRuns(of: [a.shape, b.shape], to: shape)
-  return Tensor(shape: shape, dtype: a.dtype) { out in
+  return Tensor(shape: shape, dtype: a.dtype, operation: name) { out in
     runs.forEach { outOffset, offsets in
       kernel.apply(
         a.storage, offsets[0], runs.innerSteps[0], b.storage, offsets[1], runs.innerSteps[1], out,

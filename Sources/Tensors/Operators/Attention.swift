@@ -1,7 +1,7 @@
 import CKernels
 
-// Multi-head attention and slot attention, each in one operator that works on the heads in place,
-// as columns of the projections, without moving them.
+// Multi-head attention in one operator that works on the heads in place, as columns of the
+// projections, without moving them.
 
 extension Tensor {
   /// Scaled dot-product attention with several heads (Vaswani and others 2017).
@@ -29,113 +29,179 @@ extension Tensor {
       "attention with \(heads) heads needs queries [batch, m, width] and keys and values [batch, n, "
         + "width] of a width that the heads divide, not \(queries.shape), \(keys.shape) and "
         + "\(values.shape)")
-    let (batch, m, n, width) = (
-      queries.shape[0], queries.shape[1], keys.shape[1], queries.shape[2]
-    )
+    let (m, n) = (queries.shape[1], keys.shape[1])
     expect(
       !causal || n >= m,
       "causal attention needs at least as many keys as queries, not \(n) and \(m)")
-    let heads = Heads(batch: batch, heads: heads, queries: m, keys: n, width: width)
-    let scale = 1 / Double(width / heads.heads).squareRoot()
-    let offset = causal ? n - m : -1
-
-    let weights = heads.scores(queries.storage, keys.storage)
-    switch weights.dtype {
-    case .float32:
-      ck_attention_softmax_f32(
-        weights.f32, Float(scale), batch * heads.heads, m, n, offset)
-    case .float64:
-      ck_attention_softmax_f64(weights.f64, scale, batch * heads.heads, m, n, offset)
+    expect(dropout >= 0 && dropout < 1, "a dropout rate lies in [0, 1), not \(dropout)")
+    let plan = Attention(
+      batch: queries.shape[0], heads: heads, queries: m, keys: n, width: queries.shape[2],
+      causal: causal)
+    let mask =
+      dropout > 0 ? AttentionMask(rate: dropout, for: plan, using: &generator) : nil
+    let records = Tensor.records([queries, keys, values])
+    let weights = Storage(
+      dtype: queries.dtype, count: records ? plan.batch * heads * m * n : m * n)
+    let value = Tensor(shape: queries.shape, dtype: queries.dtype) { out in
+      plan.forward(
+        queries.storage, keys.storage, values.storage, weights: weights, keepingWeights: records,
+        mask: mask, into: out)
     }
-    let kept = Tensor(weights, [batch, heads.heads, m, n])
-    // The same draw masks the weights here and their cotangents on the way back.
-    let mask = generator
-    if dropout > 0 { _ = generator.nextDraw() }
-    let masked = { (tensor: Tensor) -> Tensor in
-      var again = mask
-      return withoutRecording { tensor.dropout(dropout, using: &again) }
-    }
-    let value = Tensor(heads.mix(masked(kept).storage, values.storage), queries.shape)
     return value.recorded(
-      from: [queries, keys, values], fused: "attention",
-      { v, _, needs in
-        let dropped = masked(kept).storage
-        let dValues = needs[2] ? heads.mixTransposed(dropped, v.storage) : nil
-        guard needs[0] || needs[1] else {
-          return [nil, nil, dValues.map { Tensor($0, values.shape) }]
-        }
-        let dWeights = masked(
-          Tensor(heads.scores(v.storage, values.storage), kept.shape)
-        ).storage
-        switch weights.dtype {
-        case .float32:
-          ck_attention_softmax_vjp_f32(
-            weights.f32, dWeights.f32, Float(scale), batch * heads.heads, m, n, offset)
-        case .float64:
-          ck_attention_softmax_vjp_f64(
-            weights.f64, dWeights.f64, scale, batch * heads.heads, m, n, offset)
-        }
-        return [
-          needs[0] ? Tensor(heads.mix(dWeights, keys.storage), queries.shape) : nil,
-          needs[1] ? Tensor(heads.mixTransposed(dWeights, queries.storage), keys.shape) : nil,
-          dValues.map { Tensor($0, values.shape) },
-        ]
+      from: [queries, keys, values], fused: true,
+      { v, _, _ in
+        let (dq, dk, dv) = (
+          Storage(dtype: v.dtype, count: queries.count),
+          Storage(dtype: v.dtype, count: keys.count), Storage(dtype: v.dtype, count: keys.count)
+        )
+        plan.backward(
+          queries.storage, keys.storage, values.storage, weights: weights, mask: mask,
+          cotangent: v.storage, into: dq, dk, dv)
+        return [Tensor(dq, queries.shape), Tensor(dk, keys.shape), Tensor(dv, keys.shape)]
       })
   }
 }
 
-/// The products of attention, head by head: a head is a block of columns.
-private struct Heads {
+/// Which attention weights dropout keeps: a byte for each, 1 or 0, and what the kept ones are
+/// multiplied by.
+private struct AttentionMask {
+  private let bytes: Storage
+  let factor: Double
+
+  init(rate: Double, for plan: Attention, using generator: inout Philox) {
+    let perSample = plan.heads * plan.queries * plan.keys
+    factor = 1 / (1 - rate)
+    // Four bytes to a float32: the pool knows no smaller elements.
+    bytes = Storage(dtype: .float32, count: (plan.batch * perSample + 3) / 4)
+    ck_philox_keep(
+      start, rate, plan.batch, perSample, UInt64(generator.firstSample), generator.key,
+      generator.nextDraw())
+  }
+
+  private var start: UnsafeMutablePointer<UInt8> { bytes.base.assumingMemoryBound(to: UInt8.self) }
+
+  func at(_ offset: Int) -> UnsafePointer<UInt8> { UnsafePointer(start + offset) }
+}
+
+/// Attention head by head: a head is a block of columns.
+///
+/// Each head's weights are computed and used while they are in the cache. Under a causal mask the
+/// queries are cut into blocks, so that the products leave out most of what is masked.
+private struct Attention {
   let batch: Int
   let heads: Int
   let queries: Int
   let keys: Int
   let width: Int
+  let causal: Bool
 
-  /// a b^T for each head: [batch, heads, queries, keys] from [batch, queries, width] and
-  /// [batch, keys, width].
-  func scores(_ a: Storage, _ b: Storage) -> Storage {
-    let out = Storage(dtype: a.dtype, count: batch * heads * queries * keys)
-    forEach { row, rowKey, column, block in
-      gemm(
-        a, row + column, stride: width, transposed: false, b, rowKey + column, stride: width,
-        transposed: true, out, block, stride: keys, m: queries, n: keys, k: width / heads)
-    }
-    return out
+  /// The rows of a block under a causal mask: shorter blocks leave out more, longer ones multiply
+  /// faster.
+  private static let causalRows = 64
+
+  private var headWidth: Int { width / heads }
+  private var scale: Double { 1 / Double(headWidth).squareRoot() }
+  private var rowsOfBlock: Int { causal ? min(Attention.causalRows, queries) : queries }
+
+  /// A block of queries of one head, as offsets into the buffers.
+  private struct Block {
+    /// Of the first query and of the first key, at the head's columns.
+    let query: Int
+    let key: Int
+    /// Of the first weight; a row of weights has as many numbers as there are keys.
+    let weight: Int
+    let rows: Int
+    /// The keys that any row of the block sees.
+    let cols: Int
+    /// Row r sees keys 0...r + offset; negative if there is no mask.
+    let offset: Int
+    /// Whether this is the first block of its head to be visited, which sees all keys.
+    let isFirst: Bool
   }
 
-  /// p b for each head: [batch, queries, width].
-  func mix(_ p: Storage, _ b: Storage) -> Storage {
-    let out = Storage(dtype: p.dtype, count: batch * queries * width)
-    forEach { row, rowKey, column, block in
-      gemm(
-        p, block, stride: keys, transposed: false, b, rowKey + column, stride: width,
-        transposed: false, out, row + column, stride: width, m: queries, n: width / heads,
-        k: keys)
-    }
-    return out
-  }
-
-  /// p^T a for each head: [batch, keys, width].
-  func mixTransposed(_ p: Storage, _ a: Storage) -> Storage {
-    let out = Storage(dtype: p.dtype, count: batch * keys * width)
-    forEach { row, rowKey, column, block in
-      gemm(
-        p, block, stride: keys, transposed: true, a, row + column, stride: width,
-        transposed: false, out, rowKey + column, stride: width, m: keys, n: width / heads,
-        k: queries)
-    }
-    return out
-  }
-
-  /// Offsets of a sample's queries, its keys, the head's first column, and its block of scores.
-  private func forEach(_ body: (Int, Int, Int, Int) -> Void) {
-    for sample in 0..<batch {
-      for head in 0..<heads {
+  /// Visits the blocks head by head, the longest rows first.
+  private func forEachBlock(_ body: (Block) -> Void) {
+    for head in 0..<batch * heads {
+      let (sample, column) = (head / heads, head % heads * headWidth)
+      var end = queries
+      repeat {
+        let start = max(end - rowsOfBlock, 0)
         body(
-          sample * queries * width, sample * keys * width, head * (width / heads),
-          (sample * heads + head) * queries * keys)
+          Block(
+            query: (sample * queries + start) * width + column,
+            key: sample * keys * width + column, weight: (head * queries + start) * keys,
+            rows: end - start, cols: causal ? keys - queries + end : keys,
+            offset: causal ? keys - queries + start : -1, isFirst: end == queries))
+        end = start
+      } while end > 0
+    }
+  }
+
+  func forward(
+    _ q: Storage, _ k: Storage, _ v: Storage, weights: Storage, keepingWeights: Bool,
+    mask: AttentionMask?, into out: Storage
+  ) {
+    let dropped = mask.map { _ in Storage(dtype: q.dtype, count: rowsOfBlock * keys) }
+    forEachBlock { block in
+      let weight = keepingWeights ? block.weight : 0
+      gemm(
+        q, block.query, stride: width, transposed: false, k, block.key, stride: width,
+        transposed: true, weights, weight, stride: keys, m: block.rows, n: block.cols,
+        k: headWidth)
+      switch q.dtype {
+      case .float32:
+        ck_attention_softmax_f32(
+          weights.f32 + weight, Float(scale), mask?.at(block.weight), Float(mask?.factor ?? 1),
+          dropped?.f32, block.rows, block.cols, keys, block.offset)
+      case .float64:
+        ck_attention_softmax_f64(
+          weights.f64 + weight, scale, mask?.at(block.weight), mask?.factor ?? 1, dropped?.f64,
+          block.rows, block.cols, keys, block.offset)
       }
+      gemm(
+        dropped ?? weights, dropped == nil ? weight : 0,
+        stride: dropped == nil ? keys : block.cols, transposed: false, v, block.key,
+        stride: width, transposed: false, out, block.query, stride: width, m: block.rows,
+        n: headWidth, k: block.cols)
+    }
+  }
+
+  /// With w = p keep factor: dv = w^T u, dw = u v^T, ds from dw (see the kernel), dq = ds k,
+  /// dk = ds^T q; the sums over blocks are taken by the products.
+  func backward(
+    _ q: Storage, _ k: Storage, _ v: Storage, weights: Storage, mask: AttentionMask?,
+    cotangent u: Storage, into dq: Storage, _ dk: Storage, _ dv: Storage
+  ) {
+    let dScores = Storage(dtype: q.dtype, count: rowsOfBlock * keys)
+    let dropped = mask.map { _ in Storage(dtype: q.dtype, count: rowsOfBlock * keys) }
+    forEachBlock { block in
+      let (rows, cols) = (block.rows, block.cols)
+      gemm(
+        u, block.query, stride: width, transposed: false, v, block.key, stride: width,
+        transposed: true, dScores, 0, stride: cols, m: rows, n: cols, k: headWidth)
+      switch q.dtype {
+      case .float32:
+        ck_attention_softmax_vjp_f32(
+          weights.f32 + block.weight, dScores.f32, Float(scale), mask?.at(block.weight),
+          Float(mask?.factor ?? 1), dropped?.f32, rows, cols, keys)
+      case .float64:
+        ck_attention_softmax_vjp_f64(
+          weights.f64 + block.weight, dScores.f64, scale, mask?.at(block.weight),
+          mask?.factor ?? 1, dropped?.f64, rows, cols, keys)
+      }
+      let keep = block.isFirst ? 0.0 : 1.0
+      gemm(
+        dropped ?? weights, dropped == nil ? block.weight : 0,
+        stride: dropped == nil ? keys : cols, transposed: true, u, block.query, stride: width,
+        transposed: false, keep: keep, dv, block.key, stride: width, m: cols, n: headWidth,
+        k: rows)
+      gemm(
+        dScores, 0, stride: cols, transposed: false, k, block.key, stride: width,
+        transposed: false, dq, block.query, stride: width, m: rows, n: headWidth, k: cols)
+      gemm(
+        dScores, 0, stride: cols, transposed: true, q, block.query, stride: width,
+        transposed: false, keep: keep, dk, block.key, stride: width, m: cols, n: headWidth,
+        k: rows)
     }
   }
 }

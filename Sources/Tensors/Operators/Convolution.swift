@@ -42,7 +42,7 @@ extension Tensor {
     let rows = window.outShape.elementCount
     return withoutRecording { window.patches(of: self).linear(matrix).reshaped(outShape) }
       .recorded(
-        from: [self, matrix], fused: "convolution2D",
+        from: [self, matrix], fused: true, operation: "convolution2D",
         { v, _, needs in
           let flat = v.reshaped([rows, matrix.shape[0]])
           return [
@@ -75,7 +75,7 @@ extension Tensor {
     }
     let before = shape
     return move(self, [batch, 2 * height, 2 * width, channels], 0).recorded(
-      from: [self], fused: "pixelShuffled", { v, _, _ in [move(v, before, 1)] })
+      from: [self], fused: true, { v, _, _ in [move(v, before, 1)] })
   }
 }
 

@@ -24,7 +24,7 @@ extension Tensor {
       case .float64: ck_gather_rows_f64(storage.f64, ids, out.f64, ids.count, table[1])
       }
     }.recorded(
-      from: [self], fused: "rows",
+      from: [self], fused: true,
       { v, _, _ in
         let gradient = Tensor.zeros(table, dtype: v.dtype)
         switch v.dtype {

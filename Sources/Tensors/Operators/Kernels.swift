@@ -8,8 +8,8 @@ struct UnaryKernel: Sendable {
   let f32: Function<Float>
   let f64: Function<Double>
 
-  func apply(_ x: Tensor) -> Tensor {
-    Tensor(shape: x.shape, dtype: x.dtype) { out in
+  func apply(_ x: Tensor, operation: StaticString = #function) -> Tensor {
+    Tensor(shape: x.shape, dtype: x.dtype, operation: operation) { out in
       switch x.dtype {
       case .float32: f32(x.storage.f32, out.f32, x.count)
       case .float64: f64(x.storage.f64, out.f64, x.count)
@@ -49,8 +49,8 @@ struct PairKernel: Sendable {
   let f32: Function<Float>
   let f64: Function<Double>
 
-  func apply(_ a: Tensor, _ b: Tensor) -> Tensor {
-    Tensor(shape: a.shape, dtype: a.dtype) { out in
+  func apply(_ a: Tensor, _ b: Tensor, operation: StaticString = #function) -> Tensor {
+    Tensor(shape: a.shape, dtype: a.dtype, operation: operation) { out in
       switch a.dtype {
       case .float32: f32(a.storage.f32, b.storage.f32, out.f32, a.count)
       case .float64: f64(a.storage.f64, b.storage.f64, out.f64, a.count)
@@ -62,19 +62,29 @@ struct PairKernel: Sendable {
 extension Storage {
   /// self += other, while nothing else can see self.
   func accumulate(_ other: Storage) {
-    switch dtype {
-    case .float32: ck_accumulate_f32(other.f32, f32, count)
-    case .float64: ck_accumulate_f64(other.f64, f64, count)
+    measured("accumulate") {
+      switch dtype {
+      case .float32: ck_accumulate_f32(other.f32, f32, count)
+      case .float64: ck_accumulate_f64(other.f64, f64, count)
+      }
     }
   }
 }
 
 /// Stops unless all tensors have one dtype.
-func expectSameDType(_ name: @autoclosure () -> String, _ first: Tensor, _ others: Tensor...) {
-  for other in others {
-    expect(
-      other.dtype == first.dtype,
-      "\(name()) needs operands of one dtype, not \(first.dtype) \(first.shape) and "
-        + "\(other.dtype) \(other.shape); convert one with converted(to:)")
-  }
+@inline(__always)
+func expectSameDType(_ name: @autoclosure () -> String, _ first: Tensor, _ other: Tensor) {
+  expect(
+    other.dtype == first.dtype,
+    "\(name()) needs operands of one dtype, not \(first.dtype) \(first.shape) and "
+      + "\(other.dtype) \(other.shape); convert one with converted(to:)")
+}
+
+/// Stops unless all tensors have one dtype.
+@inline(__always)
+func expectSameDType(
+  _ name: @autoclosure () -> String, _ first: Tensor, _ second: Tensor, _ third: Tensor
+) {
+  expectSameDType(name(), first, second)
+  expectSameDType(name(), first, third)
 }

@@ -62,9 +62,11 @@ public struct KeyValueCache {
       }
       switch queries.dtype {
       case .float32:
-        ck_attention_softmax_f32(weights.f32, Float(scale), batch * heads, 1, count, -1)
+        ck_attention_softmax_f32(
+          weights.f32, Float(scale), nil, 1, nil, batch * heads, count, count, -1)
       case .float64:
-        ck_attention_softmax_f64(weights.f64, scale, batch * heads, 1, count, -1)
+        ck_attention_softmax_f64(
+          weights.f64, scale, nil, 1, nil, batch * heads, count, count, -1)
       }
       for block in 0..<batch * heads {
         let (sample, column) = (block / heads, block % heads * head)

@@ -155,17 +155,20 @@ func gemm(
   let (left, right) = (
     aTransposed ? CblasTrans : CblasNoTrans, bTransposed ? CblasTrans : CblasNoTrans
   )
-  switch out.dtype {
-  case .float32:
-    cblas_sgemm(
-      CblasRowMajor, left, right, Int32(m), Int32(n), Int32(k), Float(scale), a.f32 + aOffset,
-      Int32(max(aStride, 1)), b.f32 + bOffset, Int32(max(bStride, 1)), Float(keep),
-      out.f32 + outOffset, Int32(outStride))
-  case .float64:
-    cblas_dgemm(
-      CblasRowMajor, left, right, Int32(m), Int32(n), Int32(k), scale, a.f64 + aOffset,
-      Int32(max(aStride, 1)), b.f64 + bOffset, Int32(max(bStride, 1)), keep, out.f64 + outOffset,
-      Int32(outStride))
+  measured("product") {
+    switch out.dtype {
+    case .float32:
+      cblas_sgemm(
+        CblasRowMajor, left, right, Int32(m), Int32(n), Int32(k), Float(scale), a.f32 + aOffset,
+        Int32(max(aStride, 1)), b.f32 + bOffset, Int32(max(bStride, 1)), Float(keep),
+        out.f32 + outOffset, Int32(outStride))
+    case .float64:
+      cblas_dgemm(
+        CblasRowMajor, left, right, Int32(m), Int32(n), Int32(k), scale, a.f64 + aOffset,
+        Int32(max(aStride, 1)), b.f64 + bOffset, Int32(max(bStride, 1)), keep, out.f64 + outOffset,
+        Int32(outStride))
+    }
+    if ck_profile_is_on() { ck_profile_add_operations(2 * m * n * k) }
   }
 }
 

@@ -32,7 +32,7 @@ extension Tensor {
           scale.f64, rows, cols)
       }
     }.recorded(
-      from: [self, gain, bias], fused: "layerNorm",
+      from: [self, gain, bias], fused: true,
       { v, _, _ in
         let dgain = gain.zerosLike()
         let dbias = bias.zerosLike()
@@ -86,7 +86,7 @@ extension Tensor {
           scale.f64, batch, pixels, channels)
       }
     }.recorded(
-      from: [self, gain, bias], keepingOutput: true, fused: "groupNorm",
+      from: [self, gain, bias], keepingOutput: true, fused: true,
       { v, y, _ in
         let dgain = gain.zerosLike()
         let dbias = bias.zerosLike()

@@ -32,7 +32,7 @@ extension Tensor {
           width)
       }
     }.recorded(
-      from: [inputs, hidden, state], fused: "gruGates",
+      from: [inputs, hidden, state], fused: true,
       { v, _, _ in
         let dInputs = Storage(dtype: v.dtype, count: inputs.count)
         let dHidden = Storage(dtype: v.dtype, count: inputs.count)

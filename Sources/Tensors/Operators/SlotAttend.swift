@@ -61,7 +61,7 @@ extension Tensor {
     }
     let updates = Tensor(plan.mix(weights, values.storage), queries.shape)
     return updates.recorded(
-      from: [queries, keysTransposed, values], fused: "slotUpdates",
+      from: [queries, keysTransposed, values], fused: true,
       { v, _, needs in
         let dValues = needs[2] ? Tensor(plan.spread(weights, v.storage), values.shape) : nil
         guard needs[0] || needs[1] else { return [nil, nil, dValues] }

@@ -116,7 +116,7 @@ extension Tensor {
           storage.f64, targets, out.f64, probabilities.f64, rows, cols)
       }
     }.recorded(
-      from: [self], fused: "crossEntropy",
+      from: [self], fused: true,
       { v, _, _ in
         [
           Tensor(shape: shape, dtype: dtype) { out in

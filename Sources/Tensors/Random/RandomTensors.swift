@@ -72,6 +72,6 @@ extension Tensor {
         }
       }
     }
-    return masked(self).recorded(from: [self], fused: "dropout", { v, _, _ in [masked(v)] })
+    return masked(self).recorded(from: [self], fused: true, { v, _, _ in [masked(v)] })
   }
 }

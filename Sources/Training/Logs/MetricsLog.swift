@@ -3,10 +3,10 @@ import Foundation
 /// A file of measurements, one JSON object a line.
 ///
 /// ```swift
-/// var log = try MetricsLog(url)
+/// let log = try MetricsLog(url)
 /// try log.append([("step", .integer(1)), ("loss", .number(812.5))])
 /// ```
-/// Every line is on its way to the disk before `append` returns, and keys keep their order. A number
+/// Every line is handed to the system before `append` returns, and keys keep their order. A number
 /// that is not finite is written as null, because JSON has no other word for it.
 public struct MetricsLog: Sendable {
   /// A measured value.
@@ -31,22 +31,23 @@ public struct MetricsLog: Sendable {
   ///
   /// - Parameters:
   ///   - url: the file.
-  ///   - step: lines of later steps, and a last line that was cut off, are dropped: a run that is
-  ///     resumed there measures them again. Default: the file is kept whole.
-  /// - Throws: `LogError` naming the file when it cannot be opened or written.
+  ///   - step: the file ends before the first line of a later step, since a run that is resumed there
+  ///     measures them again. Default: all lines are kept.
+  ///
+  /// A last line that was cut off is dropped.
+  /// - Throws: `LogError` naming the file when it cannot be opened, or another line is damaged.
   public init(_ url: URL, keepingStepsUpTo step: Int = .max) throws {
     self.url = url
-    let kept = MetricsLog.lines(of: url).filter { line in
-      guard let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) else { return false }
-      guard let number = (object as? [String: Any])?["step"] as? Int else { return true }
-      return number <= step
-    }
+    let exists = FileManager.default.fileExists(atPath: url.path)
+    let lines = exists ? try MetricsLog.lines(of: url) : []
+    let kept = lines.prefix { $0.values["step"].map { $0 <= Double(step) } ?? true }
     do {
-      try Data(kept.map { $0 + "\n" }.joined().utf8).write(to: url, options: .atomic)
+      if !exists { try Data().write(to: url) }
       file = try FileHandle(forWritingTo: url)
+      try file.truncate(atOffset: UInt64(kept.last?.end ?? 0))
       try file.seekToEnd()
     } catch {
-      throw LogError(path: url.path, reason: error.localizedDescription)
+      throw LogError(path: url.path, notWritten: error)
     }
   }
 
@@ -58,26 +59,44 @@ public struct MetricsLog: Sendable {
     do {
       try file.write(contentsOf: Data("{\(fields)}\n".utf8))
     } catch {
-      throw LogError(path: url.path, reason: error.localizedDescription)
+      throw LogError(path: url.path, notWritten: error)
     }
   }
 
-  private static func lines(of url: URL) -> [String] {
-    guard let text = try? String(contentsOf: url, encoding: .utf8) else { return [] }
-    return text.split(separator: "\n").map(String.init)
+  /// The numbers of each line by key; null is NaN.
+  ///
+  /// A last line that was cut off is left out: it may be read while a run writes it.
+  ///
+  /// - Throws: `LogError` naming the file when it cannot be read, or another line is damaged.
+  public static func read(_ url: URL) throws -> [[String: Double]] {
+    try lines(of: url).map(\.values)
   }
-}
 
-/// A log that cannot be written.
-public struct LogError: Error, CustomStringConvertible {
-  /// The file.
-  public let path: String
-  /// Why.
-  public let reason: String
-
-  /// File, reason and remedy in a sentence.
-  public var description: String {
-    "\(path): the log cannot be written (\(reason)); free some space or check the permissions, then "
-      + "resume the run"
+  private static func lines(of url: URL) throws -> [(values: [String: Double], end: Int)] {
+    let data: Data
+    do {
+      data = try Data(contentsOf: url)
+    } catch {
+      throw LogError(
+        path: url.path, reason: "the log cannot be read (\(error.localizedDescription))",
+        remedy: "check the path and its permissions")
+    }
+    var lines: [(values: [String: Double], end: Int)] = []
+    var start = data.startIndex
+    while let newline = data[start...].firstIndex(of: UInt8(ascii: "\n")) {
+      let end = newline + 1
+      guard let object = try? JSONSerialization.jsonObject(with: data[start..<newline]),
+        let fields = object as? [String: Any]
+      else {
+        if end == data.endIndex { break }
+        throw LogError(
+          path: url.path, reason: "line \(lines.count + 1) is not a JSON object",
+          remedy: "mend or remove the line")
+      }
+      let values = fields.mapValues { ($0 as? NSNumber)?.doubleValue ?? .nan }
+      lines.append((values, end - data.startIndex))
+      start = end
+    }
+    return lines
   }
 }

@@ -10,7 +10,7 @@ import Tensors
 /// The layout: a little-endian length, a JSON header of that length, then the data, which the
 /// tensors tile without gap or overlap.
 public struct SafetensorsFile: Sendable {
-  /// The scalar types that can be read; F32, F64 and I64 are written.
+  /// The scalar types that can be read; tensors are written as F32 or F64.
   public enum ScalarType: String, Sendable {
     /// IEEE double precision.
     case f64 = "F64"
@@ -118,16 +118,20 @@ public struct SafetensorsFile: Sendable {
       guard let type = ScalarType(rawValue: entry.dtype) else {
         throw refused("'\(name)' has the unknown dtype '\(entry.dtype)'")
       }
-      guard entry.shape.count <= Shape.maximumRank else {
-        throw refused("'\(name)' has \(entry.shape.count) axes, over the limit of 8")
-      }
       var size = type.byteCount
       for extent in entry.shape {
+        guard extent <= Int(Int32.max) else {
+          throw refused("'\(name)' has an axis of extent \(extent), over the limit of \(Int32.max)")
+        }
         let (product, overflow) = size.multipliedReportingOverflow(by: extent)
         guard !overflow else { throw refused("the shape \(entry.shape) of '\(name)' overflows") }
         size = product
       }
-      guard entry.begin == end, entry.end >= entry.begin else {
+      guard entry.end >= entry.begin else {
+        throw refused(
+          "the data of '\(name)' begins at \(entry.begin), after its end at \(entry.end)")
+      }
+      guard entry.begin == end else {
         throw refused(
           "the data of '\(name)' begins at \(entry.begin), but the tensors before it end at \(end)")
       }

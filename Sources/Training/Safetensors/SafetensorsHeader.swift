@@ -1,9 +1,17 @@
+import Tensors
+
 /// A strict reader of the JSON that heads a safetensors file.
 ///
 /// Accepts one object of objects, strings and lists of whole numbers, which is all that the format
-/// allows; duplicate keys, fractions, signs and anything after the object are errors. Memory is
-/// bounded by the header's size, and there is no recursion.
+/// allows; duplicate keys, fractions, signs and anything after the object are errors. There is no
+/// recursion, and the limits below bound what a header can make us allocate, whatever its size: a
+/// few bytes of JSON would otherwise become many in memory.
 struct SafetensorsHeader {
+  /// The largest number of tensors, and of metadata strings.
+  static let entryLimit = 100_000
+  /// The largest number of bytes in all names and metadata together.
+  static let textLimit = 16 << 20
+
   /// One tensor's line in the header.
   struct Entry: Equatable {
     var dtype: String
@@ -22,6 +30,7 @@ struct SafetensorsHeader {
 
   private let bytes: UnsafeBufferPointer<UInt8>
   private var position = 0
+  private var textBytes = 0
 
   /// Parses UTF-8 text.
   init(_ bytes: UnsafeBufferPointer<UInt8>) throws {
@@ -40,14 +49,23 @@ struct SafetensorsHeader {
             throw Malformed(reason: "the metadata key '\(key)' occurs twice")
           }
           parser.metadata[key] = try parser.string()
+          try parser.limit(parser.metadata.count, "metadata strings")
         }
       } else {
         parser.entries.append((name, try parser.entry(name)))
+        try parser.limit(parser.entries.count, "tensors")
       }
     }
     skipSpace()
     guard position == bytes.count else {
       throw Malformed(reason: "something follows the header's object at byte \(position)")
+    }
+  }
+
+  private func limit(_ count: Int, _ things: String) throws {
+    guard count <= SafetensorsHeader.entryLimit else {
+      throw Malformed(
+        reason: "the header has more than \(SafetensorsHeader.entryLimit) \(things)")
     }
   }
 
@@ -58,8 +76,10 @@ struct SafetensorsHeader {
     try object { parser, key in
       switch key {
       case "dtype" where dtype == nil: dtype = try parser.string()
-      case "shape" where shape == nil: shape = try parser.numbers()
-      case "data_offsets" where offsets == nil: offsets = try parser.numbers()
+      case "shape" where shape == nil:
+        shape = try parser.numbers("'\(name)' has over \(Shape.maximumRank) axes")
+      case "data_offsets" where offsets == nil:
+        offsets = try parser.numbers("'\(name)' has too many data_offsets")
       default: throw Malformed(reason: "'\(name)' has an unexpected or repeated key '\(key)'")
       }
     }
@@ -72,8 +92,11 @@ struct SafetensorsHeader {
   // MARK: JSON
 
   private mutating func skipSpace() {
-    while position < bytes.count, [0x20, 0x09, 0x0a, 0x0d].contains(bytes[position]) {
-      position += 1
+    while position < bytes.count {
+      switch bytes[position] {
+      case 0x20, 0x09, 0x0a, 0x0d: position += 1
+      default: return
+      }
     }
   }
 
@@ -103,11 +126,15 @@ struct SafetensorsHeader {
     try require("}")
   }
 
-  private mutating func numbers() throws -> [Int] {
+  /// A list of at most `Shape.maximumRank` numbers; `excess` is the reason for refusing more.
+  private mutating func numbers(_ excess: @autoclosure () -> String) throws -> [Int] {
     try require("[")
     if take("]") { return [] }
     var result: [Int] = []
-    repeat { result.append(try number()) } while take(",")
+    repeat {
+      guard result.count < Shape.maximumRank else { throw Malformed(reason: excess()) }
+      result.append(try number())
+    } while take(",")
     try require("]")
     return result
   }
@@ -126,9 +153,11 @@ struct SafetensorsHeader {
       position += 1
     }
     let next = position < bytes.count ? bytes[position] : 0
-    guard position > start,
-      ![UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E")].contains(next)
-    else { throw Malformed(reason: "a whole number, not negative, is expected at byte \(start)") }
+    let continues = [UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E")].contains(next)
+    let hasLeadingZero = position > start + 1 && bytes[start] == UInt8(ascii: "0")
+    guard position > start, !continues, !hasLeadingZero else {
+      throw Malformed(reason: "a whole number, not negative, is expected at byte \(start)")
+    }
     return value
   }
 
@@ -138,24 +167,33 @@ struct SafetensorsHeader {
     var escaped: [UInt8]?
     while position < bytes.count {
       let byte = bytes[position]
-      if byte == UInt8(ascii: "\"") {
-        let content = escaped ?? Array(bytes[start..<position])
+      switch byte {
+      case UInt8(ascii: "\""):
+        let plain = UnsafeBufferPointer(rebasing: bytes[start..<position])
         position += 1
-        guard let text = String(validating: content, as: UTF8.self) else {
+        let text =
+          escaped.map { String(validating: $0, as: UTF8.self) }
+          ?? String(validating: plain, as: UTF8.self)
+        guard let text else {
           throw Malformed(reason: "the string at byte \(start) is not UTF-8")
         }
         return text
-      }
-      guard byte >= 0x20 else {
-        throw Malformed(reason: "a control character stands in the string at byte \(start)")
-      }
-      if byte == UInt8(ascii: "\\") {
-        if escaped == nil { escaped = Array(bytes[start..<position]) }
+      case UInt8(ascii: "\\"):
+        var content = escaped ?? Array(bytes[start..<position])
+        escaped = nil
         position += 1
-        escaped?.append(contentsOf: try escape())
-      } else {
+        content.append(contentsOf: try escape())
+        escaped = content
+      case ..<0x20:
+        throw Malformed(reason: "a control character stands in the string at byte \(start)")
+      default:
         escaped?.append(byte)
         position += 1
+      }
+      textBytes += 1
+      guard textBytes <= SafetensorsHeader.textLimit else {
+        throw Malformed(
+          reason: "names and metadata take more than \(SafetensorsHeader.textLimit) bytes")
       }
     }
     throw Malformed(reason: "the string at byte \(start) does not end")
@@ -190,10 +228,14 @@ struct SafetensorsHeader {
   }
 
   private mutating func hexadecimal() throws -> UInt32 {
-    guard position + 4 <= bytes.count,
-      let value = UInt32(String(decoding: bytes[position..<position + 4], as: UTF8.self), radix: 16)
-    else { throw Malformed(reason: "four hexadecimal digits expected at byte \(position)") }
-    position += 4
-    return value
+    var code: UInt32 = 0
+    for _ in 0..<4 {
+      guard position < bytes.count,
+        let digit = Character(Unicode.Scalar(bytes[position])).hexDigitValue
+      else { throw Malformed(reason: "four hexadecimal digits expected at byte \(position)") }
+      code = code << 4 | UInt32(digit)
+      position += 1
+    }
+    return code
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import ObjectCentric
 
 /// The options that change single values of a preset.
 struct ConfigurationOptions: ParsableArguments {
@@ -29,8 +30,23 @@ struct ConfigurationOptions: ParsableArguments {
   @Option(help: "The heads of slot attention.") var numSlotHeads: Int?
   @Option(help: "The dropout rate in training.") var dropout: Double?
 
+  @Option(help: "Where slots start: random, or learned (a vector for each slot).")
+  var slotInit: SLATE.SlotInitialization?
+
   @Option(help: "How slot attention is differentiated: \(GradientChoice.forms).")
   var gradient: GradientChoice?
+  @Option(help: "How its fixed point is found: \(SolverChoice.forms).")
+  var solver: SolverChoice?
+  @Option(help: "The relative residual at which a solve ends; 0: always --iterations.")
+  var tolerance: Double?
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Differentiate the last of the --iterations, not one more application (implicit only).")
+  var lastIsDifferentiated: Bool?
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Hand implicit gradients to the initial slots, as if the solve were the identity.")
+  var straightThrough: Bool?
   @Option(
     name: [.customLong("iterations"), .customLong("num-iterations")],
     help: "How often slot attention is applied before the gradient is taken.")
@@ -53,6 +69,12 @@ struct ConfigurationOptions: ParsableArguments {
   var hard: Bool?
   @Option(help: "Steps between validations; 0: once an epoch.") var valEvery: Int?
   @Option(help: "The most images that a validation looks at.") var valImages: Int?
+  @Option(
+    help: """
+      Steps between measurements of spectral norm, residual and the gradient's cosine to the exact \
+      one; 0: none.
+      """)
+  var probeEvery: Int?
 
   /// The values of a preset, or of a run that is resumed, with those of the configuration file and
   /// then those of the options in their place.
@@ -75,7 +97,12 @@ struct ConfigurationOptions: ParsableArguments {
     set(\.numHeads, numHeads)
     set(\.numSlotHeads, numSlotHeads)
     set(\.dropout, dropout)
+    set(\.slotInit, slotInit)
     set(\.gradient, gradient)
+    set(\.solver, solver)
+    set(\.tolerance, tolerance)
+    set(\.lastIsDifferentiated, lastIsDifferentiated)
+    set(\.straightThrough, straightThrough)
     set(\.iterations, iterations)
     set(\.batchSize, batchSize)
     set(\.accumulate, accumulate)
@@ -92,9 +119,12 @@ struct ConfigurationOptions: ParsableArguments {
     set(\.hard, hard)
     set(\.valEvery, valEvery)
     set(\.valImages, valImages)
+    set(\.probeEvery, probeEvery)
     return try result.validated()
   }
 }
+
+extension SLATE.SlotInitialization: ExpressibleByArgument {}
 
 extension RunConfiguration {
   fileprivate func replacing(withFile path: String) throws -> RunConfiguration {

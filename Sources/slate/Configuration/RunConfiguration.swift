@@ -18,8 +18,20 @@ struct RunConfiguration: Codable, Equatable, Sendable {
   var numSlotHeads = 1
   var dropout = 0.1
 
-  var gradient = GradientChoice.implicit
+  var slotInit = SLATE.SlotInitialization.random
+
+  var solver = SolverChoice.iteration
+  /// The relative residual at which the solve of an image ends; 0 for always `iterations`.
+  var tolerance = 0.0
+  /// Applications of the cell before the gradient is taken, or the most of them.
   var iterations = 3
+  var gradient = GradientChoice.implicit
+  /// Whether the application that an implicit gradient differentiates is the last of the
+  /// `iterations`, not one more.
+  var lastIsDifferentiated = false
+  /// Whether implicit gradients are also handed to the initial slots, as if the solve were the
+  /// identity.
+  var straightThrough = false
 
   var batchSize = 50
   /// Batches whose gradients are averaged for a step.
@@ -44,6 +56,8 @@ struct RunConfiguration: Codable, Equatable, Sendable {
   var valEvery = 0
   /// The most images that a validation looks at.
   var valImages = 256
+  /// Steps between measurements of the slots' fixed point and of the gradient's error; 0 for none.
+  var probeEvery = 0
 
   /// The sizes of the model.
   var model: SLATE.Configuration {
@@ -58,6 +72,7 @@ struct RunConfiguration: Codable, Equatable, Sendable {
     model.heads = numHeads
     model.slotHeads = numSlotHeads
     model.dropout = dropout
+    model.slotInitialization = slotInit
     return model
   }
 
@@ -83,13 +98,20 @@ struct RunConfiguration: Codable, Equatable, Sendable {
     }
     for (option, value) in [
       ("steps", steps), ("lr-warmup-steps", lrWarmupSteps), ("patience", patience),
-      ("tau-steps", tauSteps), ("val-every", valEvery),
+      ("tau-steps", tauSteps), ("val-every", valEvery), ("probe-every", probeEvery),
     ] { try require(value >= 0, option, value, "0 or more") }
     try require(
       dModel % numHeads == 0, "num-heads", numHeads, "a divisor of --d-model \(dModel)")
     try require(
       slotSize % numSlotHeads == 0, "num-slot-heads", numSlotHeads,
       "a divisor of --slot-size \(slotSize)")
+    try require((0..<1).contains(tolerance), "tolerance", tolerance, "in [0, 1)")
+    try require(
+      !straightThrough || gradient.estimator is any AdjointEstimator, "straight-through", true,
+      "left out with --gradient \(gradient), which reaches the initial slots by itself")
+    try require(
+      !lastIsDifferentiated || iterations >= 2, "last-is-differentiated", true,
+      "left out unless there are at least 2 --iterations")
     try require((0..<1).contains(dropout), "dropout", dropout, "in [0, 1)")
     for (option, value) in [("tau-start", tauStart), ("tau-final", tauFinal)] {
       try require(value > 0 && value.isFinite, option, value, "a positive temperature")
@@ -100,10 +122,16 @@ struct RunConfiguration: Codable, Equatable, Sendable {
     return self
   }
 
-  /// How slot attention is solved and differentiated under this configuration.
+  /// Chooses how slot attention is solved and differentiated.
   func apply(to model: inout SLATE) {
+    let implicit = gradient.estimator as? any AdjointEstimator
+    let limit = iterations - (lastIsDifferentiated && implicit != nil ? 1 : 0)
     model.slotAttn.configure(
-      estimator: gradient.estimator, stoppingRule: .evaluations(iterations))
+      solver: solver.solver,
+      estimator: straightThrough
+        ? implicit.map { StraightThrough($0) } ?? gradient.estimator : gradient.estimator,
+      stoppingRule: tolerance > 0
+        ? .tolerance(relative: tolerance, within: limit) : .evaluations(limit))
   }
 }
 

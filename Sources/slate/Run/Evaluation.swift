@@ -1,4 +1,5 @@
 import Foundation
+import Images
 import ObjectCentric
 import Tensors
 
@@ -22,33 +23,53 @@ struct Evaluation {
     var crossEntropy: Double
     /// Of the dVAE's reconstruction, summed over an image's pixels and channels.
     var mse: Double
+    /// The same with the relaxed tokens made one-hot.
+    var hardMse: Double
   }
 
   /// The training losses at a temperature, without dropout.
   func losses(temperature: Double) throws -> Losses {
     let streams = RandomStreams(seed: configuration.seed)
-    let sums = try pieces { range, images in
+    let means = try means { range, images in
       var draws = streams.validation.startingAtSample(range.lowerBound)
       var none: Philox?
       return try withoutRecording {
+        let noise = SLATE.Noise(batch: range.count, configuration.model, using: &draws)
         let losses = try model.losses(
-          of: images,
-          noise: SLATE.Noise(batch: range.count, configuration.model, using: &draws),
-          temperature: temperature, hard: configuration.hard, dropout: &none)
-        return [losses.crossEntropy.scalar, losses.squaredError.scalar]
+          of: images, noise: noise, temperature: temperature, hard: configuration.hard,
+          dropout: &none)
+        let hard = model.squaredError(
+          of: images, noise: noise, temperature: temperature, hard: true)
+        return [losses.crossEntropy.scalar, losses.squaredError.scalar, hard.scalar]
       }
     }
-    return Losses(crossEntropy: sums[0] / Double(count), mse: sums[1] / Double(count))
+    return Losses(crossEntropy: means[0], mse: means[1], hardMse: means[2])
   }
 
   /// The squared error of the image regenerated through the slots, summed over pixels and
   /// channels, averaged over images.
   func reconstructionError() throws -> Double {
-    let sums = try pieces { range, images in
+    try means { range, images in
       let result = try model.reconstruct(images, slotNoise: slotNoise(range))
       return [(images - result.image).square().sum().scalar]
+    }[0]
+  }
+
+  /// How well what the slots attend to finds the objects; nil where the data has no masks.
+  func segmentation() throws -> SegmentationScores? {
+    guard try dataset.mask(0, of: split) != nil else { return nil }
+    let (dataset, split) = (dataset, split)
+    let scores = try pieces { range, images -> [SegmentationScores] in
+      let tokens = model.dvae.logits(images).argmaxOfRows()
+      let attention = try model.slots(ofTokens: tokens, noise: slotNoise(range)).attention
+      let predicted = SegmentationMask.segmentations(
+        fromAttention: attention.reshaped(attention.shape.prefix(2) + [configuration.model.tokenCount]),
+        size: configuration.imageSize)
+      return try zip(range, predicted).compactMap { index, mask in
+        try dataset.mask(index, of: split).map { SegmentationScores(predicted: mask, truth: $0) }
+      }
     }
-    return sums[0] / Double(count)
+    return .mean(Array(scores.joined()))
   }
 
   /// The noise of the initial slots of images `range`.
@@ -59,20 +80,25 @@ struct Evaluation {
       [range.count, configuration.numSlots, configuration.slotSize], using: &draws)
   }
 
-  /// Sums what `body` measures over all pieces of the images.
-  private func pieces(
+  /// Sums over pieces of the images, divided by the number of images.
+  private func means(
     _ body: @Sendable (_ range: Range<Int>, _ images: Tensor) throws -> [Double]
   ) throws -> [Double] {
+    let sums = try pieces(body)
+    return sums[0].indices.map { index in
+      sums.reduce(0) { $0 + $1[index] } / Double(count)
+    }
+  }
+
+  /// What `body` makes of each piece of the images, in their order.
+  func pieces<Result: Sendable>(
+    _ body: @Sendable (_ range: Range<Int>, _ images: Tensor) throws -> Result
+  ) throws -> [Result] {
     let (count, dataset, split) = (count, dataset, split)
     let ranges = stride(from: 0, to: count, by: Evaluation.piece).map {
       $0..<min($0 + Evaluation.piece, count)
     }
-    let parts = try Workers.mapRanges(of: ranges.count) { mine in
-      try ranges[mine].map { try body($0, dataset.batch($0, of: split)) }
-    }
-    return parts.joined().reduce(into: [0, 0]) { sums, part in
-      for (index, value) in part.enumerated() { sums[index] += value }
-    }
+    return try Workers.map(ranges.count) { try body(ranges[$0], dataset.batch(ranges[$0], of: split)) }
   }
 }
 

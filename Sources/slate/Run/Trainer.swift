@@ -81,6 +81,8 @@ struct Trainer {
     var rates: (dvae: Double, main: Double)
     /// Seconds that the step waited for images.
     var secondsWaited: Double
+    /// What was found at the slots' fixed point, where it was looked at.
+    var probe: ProbeMeasurement?
 
     var loss: Double { crossEntropy + mse }
   }
@@ -92,12 +94,17 @@ struct Trainer {
   mutating func advance() throws -> Record {
     var (crossEntropy, mse, waited) = (0.0, 0.0, 0.0)
     var table = Gradients()
+    var probe: ProbeMeasurement?
     let share = 1 / Double(configuration.batchSize * configuration.accumulate)
     for part in 0..<configuration.accumulate {
       let (images, seconds) = try nextBatch()
       waited += seconds
-      let sums = try differentiate(
-        images, share: share, noise: streams.noise(step: progress.step).substream(UInt64(part)))
+      let noise = streams.noise(step: progress.step).substream(UInt64(part))
+      if part == 0, probeIsDue {
+        probe = try GradientProbe(model: model, configuration: configuration)
+          .measure(images, temperature: temperature, noise: noise.substream(0))
+      }
+      let sums = try differentiate(images, share: share, noise: noise)
       for sum in sums {
         crossEntropy += sum.crossEntropy * share
         mse += sum.squaredError * share
@@ -110,7 +117,7 @@ struct Trainer {
     let rates = (dvae: configuration.lrDvae * decay, main: configuration.lrMain * decay * warmup)
     let record = Record(
       step: progress.step + 1, crossEntropy: crossEntropy, mse: mse, tau: temperature,
-      gradientNorm: norm.infinity, rates: rates, secondsWaited: waited)
+      gradientNorm: norm.infinity, rates: rates, secondsWaited: waited, probe: probe)
     guard record.loss.isFinite, norm.infinity.isFinite else {
       throw NonFiniteLoss(record: record, gradient: norm.firstNonFinite)
     }
@@ -120,6 +127,10 @@ struct Trainer {
     ) { $0.hasPrefix("dvae.") ? rates.dvae : rates.main }
     progress.step += 1
     return record
+  }
+
+  private var probeIsDue: Bool {
+    configuration.probeEvery > 0 && progress.step % configuration.probeEvery == 0
   }
 
   /// Takes note of a validation at the end of an epoch.

@@ -1,4 +1,5 @@
 import Foundation
+import Images
 import NeuralLayers
 import ObjectCentric
 import Tensors
@@ -9,7 +10,7 @@ struct TrainingSession {
   private var trainer: Trainer
   private let folder: RunFolder
   private let data: DataSource
-  private var metrics: MetricsLog
+  private var logs: RunLogs
   private var display: ProgressDisplay
   private let start = ContinuousClock.now
   private let secondsBefore: Double
@@ -25,7 +26,7 @@ struct TrainingSession {
     self.folder = folder
     self.data = data
     secondsBefore = trainer.progress.seconds
-    metrics = try MetricsLog(folder.metrics, keepingStepsUpTo: trainer.progress.step)
+    logs = try RunLogs(folder, resumingAt: trainer.progress.step)
     display = ProgressDisplay(from: trainer.progress.step, to: trainer.configuration.steps)
   }
 
@@ -39,7 +40,7 @@ struct TrainingSession {
     if trainer.progress.step == 0 { try validate() }
     while trainer.progress.step < configuration.steps {
       let record = try trainer.advance()
-      try log(record)
+      try logs.append(record, seconds: seconds)
       display.show(record)
       if signal.isReceived {
         try save()
@@ -80,16 +81,6 @@ struct TrainingSession {
     secondsBefore + (start.duration(to: .now) / .milliseconds(1)).rounded() / 1000
   }
 
-  private mutating func log(_ record: Trainer.Record) throws {
-    try metrics.append([
-      ("step", .integer(record.step)), ("loss", .number(record.loss)),
-      ("cross_entropy", .number(record.crossEntropy)), ("mse", .number(record.mse)),
-      ("tau", .number(record.tau)), ("lr_dvae", .number(record.rates.dvae)),
-      ("lr_main", .number(record.rates.main)), ("gradient_norm", .number(record.gradientNorm)),
-      ("seconds_waited", .number(record.secondsWaited)), ("seconds", .number(seconds)),
-    ])
-  }
-
   /// Measures the validation images, then saves checkpoint and picture.
   private mutating func validate() throws {
     let evaluation = Evaluation(
@@ -100,19 +91,17 @@ struct TrainingSession {
     if step > 0, step % trainer.stepsPerEpoch == 0 {
       trainer.observe(validationLoss: losses.crossEntropy + losses.mse)
     }
-    try metrics.append([
-      ("step", .integer(step)), ("val_cross_entropy", .number(losses.crossEntropy)),
-      ("val_mse", .number(losses.mse)), ("seconds", .number(seconds)),
-    ])
+    try logs.append(losses, best: trainer.progress.plateau?.best, step: step, seconds: seconds)
     display.note(
       "validation at step \(step): cross-entropy \(losses.crossEntropy.short), mse "
         + "\(losses.mse.short)")
     try save()
     let shown = 0..<min(TrainingSession.pictured, evaluation.count)
-    try reconstructionSheet(
+    let sheet = try reconstructionSheet(
       trainer.model, images: trainer.loader.data.batch(shown, of: .validation),
-      slotNoise: evaluation.slotNoise(shown)
-    ).write(to: folder.reconstructions)
+      slotNoise: evaluation.slotNoise(shown))
+    try sheet.write(to: folder.reconstructions)
+    try logs.append(sheet, tag: "VAL_recon", epoch: trainer.progress.epoch, step: step)
   }
 
   /// Writes the checkpoint.

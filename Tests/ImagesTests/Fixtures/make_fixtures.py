@@ -1,8 +1,8 @@
 """Makes the image fixtures and, with Pillow, the pixels they must decode to (NAME.rgb)."""
 
-import io
 import os
-import sys
+import struct
+import zlib
 
 import numpy as np
 from PIL import Image
@@ -44,9 +44,41 @@ save("progressive.jpg", image, quality=70, progressive=True)
 for width, height in [(16, 16), (64, 40), (11, 50), (37, 9)]:
     with open(os.path.join(folder, f"resized_{width}x{height}.rgb"), "wb") as file:
         file.write(image.resize((width, height), Image.BICUBIC).tobytes())
-# Larger than the vectors of a kernel, then the short side to 32 and the central square.
+# Larger than the vectors of a kernel, then the short side to 32 and the central square
+# as torchvision's Resize and CenterCrop place it.
 large = image.resize((203, 151), Image.BICUBIC)
 with open(os.path.join(folder, "large_31x17.rgb"), "wb") as file:
     file.write(large.resize((31, 17), Image.BICUBIC).tobytes())
 with open(os.path.join(folder, "large_square.rgb"), "wb") as file:
-    file.write(large.resize((43, 32), Image.BICUBIC).crop((5, 0, 37, 32)).tobytes())
+    file.write(large.resize((43, 32), Image.BICUBIC).crop((6, 0, 38, 32)).tobytes())
+
+
+def png(name, size, depth, color, rows, interlaced=False):
+    """A PNG file from rows of bytes: what Pillow reads but does not write."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", *size, depth, color, 0, 0, int(interlaced))
+    data = zlib.compress(b"".join(b"\0" + row for row in rows))
+    path = os.path.join(folder, name)
+    with open(path, "wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data))
+        file.write(chunk(b"IEND", b""))
+    with open(path + ".rgb", "wb") as file:
+        file.write(Image.open(path).convert("RGB").tobytes())
+
+
+random = np.random.default_rng(6)
+image = scene(37, 23)
+save("greyalpha.png", Image.merge("LA", (image.convert("L"), image.convert("L"))))
+save("palette4.png", image.convert("P", palette=Image.Palette.ADAPTIVE, colors=16), bits=4)
+save("transparent.png", image.convert("P", palette=Image.Palette.ADAPTIVE), transparency=3)
+cmyk = np.stack([np.roll(np.asarray(image.convert("L")), 5 * k, 1) for k in range(4)], -1)
+save("cmyk.jpg", Image.frombytes("CMYK", image.size, cmyk.tobytes()), quality=85)
+wide = np.asarray(image).astype(">u2") * 256 + random.integers(0, 256, (23, 37, 3))
+png("rgb16.png", image.size, 16, 2, [row.astype(">u2").tobytes() for row in wide])
+pixels = np.asarray(image)
+passes = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
+rows = [row.tobytes() for y, x, dy, dx in passes for row in pixels[y::dy, x::dx] if row.size]
+png("interlaced.png", image.size, 8, 2, rows, interlaced=True)

@@ -140,8 +140,9 @@ private func batches(_ loader: BatchLoader, _ epoch: Int, from position: Int = 0
     let loader = BatchLoader(data, batchSize: 4, seed: 1, prefetch: 2)
     var sequence: BatchSequence? = loader.epoch(0)
     #expect(try sequence?.next()?.indices.count == 4)
-    usleep(50_000)
-    // Four taken, two batches ahead.
+    // Four taken, two batches ahead; a busy machine may need some time for these.
+    for _ in 0..<500 where data.counter.decoded.withLock({ $0 }) < 12 { usleep(10_000) }
+    usleep(20_000)
     #expect(data.counter.decoded.withLock { $0 } == 12)
     #expect(sequence?.imagesDelivered == 4)
     #expect((sequence?.secondsDecoding ?? 0) > 0)

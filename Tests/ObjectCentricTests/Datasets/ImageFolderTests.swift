@@ -80,12 +80,35 @@ import Testing
         #expect(mask.ids.prefix(4) == [0, 2, 1, 0])
         #expect(mask.objectCount == 2)
       }
+      // Cut like the image: of 8 pixels the first 7.
+      let cut = try ImageFolder(folder, imageSize: 7, framing: .centerCrop(7))
+      #expect(try cut.mask(0, of: .test)?.ids.prefix(8) == [0, 2, 1, 0, 0, 0, 0, 0])
       try FileManager.default.removeItem(at: folder.appending(path: "masks/3.png"))
       let error = #expect(throws: ImageError.self) {
         try ImageFolder(folder, imageSize: 8).mask(0, of: .test)
       }
       #expect(error?.description.contains("masks/3.png") == true)
     }
+  }
+
+  @Test func fingerprintsFollowTheContent() throws {
+    func fingerprint(_ change: (URL) throws -> Void) throws -> String {
+      try withTemporaryFolder { folder in
+        for index in 0..<5 {
+          try folder.addImage("\(index).png", color: SIMD3(UInt8(index), 0, 0))
+        }
+        try change(folder)
+        return try ImageFolder(folder, imageSize: 8).fingerprint
+      }
+    }
+    let plain = try fingerprint { _ in }
+    #expect(try plain.count == 16 && fingerprint { _ in } == plain)
+    #expect(try fingerprint { try $0.addImage("3.png") } != plain)
+    #expect(try fingerprint { try $0.addImage("5.png") } != plain)
+    #expect(try fingerprint { try $0.addText("3.png", "text") } != plain)
+    #expect(
+      GeneratedScenes(imageSize: 8, seed: 1).fingerprint
+        != GeneratedScenes(imageSize: 8, seed: 2).fingerprint)
   }
 
   @Test func whatCannotBeOpenedIsNamed() throws {

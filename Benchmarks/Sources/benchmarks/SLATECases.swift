@@ -1,0 +1,100 @@
+import ImplicitLayers
+import NeuralLayers
+import ObjectCentric
+import Tensors
+import Training
+
+/// The published 64x64 model: V 1024, d 192, 4 blocks, 3 slots, 3 iterations, dropout 0.1.
+private func publishedModel() -> SLATE {
+  var generator = Philox(seed: 20)
+  var model = SLATE(SLATE.Configuration(), using: &generator)
+  model.slotAttn.configure(estimator: .unrolled, stoppingRule: .evaluations(iterations))
+  return model
+}
+
+private let iterations = 3
+private let temperature = 0.7
+
+private func exchange(_ model: SLATE) -> Exchange {
+  let c = model.configuration
+  var exchange = Exchange()
+  exchange.settings = [
+    "image_size": "\(c.imageSize)", "vocab_size": "\(c.vocabularySize)",
+    "d_model": "\(c.modelSize)", "num_slots": "\(c.slotCount)", "slot_size": "\(c.slotSize)",
+    "mlp_hidden_size": "\(c.mlpHiddenSize)", "num_dec_blocks": "\(c.decoderBlocks)",
+    "num_heads": "\(c.heads)", "dropout": "\(c.dropout)", "iterations": "\(iterations)",
+    "tau": "\(temperature)",
+  ]
+  exchange.add(parametersOf: model)
+  return exchange
+}
+
+/// A training step: losses, gradients, clipping, Adam, on parts of the batch in parallel.
+///
+/// Checked without dropout and with given noise; timed with both drawn.
+func slateStep(batch: Int) throws -> Case {
+  let model = publishedModel()
+  let configuration = model.configuration
+  var generator = Philox(seed: 21)
+  let image = Tensor.uniform(
+    [batch, configuration.imageSize, configuration.imageSize, 3], using: &generator)
+  let noise = SLATE.Noise(batch: batch, configuration, using: &generator)
+
+  var exchange = exchange(model)
+  exchange.add("in.image", image)
+  exchange.add("in.gumbel_relaxed", noise.gumbelRelaxed)
+  exchange.add("in.gumbel_hard", noise.gumbelHard)
+  exchange.add("in.slot_noise", noise.slots)
+  var none: Philox?
+  let losses = try model.losses(of: image, noise: noise, temperature: temperature, dropout: &none)
+  let size = Double(batch)
+  exchange.add("out.mse", losses.squaredError / size)
+  exchange.add("out.cross_entropy", losses.crossEntropy / size)
+  exchange.add(
+    gradients: try gradients(of: (losses.squaredError + losses.crossEntropy) / size), of: model)
+
+  let parameters = model.namedParameters
+  var optimizer = Adam()
+  var step = 0
+  return Case(exchange: exchange) {
+    let seed = Philox(seed: 22).substream(UInt64(step))
+    let parts = try Workers.mapRanges(of: batch) { range in
+      var draws = seed.substream(0).startingAtSample(range.lowerBound)
+      var dropout: Philox? = seed.substream(1).startingAtSample(range.lowerBound)
+      let losses = try model.losses(
+        of: image.slice(range),
+        noise: SLATE.Noise(batch: range.count, configuration, using: &draws),
+        temperature: temperature, dropout: &dropout)
+      return try gradients(of: (losses.squaredError + losses.crossEntropy) / Double(batch))
+    }
+    var table = Gradients()
+    for part in parts { table.add(part) }
+    let norm = GradientNorm(of: parameters, in: table)
+    optimizer.step(parameters, gradients: table, scale: norm.clippingFactor(bound: 1)) {
+      $0.hasPrefix("dvae.") ? 3e-4 : 1e-4
+    }
+    step += 1
+  }
+}
+
+/// Eight images encoded into slots and generated again, token by token.
+func slateReconstruction() throws -> Case {
+  let model = publishedModel()
+  let configuration = model.configuration
+  var generator = Philox(seed: 23)
+  let batch = 8
+  let image = Tensor.uniform(
+    [batch, configuration.imageSize, configuration.imageSize, 3], using: &generator)
+  let noise = Tensor.normal(
+    [batch, configuration.slotCount, configuration.slotSize], using: &generator)
+  var exchange = exchange(model)
+  exchange.add("in.image", image)
+  exchange.add("in.slot_noise", noise)
+  let reconstruct = {
+    try Workers.mapRanges(of: batch) { range in
+      try model.reconstruct(image.slice(range), slotNoise: noise.slice(range)).image
+    }
+  }
+  exchange.add("out.image", Tensor.concatenated(try reconstruct()))
+  return Case(exchange: exchange) { _ = try reconstruct() }
+}

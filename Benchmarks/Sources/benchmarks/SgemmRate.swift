@@ -1,0 +1,29 @@
+import Foundation
+import Tensors
+
+/// The rate of single-precision matrix products of this machine, Gflop/s over all workers: the best
+/// of several rounds of 512 x 512 products, each worker multiplying its own.
+func sgemmRate() -> Double {
+  let (size, repetitions) = (512, 40)
+  var generator = Philox(seed: 1)
+  let a = Tensor.normal([size, size], using: &generator)
+  let b = Tensor.normal([size, size], using: &generator)
+  let operations = 2 * Double(size * size * size) * Double(repetitions * Workers.count)
+  return (0..<7).map { _ in
+    let seconds = seconds {
+      _ = Workers.map(Workers.count) { _ in
+        for _ in 0..<repetitions { _ = a.matmul(b) }
+      }
+    }
+    return operations / seconds / 1e9
+  }.max() ?? 0
+}
+
+/// Wall-clock seconds of `body`.
+func seconds(_ body: () throws -> Void) rethrows -> Double {
+  let clock = ContinuousClock()
+  let start = clock.now
+  try body()
+  let elapsed = clock.now - start
+  return Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
+}

@@ -1,0 +1,54 @@
+import ImplicitLayers
+import ObjectCentric
+import Tensors
+
+/// Slot attention on 16 images of 256 inputs: key and value projections, iterations, and back to
+/// the parameters and the features.
+///
+/// - Parameters:
+///   - slots: K.
+///   - width: D, of features and slots.
+///   - hidden: of the perceptron.
+///   - iterations: how often the cell is applied.
+///   - implicit: whether only one application at the result is differentiated (applied once more
+///     for that), or all of them.
+/// - Returns: the case.
+/// - Throws: what the layer throws.
+func slotAttention(
+  slots: Int, width: Int, hidden: Int, iterations: Int, implicit: Bool
+) throws -> Case {
+  let (batch, inputs) = (16, 256)
+  var generator = Philox(seed: 30)
+  let layer = SlotAttention(
+    featureSize: width, slotSize: width, mlpHiddenSize: hidden,
+    estimator: implicit ? .oneStep : .unrolled, stoppingRule: .evaluations(iterations),
+    using: &generator)
+  let features = Tensor.normal([batch, inputs, width], using: &generator).variable()
+  let initial = Tensor.normal([batch, slots, width], using: &generator)
+  let cotangent = Tensor.normal([batch, slots, width], using: &generator)
+
+  @Sendable func work(_ range: Range<Int>) throws -> (slots: Tensor, table: Gradients) {
+    let part = features.slice(range)
+    let result = try layer(.init(features: part, initialSlots: initial.slice(range)))
+    return (result, try gradients(of: result, cotangent: cotangent.slice(range)))
+  }
+
+  var exchange = Exchange()
+  exchange.settings = [
+    "features": "\(width)", "width": "\(width)", "hidden": "\(hidden)",
+    "iterations": "\(iterations)", "implicit": "\(implicit)",
+  ]
+  exchange.add(parametersOf: layer)
+  exchange.add("in.features", features)
+  exchange.add("in.slots", initial)
+  exchange.add("in.cotangent", cotangent)
+  let (result, table) = try work(0..<batch)
+  exchange.add("out.slots", result)
+  exchange.add("out.grad.features", table[features] ?? features.zerosLike())
+  exchange.add(gradients: table, of: layer)
+  return Case(exchange: exchange) {
+    let parts = try Workers.mapRanges(of: batch) { try work($0).table }
+    var table = Gradients()
+    for part in parts { table.add(part) }
+  }
+}

@@ -1,0 +1,34 @@
+"""The exact adjoint of a tanh layer in PyTorch: batched Jacobians by torch.func, then solves.
+
+u = (I - J^T)^-1 v for every sample, J the Jacobian of z -> tanh(W z + x) at the given point.
+"""
+
+import torch
+
+import harness
+
+
+def main():
+    options = harness.arguments()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    exchange = harness.Exchange(options.exchange)
+    inputs = {name: torch.from_numpy(value) for name, value in exchange.group("in").items()}
+    weight, x, z, v = (inputs[name] for name in ("weight", "x", "z", "cotangent"))
+
+    def step(z, x):
+        return torch.tanh(weight @ z + x)
+
+    jacobians = torch.func.vmap(torch.func.jacrev(step))
+    identity = torch.eye(z.shape[1])
+
+    def work():
+        return torch.linalg.solve((identity - jacobians(z, x)).transpose(-1, -2), v)
+
+    differences = exchange.differences({"adjoint": work().numpy()})
+    harness.serve(
+        differences, work, {"torch": torch.__version__}, threads=torch.get_num_threads())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,309 @@
+#!/usr/bin/env python3
+"""Compares this library with its peers on this machine and writes RESULTS.md.
+
+    Benchmarks/run.py [--only CASE ...] [--rounds N] [--output FILE]
+
+Needs Swift and Python 3 with venv; the peers are installed into a virtual environment outside the
+repository: $BENCHMARK_ENVIRONMENT, or swift-implicit-layers/peers in the user's cache. Ours and
+theirs are separate processes that wait for their turn: rounds alternate, so that what else the
+machine does falls on all of them; the results of a round are compared before any is timed.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+here = pathlib.Path(__file__).resolve().parent
+cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
+environment = pathlib.Path(
+    os.environ.get("BENCHMARK_ENVIRONMENT", cache / "swift-implicit-layers" / "peers"))
+cores = len(os.sched_getaffinity(0))
+
+
+class Comparison:
+    """A case of ours, the peers that do the same, and the targets for the ratio ours / peer."""
+
+    def __init__(self, case, title, peers, rounds=15, tolerance=1e-3, options=()):
+        self.case, self.title, self.peers, self.rounds = case, title, peers, rounds
+        self.tolerance, self.options = tolerance, list(options)
+
+
+class Peer:
+    def __init__(self, name, command, target=None):
+        self.name, self.command, self.target = name, command.split(), target
+
+
+def torch_peers(script, target, compiled=True, extra=""):
+    """PyTorch at each thread count that may be its best, and compiled at the machine's."""
+    counts = sorted({1, cores})
+    peers = [Peer(f"PyTorch, {n} thread{'s' * (n > 1)}", f"{script} {extra} --threads {n}", target)
+             for n in counts]
+    if compiled:
+        peers.append(Peer("torch.compile", f"{script} {extra} --threads {cores} --compile 1"))
+    return peers
+
+
+def slots(script_target, jax_target):
+    return torch_peers("slot_attention_torch.py", script_target) + [
+        Peer("JAX jit", "slot_attention_jax.py", jax_target)]
+
+
+def comparisons(images):
+    deq = [("tanh_equilibrium_torchdeq.py --threads 1", "TorchDEQ"),
+           ("tanh_equilibrium_jax.py --library jaxopt", "JAXopt"),
+           ("tanh_equilibrium_jax.py --library optimistix", "Optimistix")]
+
+    def solvers(torch_target, jax_target):
+        return [Peer(name, command, torch_target if name == "TorchDEQ" else jax_target)
+                for command, name in deq]
+
+    return [
+        Comparison("slate-8", "SLATE training step, 64x64, batch 8",
+                   torch_peers("slate_torch.py", 0.60), rounds=11),
+        Comparison("slate-32", "SLATE training step, 64x64, batch 32",
+                   torch_peers("slate_torch.py", 0.50), rounds=7),
+        Comparison("slots-64", "slot attention, K 7, D 64, 3 iterations, unrolled",
+                   slots(0.22, 0.35), rounds=41),
+        Comparison("slots-192", "slot attention, K 6, D 192, 3 iterations, unrolled",
+                   slots(0.60, 0.45), rounds=31),
+        Comparison("slots-64-implicit7", "slot attention, K 7, D 64, 7 iterations, implicit",
+                   slots(1, 1), rounds=41),
+        Comparison("slots-192-implicit7", "slot attention, K 6, D 192, 7 iterations, implicit",
+                   slots(1, 1), rounds=31),
+        Comparison("tanh-256", "tanh equilibrium, n 256, batch 64, Anderson to 1e-5",
+                   solvers(0.2, 0.7), rounds=41),
+        Comparison("tanh-16", "tanh equilibrium, n 16, batch 1", solvers(0.02, 1), rounds=101),
+        Comparison("exact-512", "exact adjoint, n 512, batch 8",
+                   torch_peers("exact_adjoint_torch.py", 0.8, compiled=False), rounds=11),
+        Comparison("reconstruction", "autoregressive reconstruction, 8 images",
+                   torch_peers("slate_torch.py", 0.04, compiled=False, extra="--work reconstruct"),
+                   rounds=3),
+        *[Comparison("decoding", f"decoding and resizing, {what}",
+                     [Peer("Pillow, DataLoader of 2", "decoding_pillow.py --workers 2", 0.8)],
+                     rounds=7, tolerance=1e-6, options=["--folder", str(images / folder)])
+          for folder, what in [("png", "800 PNG of 64x64"), ("jpg", "240 JPEG of 640x480")]],
+    ]
+
+
+class Contestant:
+    """A process that does a round of work when it is asked to."""
+
+    def __init__(self, name, command, target=None):
+        self.name, self.target, self.times = name, target, []
+        self.process = subprocess.Popen(
+            [str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, cwd=here / "peers")
+        self.ready = self.answer()
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            self.error = (self.process.stderr.read().strip().splitlines() or ["no output"])[-1]
+            return None
+        return json.loads(line)
+
+    def ask(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+    @property
+    def median(self):
+        return statistics.median(self.times)
+
+
+def build():
+    subprocess.run(
+        ["swift", "build", "-c", "release", "--package-path", here], check=True, stdout=sys.stderr)
+    return here / ".build" / "release" / "benchmarks"
+
+
+def prepare_peers():
+    python = environment / "bin" / "python"
+    if not python.exists():
+        print(f"installing the peers into {environment}", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+        subprocess.run(
+            [python, "-m", "pip", "install", "-q", "-r", here / "peers" / "requirements.txt"],
+            check=True)
+    return python
+
+
+def compare(comparison, program, python, folder, rounds):
+    exchange = folder / "exchange.safetensors"
+    ours = Contestant(
+        "ours",
+        [program, comparison.case, "--exchange", exchange, *comparison.options])
+    if ours.ready is None:
+        sys.exit(f"{comparison.case}: our program failed: {ours.error}")
+    contestants, remarks, versions = [ours], [], {}
+    for peer in comparison.peers:
+        print(f"{comparison.case}: {peer.name}", file=sys.stderr)
+        contestant = Contestant(
+            peer.name, [python, *peer.command, "--exchange", exchange], peer.target)
+        if contestant.ready is None:
+            remarks.append(f"{peer.name} did not run: {contestant.error}")
+        elif contestant.ready["difference"] > comparison.tolerance:
+            remarks.append(
+                f"{peer.name} is not timed: its {contestant.ready['worst']} differs by "
+                f"{contestant.ready['difference']:.1e}")
+            contestant.close()
+        else:
+            contestants.append(contestant)
+            versions |= contestant.ready["versions"]
+    for _ in range(rounds or comparison.rounds):
+        for contestant in contestants:
+            contestant.times.append(contestant.ask("round")["seconds"])
+            time.sleep(0.02)  # threads that spin after their work come to rest
+    result = {
+        "case": comparison.case, "title": comparison.title, "remarks": remarks,
+        "versions": versions, "ours": ours.median, "times": {c.name: c.times for c in contestants},
+        "memory": {c.name: c.ask("memory")["bytes"] for c in contestants},
+        "profile": ours.ask("profile"),
+        "peers": [
+            {"name": c.name, "median": c.median, "ratio": ours.median / c.median,
+             "difference": c.ready["difference"], "target": c.target} for c in contestants[1:]]}
+    for contestant in contestants:
+        contestant.close()
+    return result
+
+
+def own_figures(program, folder, rounds):
+    """What concerns our program alone: scaling with workers, and implicit against unrolled."""
+    def pair(first, second, rounds):
+        a = Contestant("a", [program, *first, "--exchange", folder / "a.safetensors"])
+        b = Contestant("b", [program, *second, "--exchange", folder / "b.safetensors"])
+        for _ in range(rounds):
+            for contestant in (a, b):
+                contestant.times.append(contestant.ask("round")["seconds"])
+        a.close()
+        b.close()
+        return a.median, b.median
+
+    one, all_cores = pair(
+        ["slate-8", "--workers", "1"], ["slate-8", "--workers", str(cores)], rounds or 9)
+    figures = [(f"SLATE step, batch 8: {cores} workers against one", one / all_cores,
+                "at least 1.85 on two cores")]
+    for width in (64, 192):
+        unrolled, implicit = pair(
+            [f"slots-{width}-unrolled7"], [f"slots-{width}-implicit7"], rounds or 31)
+        figures.append((f"slot attention, D {width}, 7 iterations: implicit / unrolled",
+                        implicit / unrolled, "at most 0.5"))
+    return figures
+
+
+def processor():
+    try:
+        for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def report(results, figures, sgemm):
+    """RESULTS.md."""
+    versions = {}
+    for result in results:
+        versions |= result["versions"]
+    swift = subprocess.run(
+        ["swift", "--version"], capture_output=True, text=True).stdout.splitlines()[0]
+    lines = [
+        "# Results", "",
+        f"Written by `Benchmarks/run.py` on {datetime.date.today()}: {processor()}, {cores} cores; "
+        f"{swift}; " + ", ".join(f"{k} {v}" for k, v in sorted(versions.items())) + ".", "",
+        "Rounds of ours and of the peers alternate; a ratio is the median of ours divided by the "
+        "median of the peer, so lower is better. Before the timing, each peer computes our inputs "
+        "with our parameters; the column `difference` is its largest relative difference.", "",
+        "| work | ours, ms | peer | peer, ms | ratio | target | difference |",
+        "|---|---|---|---|---|---|---|"]
+    for result in results:
+        # PyTorch's target is for its best thread count.
+        best = {}
+        for peer in result["peers"]:
+            family = peer["name"].split(",")[0]
+            best[family] = min(best.get(family, 1e9), peer["median"])
+        for peer in result["peers"]:
+            target = peer["target"]
+            if target is None or peer["median"] > best[peer["name"].split(",")[0]]:
+                verdict = ""
+            else:
+                verdict = f"{target:.2f}, {'met' if peer['ratio'] <= target else 'not met'}"
+            lines.append(
+                f"| {result['title']} | {1e3 * result['ours']:.2f} | {peer['name']} | "
+                f"{1e3 * peer['median']:.2f} | {peer['ratio']:.3f} | {verdict} | "
+                f"{peer['difference']:.1e} |")
+    remarks = [f"{r['title']}: {remark}" for r in results for remark in r["remarks"]]
+    if remarks:
+        lines += ["", "## Not compared", "", *[f"- {remark}" for remark in remarks]]
+    lines += ["", "## Against the machine's limit", "",
+              f"Matrix products of 512 x 512 run at {sgemm:.0f} Gflop/s on all workers.", "",
+              "| work | Gflop | Gflop/s | share of the limit |", "|---|---|---|---|"]
+    for result in results:
+        operations = result["profile"]["operations"] / 1e9
+        if operations > 0:
+            rate = operations / result["ours"]
+            lines.append(f"| {result['title']} | {operations:.2f} | {rate:.1f} | "
+                         f"{rate / sgemm:.0%} |")
+    lines += ["", "## Largest resident memory, MB", "",
+              "Whole processes: interpreter and libraries included.", "",
+              "| work | " + "ours | peers |", "|---|---|---|"]
+    for result in results:
+        peers = ", ".join(f"{name} {size / 1e6:.0f}" for name, size in result["memory"].items()
+                          if name != "ours")
+        lines.append(f"| {result['title']} | {result['memory']['ours'] / 1e6:.0f} | {peers} |")
+    if figures:
+        lines += ["", "## Ours alone", "", "| figure | value | target |", "|---|---|---|"]
+        lines += [f"| {name} | {value:.2f} | {target} |" for name, value, target in figures]
+    for result in results:
+        if result["case"] == "slate-8":
+            rows = result["profile"]["rows"]
+            total = sum(row["seconds"] for row in rows)
+            lines += ["", "## Where a training step's time goes (batch 8)", "",
+                      "| operator | share | Gflop/s a worker |", "|---|---|---|"]
+            for row in rows:
+                if row["seconds"] < 0.005 * total:
+                    continue
+                name = row["name"] + (" (backward)" if row["backward"] else "")
+                rate = (f"{row['operations'] / row['seconds'] / 1e9:.0f}"
+                        if row["operations"] else "")
+                lines.append(f"| {name} | {row['seconds'] / total:.1%} | {rate} |")
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="*", default=[], help="cases by name")
+    parser.add_argument("--rounds", type=int, default=0, help="instead of each case's own number")
+    parser.add_argument("--output", type=pathlib.Path, default=here / "RESULTS.md")
+    options = parser.parse_args()
+    python, program = prepare_peers(), build()
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        subprocess.run([python, here / "peers" / "make_images.py", folder], check=True)
+        results = [compare(c, program, python, folder, options.rounds)
+                   for c in comparisons(folder) if not options.only or c.case in options.only]
+        figures = [] if options.only else own_figures(program, folder, options.rounds)
+        sgemm = json.loads(subprocess.run(
+            [program, "sgemm"], capture_output=True, text=True, check=True).stdout)["gflops"]
+    options.output.write_text(report(results, figures, sgemm))
+    options.output.with_suffix(".json").write_text(
+        json.dumps({"sgemm": sgemm, "figures": figures, "results": results}, indent=1))
+    print(options.output.read_text())
+
+
+if __name__ == "__main__":
+    main()

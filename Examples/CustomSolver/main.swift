@@ -1,0 +1,32 @@
+import ConformanceChecks
+import ImplicitLayers
+import Tensors
+
+/// Heavy-ball iteration (Polyak 1964): the map's step, plus a fraction of the last step.
+struct HeavyBall: ForwardSolver {
+  let momentum: Double
+
+  func makeHistory() -> Tensor? { nil }
+
+  func next(after z: Tensor, image fz: Tensor, _ previous: inout Tensor?) -> Tensor {
+    defer { previous = z }
+    return previous.map { fz + (z - $0) * momentum } ?? fz
+  }
+
+  // Lets samples that are done leave the solve; without it they stay to the end.
+  func history(_ previous: Tensor?, ofSamples positions: [Int]) -> Tensor?? {
+    .some(previous?.samples(positions))
+  }
+}
+
+let failures = try SolverChecks(HeavyBall(momentum: 0.2)).failures()
+guard failures.isEmpty else { fatalError(failures.joined(separator: "\n")) }
+print("heavy ball passes every check")
+
+let slow = FixedPointMap { z in z * 0.9 + 1 }
+for solver in [.picard(), HeavyBall(momentum: 0.4)] as [any ForwardSolver] {
+  let report = try solver.solve(
+    slow, from: .zeros([1, 1]), until: .tolerance(relative: 1e-5, within: 300)
+  ).report
+  print("\(type(of: solver)): \(report.evaluations) evaluations")
+}

@@ -1,0 +1,175 @@
+import Foundation
+import Tensors
+
+/// How strongly a map contracts, and how that is known.
+public enum Contraction: Sendable, Equatable {
+  /// A Lipschitz constant of f on a ball that holds the iterate and the solution, proved from
+  /// elsewhere (a product of weight norms, say): bounds built on it are theorems.
+  case lipschitz(Double)
+  /// A number from a trace, a spectral radius or a power iteration: bounds built on it are
+  /// estimates, however good, since such numbers may be too small.
+  case estimated(Double)
+
+  /// The number.
+  public var constant: Double {
+    switch self {
+    case .lipschitz(let constant), .estimated(let constant): constant
+    }
+  }
+
+  /// The factor by which a residual shrank per evaluation: the geometric mean over the second
+  /// half of a trace.
+  ///
+  /// - Parameter residuals: |f(z_k) - z_k|, in the order of the evaluations: the trace of a sample
+  ///   whose solve was asked for it with `StoppingRule.keepingTrace()`.
+  /// - Returns: an estimate; nil with fewer than 3 residuals, or none to compare.
+  public static func estimated(fromResiduals residuals: [Double]) -> Contraction? {
+    guard residuals.count >= 3, let last = residuals.last else { return nil }
+    let start = residuals.count - 1 - residuals.count / 2
+    let steps = Double(residuals.count - 1 - start)
+    let ratio = last / residuals[start]
+    guard ratio.isFinite, ratio > 0 else { return nil }
+    return .estimated(exp(log(ratio) / steps))
+  }
+}
+
+/// A bound on an error, with how it is known.
+///
+/// ```swift
+/// let bound = try ErrorBound.solution(residual: sample.residual, contraction: .lipschitz(0.9))
+/// bound.isCertified   // true: |z - z*| <= bound.value
+/// ```
+public struct ErrorBound: Sendable, Equatable, CustomStringConvertible {
+  /// The map is not known to contract, so a residual bounds nothing.
+  public struct NotAContraction: Error, CustomStringConvertible {
+    /// The constant that was given.
+    public let contraction: Contraction
+
+    /// What happened and what to try.
+    public var description: String {
+      "no bound follows from a contraction constant of \(contraction.constant): it must lie in "
+        + "[0, 1), as |z - z*| <= |f(z) - z| / (1 - q); the solve may still be right (the spectral "
+        + "radius can be below 1 where the norm is not), but that has to be shown in another norm "
+        + "or with a smaller constant"
+    }
+  }
+
+  /// The bound.
+  public let value: Double
+  /// What it rests on.
+  public let contraction: Contraction
+
+  /// Whether the bound is a theorem, given the Lipschitz constant; otherwise it is an estimate.
+  public var isCertified: Bool {
+    if case .lipschitz = contraction { return true }
+    return false
+  }
+
+  /// "certified: error <= 1e-9 (Lipschitz constant 0.9)" or "estimated: ...".
+  public var description: String {
+    isCertified
+      ? "certified: error <= \(value) (Lipschitz constant \(contraction.constant))"
+      : "estimated: error about \(value) at most (contraction estimate \(contraction.constant))"
+  }
+
+  /// |z - z*| <= |f(z) - z| / (1 - q).
+  ///
+  /// From z - z* = f(z) - f(z*) - (f(z) - z).
+  ///
+  /// - Parameters:
+  ///   - residual: |f(z) - z| of a sample.
+  ///   - contraction: q.
+  /// - Returns: the bound, certified if q is a Lipschitz constant.
+  /// - Throws: `NotAContraction` unless q lies in [0, 1).
+  public static func solution(
+    residual: Double, contraction: Contraction
+  ) throws -> ErrorBound {
+    try ErrorBound(residual, over: 1, contraction)
+  }
+
+  /// |w - u(z)| <= |v - (I - J^T) w| / (1 - q), with u(z) the exact adjoint at the computed z.
+  ///
+  /// - Parameters:
+  ///   - residual: |v - (I - J^T) w| of a sample: the relative residual of the report times |v|.
+  ///   - contraction: q >= |J|_2.
+  /// - Returns: the bound, certified if q is a Lipschitz constant.
+  /// - Throws: `NotAContraction` unless q lies in [0, 1).
+  public static func adjoint(residual: Double, contraction: Contraction) throws -> ErrorBound {
+    try ErrorBound(residual, over: 1, contraction)
+  }
+
+  /// |w - u(z*)|: the bound at z, and what the error of z itself adds.
+  ///
+  /// u(z) - u(z*) = (I - J(z)^T)^-1 (J(z) - J(z*))^T u(z*), so with a Lipschitz constant L of J the
+  /// second part is at most L |z - z*| |v| / (1 - q)^2, for the same v at both points.
+  ///
+  /// - Parameters:
+  ///   - residual: |v - (I - J^T) w|.
+  ///   - cotangentNorm: |v|.
+  ///   - solutionResidual: |f(z) - z|.
+  ///   - jacobianLipschitz: L.
+  ///   - contraction: q.
+  /// - Returns: the bound, certified if q and L are Lipschitz constants.
+  /// - Throws: `NotAContraction` unless q lies in [0, 1).
+  public static func adjoint(
+    residual: Double, cotangentNorm: Double, solutionResidual: Double, jacobianLipschitz: Double,
+    contraction: Contraction
+  ) throws -> ErrorBound {
+    let first = try ErrorBound(residual, over: 1, contraction)
+    let second = try ErrorBound(
+      jacobianLipschitz * cotangentNorm * solutionResidual, over: 3, contraction)
+    return ErrorBound(value: first.value + second.value, contraction: contraction)
+  }
+
+  /// |w - u| <= q^terms |v| / (1 - q) for the undamped Neumann series.
+  ///
+  /// - Throws: `NotAContraction` unless q lies in [0, 1).
+  public static func neumann(
+    terms: Int, cotangentNorm: Double, contraction: Contraction
+  ) throws -> ErrorBound {
+    var numerator = cotangentNorm
+    for _ in 0..<terms { numerator *= contraction.constant }
+    return try ErrorBound(numerator, over: 1, contraction)
+  }
+
+  /// The bound of (df/dtheta)^T w, from that of w.
+  ///
+  /// - Parameter parameterJacobianNorm: |df/dtheta|_2 at the point at which w is applied.
+  /// - Returns: the bound, as certified as this one.
+  public func gradient(parameterJacobianNorm: Double) -> ErrorBound {
+    ErrorBound(value: value * parameterJacobianNorm, contraction: contraction)
+  }
+
+  private init(value: Double, contraction: Contraction) {
+    self.value = value
+    self.contraction = contraction
+  }
+
+  /// numerator / (1 - q)^power.
+  private init(_ numerator: Double, over power: Int, _ contraction: Contraction) throws {
+    let q = contraction.constant
+    guard q >= 0 && q < 1 else { throw NotAContraction(contraction: contraction) }
+    var bound = numerator
+    for _ in 0..<power { bound /= 1 - q }
+    self.init(value: bound, contraction: contraction)
+  }
+}
+
+/// What a loss would change by, sample by sample, if the solve were carried to its end.
+///
+/// To first order L(z*) - L(z) = u^T (f(z) - z), with the adjoint u at z: the residual weighed by
+/// what it does to the loss. The error of the prediction is of second order in z* - z, so adding it
+/// corrects the loss, and comparing it with the loss tells whether solving on would matter.
+///
+/// - Parameters:
+///   - map: f.
+///   - z: the point, [batch, ...].
+///   - adjoint: u = (I - J^T)^-1 dL/dz at z.
+/// - Returns: u^T (f(z) - z), one number per sample.
+/// - Throws: what `map` throws.
+/// - Complexity: one evaluation of `map`.
+public func goalCorrection(
+  of map: (Tensor) throws -> Tensor, at z: Tensor, adjoint: Tensor
+) throws -> [Double] {
+  try withoutRecording { (try map(z) - z).innerProductsOfSamples(with: adjoint) }
+}

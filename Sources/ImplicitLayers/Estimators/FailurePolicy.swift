@@ -1,0 +1,83 @@
+import Tensors
+
+/// What is done about samples whose backward solve failed.
+public enum FailurePolicy: Sendable {
+  /// A `BackwardFailure` leaves the call that asked for gradients.
+  case throwing
+  /// The failed samples, and only they, get the estimate of another estimator; the report names
+  /// them and it.
+  case fallback(to: any AdjointEstimator)
+  /// The best estimate is kept; the report names the failed samples.
+  case keeping
+}
+
+/// A backward solve did not reach its tolerance.
+public struct BackwardFailure: Error, CustomStringConvertible {
+  /// What estimated the adjoint.
+  public let estimator: any AdjointEstimator
+  /// The failed samples, in order.
+  public let samples: [Int]
+  /// What happened, sample by sample.
+  public let report: LinearSolveReport
+  /// Samples whose forward solve had not converged either.
+  public let unsolved: [Int]
+
+  /// Which samples failed, how far they came, the likely cause and what to try.
+  public var description: String {
+    let shown = samples.prefix(8).map { sample in
+      let entry = report.samples[sample]
+      return "sample \(sample) (\(entry.outcome), relative residual \(entry.relativeResidual) "
+        + "after \(entry.applications) pullbacks)"
+    }
+    let more = samples.count > 8 ? " and \(samples.count - 8) more" : ""
+    var lines = [
+      "the adjoint (I - J^T) w = v was not solved by \(estimator) in \(samples.count) of "
+        + "\(report.samples.count) samples: " + shown.joined(separator: ", ") + more
+    ]
+    if samples.contains(where: unsolved.contains) {
+      lines.append(
+        "the forward solve had not converged there either, so J is taken at a point that is no "
+          + "fixed point: solve that first")
+    }
+    for (outcome, advice) in BackwardFailure.advice
+    where samples.contains(where: { report.samples[$0].outcome == outcome }) {
+      lines.append(advice)
+    }
+    lines.append("to go on regardless, set onFailure to .fallback(to:) or .keeping")
+    return lines.joined(separator: "; ")
+  }
+
+  private static let advice: [(Outcome, String)] = [
+    (
+      .stalled,
+      "stalled: I - J is singular to working precision (J has an eigenvalue at 1), or the "
+        + "tolerance is below what the dtype can represent; try .leastSquares, a looser tolerance "
+        + "or a larger dimension"
+    ),
+    (
+      .limitReached,
+      "limit reached: raise the limit or loosen the tolerance; eigenvalues of J near 1 make it "
+        + "slow, for which .gmres or the forward solver's inverse as its preconditioner helps"
+    ),
+    (
+      .diverged,
+      "diverged: the adjoint iteration is no contraction, as J has an eigenvalue of modulus above "
+        + "1; try .gmres, which needs no contraction, or scale the recurrent weights down"
+    ),
+    (
+      .nonFinite,
+      "not finite: the cotangent or J^T w holds NaN or infinity; look for an overflow in the loss, "
+        + "or a singular derivative of the map at the solution"
+    ),
+  ]
+}
+
+/// An estimator needs what the forward solver did not learn.
+public struct MissingInverse: Error, CustomStringConvertible {
+  /// What happened and what to try.
+  public var description: String {
+    "quasi-Newton reuse needs the inverse Jacobian that the forward solver learned, but this "
+      + "solver learned none; solve with a quasi-Newton method such as Broyden's, or use the "
+      + ".gmres estimator"
+  }
+}

@@ -1,0 +1,107 @@
+import Tensors
+
+/// The adjoint as a fixed point of its own, w = J^T w + v, by any forward solver.
+///
+/// ```swift
+/// let z = try fixedPoint(from: z0, estimator: .iterative(.picard(), tolerance: 1e-8)) { z in ... }
+/// ```
+/// The residual that is tested, v - (I - J^T) w, is relative to |v| in each sample: v enters with
+/// norm 1. From w = 0, K evaluations of Picard iteration are the Neumann series of K terms and
+/// cost K - 1 pullbacks, since the first image, v, is known. Picard iteration needs a spectral
+/// radius below 1; accelerated solvers may do without.
+public struct IterativeAdjoint: ReportingAdjointEstimator {
+  /// How to iterate.
+  public let solver: any ForwardSolver
+  /// When to stop, for a cotangent of norm 1.
+  public let rule: StoppingRule
+  /// The last adjoint, from which to start; nil starts from 0.
+  public let memory: AdjointMemory?
+  /// What is done about samples that do not reach the tolerance.
+  public let onFailure: FailurePolicy
+
+  /// An iteration to a tolerance.
+  ///
+  /// - Parameters:
+  ///   - solver: how to iterate.
+  ///   - tolerance: |v - (I - J^T) w| / |v| that counts as converged; default 1e-5.
+  ///   - limit: of evaluations; default 100.
+  ///   - memory: default nil.
+  ///   - onFailure: default throwing.
+  public init(
+    solver: any ForwardSolver, tolerance: Double = 1e-5, limit: Int = 100,
+    memory: AdjointMemory? = nil, onFailure: FailurePolicy = .throwing
+  ) {
+    self.solver = solver
+    rule = .tolerance(relative: 0, absolute: tolerance, within: limit)
+    self.memory = memory
+    self.onFailure = onFailure
+  }
+
+  /// A fixed number of evaluations, whose residual is not measured.
+  public init(solver: any ForwardSolver, steps: Int, memory: AdjointMemory? = nil) {
+    self.solver = solver
+    rule = .evaluations(steps)
+    self.memory = memory
+    onFailure = .throwing
+  }
+
+  /// Iterates w <- J^T w + v in every sample.
+  ///
+  /// - Throws: `LinearizedAdjoint` if the solver linearises its map.
+  public func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
+    let norms = problem.cotangent.normsOfSamples
+    let unit = problem.cotangent.scalingSamples(by: norms.map { $0 > 0 ? 1 / $0 : 1 })
+    let start = memory?.start(for: unit)
+    var isFirst = start == nil
+    let found = try withoutRecording {
+      try solver.solve(
+        { w in
+          if isRecording { throw LinearizedAdjoint(solver: solver) }
+          defer { isFirst = false }
+          return isFirst ? unit : try problem.pullback(w) + unit
+        }, from: start ?? unit.zerosLike(), until: rule)
+    }
+    memory?.keep(found.value, for: unit)
+    let saved = start == nil ? 1 : 0
+    let samples = found.report.samples.map { sample in
+      LinearSolveReport.Sample(
+        outcome: sample.outcome, relativeResidual: sample.residual,
+        applications: max(sample.evaluations - saved, 0))
+    }
+    return AdjointEstimate(
+      value: found.value.scalingSamples(by: norms),
+      report: LinearSolveReport(
+        samples: samples, applications: max(found.report.evaluations - saved, 0)))
+  }
+}
+
+/// A solver that linearises its map was to solve an adjoint, which is linear already.
+public struct LinearizedAdjoint: Error, CustomStringConvertible {
+  /// The solver.
+  public let solver: any ForwardSolver
+
+  /// What happened and what to try.
+  public var description: String {
+    "\(solver) linearises its map, but products with the Jacobian of w -> J^T w + v are not "
+      + "recorded; a Newton step on this linear system is what .gmres does: use that, or a solver "
+      + "that evaluates its map only, such as .anderson() or .broyden()"
+  }
+}
+
+extension BackwardEstimator where Self == IterativeAdjoint {
+  /// The adjoint iteration to a tolerance relative to the cotangent; see `IterativeAdjoint`.
+  public static func iterative(
+    _ solver: any ForwardSolver, tolerance: Double = 1e-5, limit: Int = 100,
+    memory: AdjointMemory? = nil, onFailure: FailurePolicy = .throwing
+  ) -> IterativeAdjoint {
+    IterativeAdjoint(
+      solver: solver, tolerance: tolerance, limit: limit, memory: memory, onFailure: onFailure)
+  }
+
+  /// A fixed number of steps of the adjoint iteration.
+  public static func iterative(
+    _ solver: any ForwardSolver, steps: Int, memory: AdjointMemory? = nil
+  ) -> IterativeAdjoint {
+    IterativeAdjoint(solver: solver, steps: steps, memory: memory)
+  }
+}

@@ -1,0 +1,46 @@
+import Tensors
+
+/// Another estimator, with the residual |v - (I - J^T) w| of its estimate measured and reported.
+///
+/// ```swift
+/// layer.estimator = .measured(.neumann(terms: 5))
+/// ```
+/// One pullback more. The estimate does not change.
+public struct Measured: ReportingAdjointEstimator {
+  /// The estimator that is measured.
+  public let base: any AdjointEstimator
+  /// That of the estimator.
+  public var onFailure: FailurePolicy { base.onFailure }
+  /// That of the estimator.
+  public var inverseUse: InverseUse { base.inverseUse }
+
+  /// Measures `base`.
+  public init(_ base: any AdjointEstimator) { self.base = base }
+
+  /// The estimate of `base` and its residual.
+  public func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
+    var pullbacks = 0
+    let counted = AdjointProblem(
+      cotangent: problem.cotangent,
+      pullback: { w in
+        pullbacks += 1
+        return try problem.pullback(w)
+      }, inverse: problem.inverse)
+    let estimate = try base.estimate(counted)
+    let residuals = try (problem.cotangent - counted.system(estimate.value)).normsOfSamples
+    let norms = problem.cotangent.normsOfSamples
+    let samples = norms.indices.map { sample in
+      LinearSolveReport.Sample(
+        outcome: estimate.report?.samples[sample].outcome ?? .notMeasured,
+        relativeResidual: norms[sample] == 0 ? 0 : residuals[sample] / norms[sample],
+        applications: pullbacks)
+    }
+    return AdjointEstimate(
+      value: estimate.value, report: LinearSolveReport(samples: samples, applications: pullbacks))
+  }
+}
+
+extension BackwardEstimator where Self == Measured {
+  /// An estimator with its residual measured, at the price of one pullback.
+  public static func measured(_ base: any AdjointEstimator) -> Measured { Measured(base) }
+}

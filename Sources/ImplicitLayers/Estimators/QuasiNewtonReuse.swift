@@ -1,0 +1,56 @@
+import Tensors
+
+/// The adjoint from the inverse Jacobian that a quasi-Newton forward solve has built already.
+///
+/// With H ~ (J - I)^-1, u = (I - J^T)^-1 v is about -H^T v, at no pullback at all (Ramzi et al.
+/// 2022, "SHINE"). H knows the directions that the forward solve went through, not v, so the
+/// error is not controlled: `refinements` steps of GMRES, started there and preconditioned by
+/// -H^T, reduce and measure it. Where a residual is to be met, use
+/// `.gmres(tolerance:reusingInverse:)`.
+public struct QuasiNewtonReuse: ReportingAdjointEstimator {
+  /// Steps of refinement, each one pullback; the first measures where the reused inverse stands.
+  public let refinements: Int
+  /// What is done about samples whose refinement is not finite.
+  public let onFailure: FailurePolicy
+  /// The forward solver has to learn an inverse.
+  public var inverseUse: InverseUse { .required }
+
+  /// An estimator.
+  ///
+  /// Stops when `refinements` is negative.
+  ///
+  /// - Parameters:
+  ///   - refinements: default 0.
+  ///   - onFailure: default throwing.
+  public init(refinements: Int = 0, onFailure: FailurePolicy = .throwing) {
+    expect(refinements >= 0, "the number of refinements cannot be negative: \(refinements)")
+    self.refinements = refinements
+    self.onFailure = onFailure
+  }
+
+  /// -H^T v, refined.
+  ///
+  /// - Throws: `MissingInverse` if the forward solver learned none.
+  public func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
+    guard let inverse = problem.inverse else { throw MissingInverse() }
+    let start = -inverse.transposeApplied(to: problem.cotangent)
+    guard refinements > 0 else { return AdjointEstimate(value: start) }
+    let found = try GMRES(dimension: refinements, tolerance: 0, limit: refinements + 1).solve(
+      problem.cotangent, from: start, preconditioner: { -inverse.transposeApplied(to: $0) },
+      applying: problem.system)
+    var report = found.report
+    for sample in report.samples.indices where report.samples[sample].outcome != .nonFinite {
+      report.samples[sample].outcome = .notMeasured
+    }
+    return AdjointEstimate(value: found.value, report: report)
+  }
+}
+
+extension BackwardEstimator where Self == QuasiNewtonReuse {
+  /// The forward solver's inverse, transposed, with some steps of refinement.
+  public static func quasiNewtonReuse(
+    refinements: Int = 0, onFailure: FailurePolicy = .throwing
+  ) -> QuasiNewtonReuse {
+    QuasiNewtonReuse(refinements: refinements, onFailure: onFailure)
+  }
+}

@@ -1,0 +1,39 @@
+import Tensors
+
+/// An implicit estimator that also gives the initial state a gradient.
+///
+/// The one recorded application is taken at z* + z0 - sg(z0), with sg cutting the tape: its value
+/// is f(z*), and what J^T w leaves at that point is handed to the initial state as if the solve
+/// were the identity. With one step that is the bi-level training of slot initialisations of Jia,
+/// Liu and Huang (2023, "Improving Object-centric Learning with Query Optimization"). It is a
+/// heuristic: the true derivative of z* with respect to z0 is zero.
+///
+/// One pullback more than `base`, if the initial state is recorded.
+public struct StraightThrough: BackwardEstimator {
+  /// What estimates w.
+  public let base: any AdjointEstimator
+
+  /// The straight-through variant of `base`; default one step.
+  public init(_ base: any AdjointEstimator = .oneStep) { self.base = base }
+
+  /// The solution of `base`, tied to the initial state.
+  public func solution(
+    of map: FixedPointMap, from initial: Tensor, using solver: any ForwardSolver,
+    until rule: StoppingRule
+  ) throws -> Solution {
+    try base.implicitSolution(of: map, from: initial, using: solver, until: rule) {
+      image, pullback in
+      guard initial.isRecorded else { return image }
+      return image + (initial - initial.detached()).transformingCotangent(pullback)
+    }
+  }
+}
+
+extension BackwardEstimator where Self == StraightThrough {
+  /// The straight-through variant of an implicit estimator; default of one step.
+  public static func straightThrough(
+    _ base: any AdjointEstimator = .oneStep
+  ) -> StraightThrough {
+    StraightThrough(base)
+  }
+}

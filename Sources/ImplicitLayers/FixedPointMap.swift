@@ -1,0 +1,54 @@
+import Tensors
+
+/// A map f whose fixed point is sought: z -> f(z; x, theta), with x and theta captured.
+///
+/// ```swift
+/// let map = FixedPointMap { z in (z.matmul(w) + x).tanh() }
+/// let image = try map(z)
+/// ```
+/// The state's axis 0 is the batch; samples do not mix. A map that can also be evaluated on some
+/// of the samples alone lets a solve drop those that are done, so that its cost is the sum of the
+/// samples' iterations instead of the batch times the longest:
+/// ```swift
+/// let map = FixedPointMap({ z in (z.matmul(w) + x).tanh() }) { positions in
+///   let some = x.samples(positions)
+///   return { z in (z.matmul(w) + some).tanh() }
+/// }
+/// ```
+public struct FixedPointMap {
+  private let image: (Tensor) throws -> Tensor
+  private let restriction: (([Int]) throws -> ((Tensor) throws -> Tensor)?)?
+
+  /// A map that is always evaluated on the whole batch.
+  public init(_ image: @escaping (Tensor) throws -> Tensor) {
+    self.image = image
+    restriction = nil
+  }
+
+  /// A map that can be restricted to some of the samples.
+  ///
+  /// - Parameters:
+  ///   - image: z -> f(z) on the whole batch.
+  ///   - restriction: the same map on the samples at the given positions of the whole batch, in
+  ///     their order: its axis 0 has as many entries as there are positions. Nil where that is not
+  ///     possible.
+  public init(
+    _ image: @escaping (Tensor) throws -> Tensor,
+    ofSamples restriction: @escaping (_ positions: [Int]) throws -> ((Tensor) throws -> Tensor)?
+  ) {
+    self.image = image
+    self.restriction = restriction
+  }
+
+  /// f(z).
+  public func callAsFunction(_ z: Tensor) throws -> Tensor { try image(z) }
+
+  /// The map of the samples at the given positions, or nil if it cannot be restricted.
+  ///
+  /// - Parameter positions: positions in the whole batch.
+  /// - Returns: the map on as many samples as there are positions, in their order.
+  /// - Throws: what the restriction throws.
+  public func ofSamples(_ positions: [Int]) throws -> FixedPointMap? {
+    try restriction?(positions).map { FixedPointMap($0) }
+  }
+}

@@ -1,0 +1,99 @@
+import Tensors
+
+/// What a fixed point can be sought of: a tensor, or several that belong together.
+///
+/// ```swift
+/// struct Memory: FixedPointState {
+///   var hidden: Tensor, cell: Tensor
+///   var tensors: [Tensor] { [hidden, cell] }
+///   init(tensors: [Tensor]) { (hidden, cell) = (tensors[0], tensors[1]) }
+/// }
+/// ```
+/// Axis 0 of every tensor is the batch. A solve sees a state of several tensors as one, [batch, n],
+/// so that every solver and estimator treats it as a whole: curvature between tensors counts,
+/// and no step is taken tensor by tensor.
+public protocol FixedPointState {
+  /// The tensors, always as many and in the same order.
+  var tensors: [Tensor] { get }
+
+  /// The state of these tensors.
+  init(tensors: [Tensor])
+
+  /// What one unit of each tensor's residual weighs in the norm of a sample.
+  ///
+  /// Default: 1 each. A state whose tensors differ in magnitude by orders should weigh each with
+  /// the inverse of its magnitude, or the small ones are never looked at.
+  static var weights: [Double]? { get }
+}
+
+extension FixedPointState {
+  /// All tensors weigh alike.
+  public static var weights: [Double]? { nil }
+}
+
+extension Tensor: FixedPointState {
+  /// The tensor itself.
+  public var tensors: [Tensor] { [self] }
+
+  /// The only tensor.
+  public init(tensors: [Tensor]) {
+    expect(tensors.count == 1, "a tensor is a state of one tensor, not \(tensors.count)")
+    self = tensors[0]
+  }
+}
+
+/// How the tensors of a state lie in one [batch, n] tensor, each times its weight.
+struct StateLayout: Sendable {
+  /// Of one sample of each tensor.
+  private let shapes: [Shape]
+  private let weights: [Double]
+  /// Whether a state is one tensor without a weight, which is used as it is.
+  private let isTrivial: Bool
+
+  init<State: FixedPointState>(of state: State) {
+    let tensors = state.tensors
+    expect(!tensors.isEmpty, "\(State.self) has no tensors, so there is nothing to solve for")
+    for tensor in tensors {
+      expect(
+        tensor.rank > 0 && tensor.shape[0] == tensors[0].shape[0],
+        "the tensors of a state share axis 0, the batch: \(State.self) has "
+          + tensors.map { "\($0.shape)" }.joined(separator: ", "))
+    }
+    weights = State.weights ?? Array(repeating: 1, count: tensors.count)
+    expect(
+      weights.count == tensors.count && weights.allSatisfy { $0 > 0 && $0.isFinite },
+      "\(State.self) has \(tensors.count) tensors and the weights \(weights); each needs a "
+        + "positive one")
+    shapes = tensors.map { $0.shape.suffix(from: 1) }
+    isTrivial = tensors.count == 1 && weights[0] == 1
+  }
+
+  /// [batch, n], n numbers per sample.
+  func packed<State: FixedPointState>(_ state: State) -> Tensor {
+    let tensors = state.tensors
+    let found = tensors.map { $0.rank > 0 ? $0.shape.suffix(from: 1) : $0.shape }
+    expect(
+      isTrivial || found == shapes,
+      "a map must return what it is given: a sample of the state has tensors "
+        + "\(shapes.map(\.description).joined(separator: ", ")), of the image "
+        + found.map(\.description).joined(separator: ", "))
+    if isTrivial { return tensors[0] }
+    return Tensor.concatenated(
+      zip(tensors, weights).map { tensor, weight in
+        let flat = tensor.flatSamples
+        return weight == 1 ? flat : flat * weight
+      }, alongAxis: 1)
+  }
+
+  /// The state that `packed` came from.
+  func state<State: FixedPointState>(_ packed: Tensor) -> State {
+    if isTrivial { return State(tensors: [packed]) }
+    var start = 0
+    return State(
+      tensors: zip(shapes, weights).map { shape, weight in
+        let part = packed.slice(start..<start + shape.elementCount, alongAxis: 1)
+        start += shape.elementCount
+        return (weight == 1 ? part : part * (1 / weight)).reshaped([packed.shape[0]] + shape)
+      })
+  }
+}

@@ -1,0 +1,134 @@
+import Tensors
+
+/// The map of a solve as a solver sees it: evaluations, derivatives and remarks, all counted.
+///
+/// Covers those samples that are still in the solve, or fewer: rows of axis 0 of the states that
+/// it is given. Positions in the whole batch appear only in the report.
+public final class SolveContext {
+  /// What a solve has cost so far.
+  final class Counts {
+    var evaluations = 0
+    var sampleEvaluations = 0
+    var jacobianProducts = 0
+    /// Per sample of the whole batch.
+    var ofSamples: [Int]
+    var remarks: [Int: [String]] = [:]
+    var isSettled: [Bool]
+
+    init(batch: Int) {
+      ofSamples = Array(repeating: 0, count: batch)
+      isSettled = Array(repeating: false, count: batch)
+    }
+  }
+
+  /// The positions, in the whole batch, of the rows.
+  let samples: [Int]
+  let counts: Counts
+  private let whole: FixedPointMap
+  private let map: FixedPointMap
+  /// The samples that the map is evaluated on for these rows.
+  private let cost: Int
+
+  init(_ map: FixedPointMap, batch: Int) {
+    samples = Array(0..<batch)
+    counts = Counts(batch: batch)
+    whole = map
+    self.map = map
+    cost = batch
+  }
+
+  private init(
+    _ map: FixedPointMap, samples: [Int], cost: Int, whole: FixedPointMap, counts: Counts
+  ) {
+    self.samples = samples
+    self.counts = counts
+    self.whole = whole
+    self.map = map
+    self.cost = cost
+  }
+
+  /// f(z), counted as one evaluation of every row.
+  public func image(of z: Tensor) throws -> Tensor {
+    counts.evaluations += 1
+    counts.sampleEvaluations += cost
+    for sample in samples { counts.ofSamples[sample] += 1 }
+    let image = try map(z)
+    expect(
+      image.shape == z.shape && image.dtype == z.dtype,
+      "a map must return what it is given: the state is \(z.dtype) \(z.shape), the image "
+        + "\(image.dtype) \(image.shape)")
+    return image
+  }
+
+  /// The map near z: its Jacobian in both directions.
+  ///
+  /// Counted as one evaluation; products are counted one by one.
+  public func linearization(at z: Tensor) throws -> MapLinearization {
+    try withoutRecording {
+      MapLinearization(try Linearization(at: z) { try image(of: $0) }, counts: counts)
+    }
+  }
+
+  /// Whether the result of a row is final, so that its next iterate does not matter.
+  public func isSettled(row: Int) -> Bool { counts.isSettled[samples[row]] }
+
+  /// Leaves a remark about a row in the report: a change of course, for which the stopping rule's
+  /// patience starts anew.
+  public func note(_ text: String, row: Int) {
+    counts.remarks[samples[row], default: []].append(text)
+  }
+
+  /// The same for fewer rows; nil if the map cannot be restricted.
+  func restricted(to rows: [Int]) throws -> SolveContext? {
+    let kept = rows.map { samples[$0] }
+    return try whole.ofSamples(kept).map {
+      SolveContext($0, samples: kept, cost: kept.count, whole: whole, counts: counts)
+    }
+  }
+
+  /// The same for fewer rows, at any price: a map that cannot be restricted is evaluated on all
+  /// rows, where the others are those of `z`.
+  public func context(ofRows rows: [Int], around z: Tensor) throws -> SolveContext {
+    if rows.count == samples.count { return self }
+    if let restricted = try restricted(to: rows) { return restricted }
+    let (map, surroundings) = (self.map, z.detached())
+    return SolveContext(
+      FixedPointMap { try map(surroundings.replacing(rows, $0)).samples(rows) },
+      samples: rows.map { samples[$0] }, cost: cost, whole: whole, counts: counts)
+  }
+}
+
+/// The Jacobian of a map at a point, J = df/dz, as products with vectors.
+public final class MapLinearization {
+  private let exact: Linearization
+  private let counts: SolveContext.Counts
+  /// J, [batch, n, n], once it had to be assembled.
+  private var dense: Tensor?
+
+  init(_ exact: Linearization, counts: SolveContext.Counts) {
+    self.exact = exact
+    self.counts = counts
+  }
+
+  /// J^T v.
+  public func pullback(_ v: Tensor) throws -> Tensor {
+    counts.jacobianProducts += 1
+    return try exact.pullback(v)
+  }
+
+  /// J s, exactly.
+  ///
+  /// A map with a fused operator has no forward product; its Jacobian is then assembled from n
+  /// pullbacks, once, for a state of n numbers per sample.
+  public func pushforward(_ s: Tensor) throws -> Tensor {
+    if dense == nil {
+      counts.jacobianProducts += 1
+      if let product = try exact.pushforward(s) { return product }
+      counts.jacobianProducts -= 1
+      dense = try jacobian(shape: s.shape, dtype: s.dtype) { try pullback($0) }
+    }
+    guard let dense else { return s.zerosLike() }
+    let flat = s.flatSamples
+    return dense.matmul(flat.reshaped(flat.shape + [1])).reshaped(s.shape)
+  }
+}

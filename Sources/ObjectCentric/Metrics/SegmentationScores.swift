@@ -1,0 +1,154 @@
+import Images
+import Tensors
+
+/// How well a segmentation of an image finds its objects.
+///
+/// ```swift
+/// let predicted = SegmentationMask.segmentations(fromAttention: attention, size: 64)
+/// let scores = SegmentationScores(predicted: predicted[0], truth: mask)
+/// scores.foregroundAdjustedRandIndex    // 1 when the objects are separated perfectly
+/// ```
+/// The numbers of the predicted segments have no meaning: which one is the background is not said.
+/// In the truth 0 is the background.
+public struct SegmentationScores: Sendable, Equatable {
+  /// ARI over all pixels; the background is a segment like the others.
+  public let adjustedRandIndex: Double
+  /// ARI over the pixels of objects only (FG-ARI); nil when there is no object.
+  public let foregroundAdjustedRandIndex: Double?
+  /// The mean over the objects of the intersection over union with the predicted segment that is
+  /// assigned to the object; nil when there is no object.
+  ///
+  /// Each segment is assigned to at most one object, so that the sum is as large as possible (Kuhn's
+  /// Hungarian method); an object without a segment counts 0. The background takes part in the
+  /// assignment but not in the mean.
+  public let meanIntersectionOverUnion: Double?
+  /// The mean over the objects of the largest intersection over union with any segment (mBO); nil
+  /// when there is no object.
+  public let meanBestOverlap: Double?
+
+  /// Compares a predicted segmentation with the truth.
+  ///
+  /// Stops when their sizes differ.
+  public init(predicted: SegmentationMask, truth: SegmentationMask) {
+    expect(
+      predicted.width == truth.width && predicted.height == truth.height,
+      "a segmentation of \(predicted.width) x \(predicted.height) cannot be compared with a truth "
+        + "of \(truth.width) x \(truth.height)")
+    let table = Contingency(predicted.ids, truth.ids)
+    adjustedRandIndex = table.adjustedRandIndex
+    let objects = table.truths.indices.filter { table.truths[$0] != 0 }
+    guard !objects.isEmpty else {
+      (foregroundAdjustedRandIndex, meanIntersectionOverUnion, meanBestOverlap) = (nil, nil, nil)
+      return
+    }
+    let foreground = truth.ids.indices.filter { truth.ids[$0] != 0 }
+    foregroundAdjustedRandIndex =
+      Contingency(foreground.map { predicted.ids[$0] }, foreground.map { truth.ids[$0] })
+      .adjustedRandIndex
+    let overlaps = table.overlaps
+    let assigned = bestAssignment(overlaps)
+    let count = Double(objects.count)
+    meanIntersectionOverUnion =
+      objects.map { row in assigned[row].map { overlaps[row][$0] } ?? 0 }.reduce(0, +) / count
+    meanBestOverlap = objects.map { overlaps[$0].max() ?? 0 }.reduce(0, +) / count
+  }
+
+  init(
+    adjustedRandIndex: Double, foregroundAdjustedRandIndex: Double?,
+    meanIntersectionOverUnion: Double?, meanBestOverlap: Double?
+  ) {
+    self.adjustedRandIndex = adjustedRandIndex
+    self.foregroundAdjustedRandIndex = foregroundAdjustedRandIndex
+    self.meanIntersectionOverUnion = meanIntersectionOverUnion
+    self.meanBestOverlap = meanBestOverlap
+  }
+
+  /// The means over images, each score over those that have it; nil for no image.
+  public static func mean(_ scores: [SegmentationScores]) -> SegmentationScores? {
+    guard !scores.isEmpty else { return nil }
+    func mean(_ numbers: [Double]) -> Double? {
+      numbers.isEmpty ? nil : numbers.reduce(0, +) / Double(numbers.count)
+    }
+    return SegmentationScores(
+      adjustedRandIndex: mean(scores.map(\.adjustedRandIndex)) ?? 0,
+      foregroundAdjustedRandIndex: mean(scores.compactMap(\.foregroundAdjustedRandIndex)),
+      meanIntersectionOverUnion: mean(scores.compactMap(\.meanIntersectionOverUnion)),
+      meanBestOverlap: mean(scores.compactMap(\.meanBestOverlap)))
+  }
+}
+
+/// How many pixels each true and each predicted segment have in common.
+struct Contingency {
+  /// The true segments' numbers, in ascending order.
+  let truths: [UInt8]
+  /// Pixels in common: a row for each true segment, a column for each predicted one.
+  let counts: [[Int]]
+
+  init(_ predicted: [UInt8], _ truth: [UInt8]) {
+    var table = [Int](repeating: 0, count: 256 * 256)
+    for (p, t) in zip(predicted, truth) { table[Int(t) * 256 + Int(p)] += 1 }
+    truths = Set(truth).sorted()
+    let columns = Set(predicted).sorted()
+    counts = truths.map { t in columns.map { p in table[Int(t) * 256 + Int(p)] } }
+  }
+
+  private var rowSums: [Int] { counts.map { $0.reduce(0, +) } }
+  private var columnSums: [Int] {
+    (counts.first ?? []).indices.map { column in counts.reduce(0) { $0 + $1[column] } }
+  }
+
+  /// Intersection over union of each true with each predicted segment.
+  var overlaps: [[Double]] {
+    let (rows, columns) = (rowSums, columnSums)
+    return counts.enumerated().map { row, line in
+      line.enumerated().map { column, common in
+        Double(common) / Double(rows[row] + columns[column] - common)
+      }
+    }
+  }
+
+  /// The Rand index corrected for chance (Hubert and Arabie 1985).
+  ///
+  /// (sum C(n_ij, 2) - e) / ((sum C(a_i, 2) + sum C(b_j, 2)) / 2 - e), where
+  /// e = sum C(a_i, 2) sum C(b_j, 2) / C(n, 2). The denominator is 0 only when both partitions are
+  /// one segment, or both are single pixels: they are equal then, and the index is 1.
+  var adjustedRandIndex: Double {
+    func pairs(_ n: Int) -> Double { Double(n) * Double(n - 1) / 2 }
+    let together = counts.joined().reduce(0) { $0 + pairs($1) }
+    let rows = rowSums.reduce(0) { $0 + pairs($1) }
+    let columns = columnSums.reduce(0) { $0 + pairs($1) }
+    let all = pairs(rowSums.reduce(0, +))
+    guard all > 0 else { return 1 }
+    let expected = rows * columns / all
+    let largest = (rows + columns) / 2
+    return largest == expected ? 1 : (together - expected) / (largest - expected)
+  }
+}
+
+extension SegmentationMask {
+  /// The slot that attends most to each pixel, numbered from 1.
+  ///
+  /// - Parameters:
+  ///   - attention: [batch, slots, inputs], the inputs a square grid in row-major order; at most 255
+  ///     slots.
+  ///   - size: rows and columns of the masks; every input becomes a square of pixels.
+  /// - Returns: a mask for each sample. Ties go to the first slot.
+  public static func segmentations(
+    fromAttention attention: Tensor, size: Int
+  ) -> [SegmentationMask] {
+    expect(
+      attention.rank == 3 && attention.shape[1] >= 1 && attention.shape[1] <= 255,
+      "attention has shape [batch, slots, inputs] with 1 to 255 slots, not \(attention.shape)")
+    let (batch, slots, inputs) = (attention.shape[0], attention.shape[1], attention.shape[2])
+    let side = Int(Double(inputs).squareRoot().rounded())
+    expect(side * side == inputs, "\(inputs) inputs do not form a square grid")
+    let winners = attention.detached().permuted([0, 2, 1]).reshaped([batch * inputs, slots])
+      .argmaxOfRows()
+    return (0..<batch).map { sample in
+      SegmentationMask(
+        width: side, height: side,
+        ids: winners[sample * inputs..<(sample + 1) * inputs].map { UInt8($0) + 1 }
+      ).resized(width: size, height: size)
+    }
+  }
+}

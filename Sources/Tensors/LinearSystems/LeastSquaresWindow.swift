@@ -1,0 +1,134 @@
+import CKernels
+
+/// Vectors of every sample in which other vectors are expressed in the least-squares sense.
+///
+/// gamma = argmin |r - sum_i gamma_i w_i|^2 + ridge * sum_i |w_i|^2 gamma_i^2
+///
+/// The ridge is relative to each column's own length (to the trace, once columns have unit length),
+/// so that neither the scale of the problem nor that of single columns matters. The normal
+/// equations are formed in double precision for both dtypes, and kept from call to call while
+/// nothing is recorded: a new row costs 2 x count inner products. A column that depends on newer
+/// ones up to rounding is left out.
+public struct LeastSquaresWindow: Sendable {
+  /// The largest capacity.
+  public static let maximumCapacity = 64
+
+  private var window: VectorWindow
+  /// <w_i, w_j>, [batch, capacity, capacity], while no row is recorded.
+  private var gram: Storage?
+  private var newest = 0
+  private var batch = 0
+
+  /// A window without rows.
+  ///
+  /// Stops when `capacity` is not in 1...64.
+  public init(capacity: Int) {
+    expect(
+      capacity <= LeastSquaresWindow.maximumCapacity,
+      "a least-squares window holds at most \(LeastSquaresWindow.maximumCapacity) vectors, not "
+        + "\(capacity)")
+    window = VectorWindow(capacity: capacity)
+  }
+
+  /// The number of rows.
+  public var count: Int { window.count }
+
+  /// Sets a row of every sample to a - b; see `VectorWindow.set`.
+  public mutating func set(_ row: Int, to a: Tensor, minus b: Tensor) {
+    batch = a.shape[0]
+    window.set(row, to: a, minus: b)
+    newest = row
+  }
+
+  /// Sets the rows of the samples where `mask` is true to zero.
+  public mutating func clear(_ mask: [Bool]) {
+    window.clear(mask)
+    guard gram != nil else { return }
+    let gram = writableGram()
+    let size = window.capacity * window.capacity
+    for sample in mask.indices where mask[sample] {
+      ck_fill_f64(0, gram.f64 + sample * size, size)
+    }
+  }
+
+  /// The coefficients gamma of `right` in the rows.
+  ///
+  /// - Parameters:
+  ///   - right: r, [batch, n].
+  ///   - ridge: at least 0.
+  /// - Returns: [batch, count], recorded if the rows or `right` are.
+  /// - Throws: `LUFactorization.SingularMatrix` if rows are recorded, dependent, and not ridged.
+  public mutating func coefficients(of right: Tensor, ridge: Double) throws -> Tensor {
+    guard let buffer = window.unrecordedBuffer, !Tensor.records(right) else {
+      return try recordedCoefficients(of: right, ridge: ridge)
+    }
+    let gram = writableGram()
+    let (capacity, newest, batch) = (window.capacity, self.newest, self.batch)
+    return Tensor(shape: [batch, count], dtype: right.dtype) { out in
+      let length = batch == 0 ? 0 : right.count / batch
+      switch right.dtype {
+      case .float32:
+        ck_window_regress_f32(
+          buffer.f32, capacity, count, newest, right.storage.f32, ridge, gram.f64, out.f32, batch,
+          length)
+      case .float64:
+        ck_window_regress_f64(
+          buffer.f64, capacity, count, newest, right.storage.f64, ridge, gram.f64, out.f64, batch,
+          length)
+      }
+    }
+  }
+
+  /// The same from tensor operators: with D^2 = diag(W W^T) held fixed, which cancels,
+  /// (D^-1 W W^T D^-1 + ridge I) (D gamma) = D^-1 W r; zero rows get gamma = 0.
+  private func recordedCoefficients(of right: Tensor, ridge: Double) throws -> Tensor {
+    let rows = window.stacked.converted(to: .float64)
+    let (batch, count) = (rows.shape[0], rows.shape[1])
+    let target = right.converted(to: .float64).reshaped([batch, rows.shape[2], 1])
+    let squares = withoutRecording { rows.detached().square().sum(alongAxis: 2).scalars }
+    let scale = Tensor(
+      squares.map { $0 > 0 ? 1 / $0.squareRoot() : 0 }, shape: [batch, count, 1], dtype: .float64)
+    let filling = Tensor(
+      squares.map { $0 > 0 ? 0 : 1 }, shape: [batch, count, 1], dtype: .float64)
+    let unit = rows * scale
+    let products = unit.matmul(unit, transposingOther: true)
+    let identity = Tensor.identity(count, dtype: .float64)
+    // The ridge is that fraction of the diagonal, which depends on the rows.
+    let diagonal = unit.square().sum(alongAxis: 2, keepingAxis: true) * ridge + filling
+    let system = products + identity * diagonal
+    let solution = try system.solving(unit.matmul(target).reshaped([batch, count]))
+    return (solution * scale.reshaped([batch, count])).converted(to: right.dtype)
+  }
+
+  /// The window of the samples at the given positions.
+  public func samples(_ positions: [Int]) -> LeastSquaresWindow {
+    var result = self
+    result.window = window.samples(positions)
+    result.batch = positions.count
+    result.gram = gram.map {
+      Tensor($0, [batch, window.capacity * window.capacity]).samples(positions).storage
+    }
+    return result
+  }
+
+  /// The rows, [batch, n] each; setting exchanges them for others of the same values, which may be
+  /// recorded differently.
+  public var tensors: [Tensor] {
+    get { window.tensors }
+    set { window.tensors = newValue }
+  }
+
+  /// The products, seen by nothing else; zero to begin with.
+  private mutating func writableGram() -> Storage {
+    let size = batch * window.capacity * window.capacity
+    if gram != nil, isKnownUniquelyReferenced(&gram), let gram { return gram }
+    let fresh = Storage(dtype: .float64, count: size)
+    if let gram {
+      fresh.copy(from: gram, offset: 0, to: 0, count: size)
+    } else {
+      ck_fill_f64(0, fresh.f64, size)
+    }
+    gram = fresh
+    return fresh
+  }
+}

@@ -1,0 +1,260 @@
+import CKernels
+
+/// Up to `capacity` vectors for every sample of a batch: the memory of a quasi-Newton method.
+///
+/// ```swift
+/// var window = VectorWindow(capacity: 5)
+/// window.set(0, to: g, minus: previous)                        // row 0 of every sample
+/// let products = window.innerProducts(with: g)                 // [batch, rows]
+/// let sum = window.combined(products, onto: z, scale: -1)      // z - sum_i products_i row_i
+/// ```
+/// All samples have the same number of rows; a sample whose rows are cleared has zeros there.
+/// While nothing is recorded the rows lie in one buffer that is overwritten in place, and each
+/// operation is one pass over it; rows that are recorded are kept as tensors, so that gradients
+/// flow through them. A sample's numbers do not depend on its batch.
+public struct VectorWindow: Sendable {
+  /// The largest number of rows.
+  public let capacity: Int
+  /// The number of rows.
+  public private(set) var count = 0
+
+  /// [batch, capacity, n] while no row is recorded; else nil.
+  private var buffer: Storage?
+  /// The rows, [batch, n] each, once one of them is recorded.
+  private var rows: [Tensor] = []
+  private var batch = 0
+  private var length = 0
+
+  /// A window without rows.
+  ///
+  /// Stops when `capacity` is not positive.
+  public init(capacity: Int) {
+    expect(capacity >= 1, "a window holds at least one vector, not \(capacity)")
+    self.capacity = capacity
+  }
+
+  /// Whether gradients flow through the rows.
+  var isRecorded: Bool { !rows.isEmpty }
+
+  /// Sets a row of every sample to a, or a - b.
+  ///
+  /// - Parameters:
+  ///   - row: an existing row or the next one.
+  ///   - a: [batch, n].
+  ///   - b: [batch, n], or nil.
+  public mutating func set(_ row: Int, to a: Tensor, minus b: Tensor? = nil) {
+    expect(
+      row >= 0 && row <= count && row < capacity,
+      "row \(row) cannot be set in a window of \(count) rows and capacity \(capacity)")
+    expect(a.rank == 2, "a window takes rows [batch, n], not \(a.shape)")
+    if let b { expectSameShape(a, b) }
+    if count == 0 { (batch, length) = (a.shape[0], a.shape[1]) }
+    expect(
+      a.shape == [batch, length],
+      "the window's rows are [\(batch), \(length)]; \(a.shape) does not fit")
+    count = max(count, row + 1)
+    if isRecorded || Tensor.records([a] + (b.map { [$0] } ?? [])) {
+      keepRows(below: row)
+      let value = b.map { a - $0 } ?? a
+      if row < rows.count { rows[row] = value } else { rows.append(value) }
+      return
+    }
+    let storage = writableBuffer(a.dtype)
+    switch a.dtype {
+    case .float32:
+      ck_window_set_f32(
+        a.storage.f32, b?.storage.f32, storage.f32, capacity, row, batch, length)
+    case .float64:
+      ck_window_set_f64(
+        a.storage.f64, b?.storage.f64, storage.f64, capacity, row, batch, length)
+    }
+  }
+
+  /// Forgets all rows.
+  public mutating func removeAll() {
+    count = 0
+    rows = []
+  }
+
+  /// Sets the rows of the samples where `mask` is true to zero.
+  public mutating func clear(_ mask: [Bool]) {
+    guard count > 0 else { return }
+    if isRecorded {
+      rows = rows.map { Tensor.selectSamples(mask, $0.zerosLike(), $0) }
+      return
+    }
+    guard let dtype = buffer?.dtype else { return }
+    let storage = writableBuffer(dtype)
+    let bytes = capacity * length * dtype.byteCount
+    for sample in mask.indices where mask[sample] {
+      (storage.base + sample * bytes).initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+    }
+  }
+
+  /// <row, x> for every row of every sample.
+  ///
+  /// - Parameter x: [batch, n].
+  /// - Returns: [batch, count].
+  public func innerProducts(with x: Tensor) -> Tensor {
+    expectFits(x)
+    guard let buffer, !isRecorded, !Tensor.records(x) else {
+      return stacked.matmul(x.reshaped([batch, length, 1])).reshaped([batch, count])
+    }
+    return Tensor(shape: [batch, count], dtype: x.dtype) { out in
+      switch x.dtype {
+      case .float32:
+        ck_window_products_f32(
+          buffer.f32, capacity, count, x.storage.f32, out.f32, batch, length)
+      case .float64:
+        ck_window_products_f64(
+          buffer.f64, capacity, count, x.storage.f64, out.f64, batch, length)
+      }
+    }
+  }
+
+  /// baseScale * base + scale * sum of coefficients[i] row_i, sample by sample.
+  ///
+  /// - Parameters:
+  ///   - coefficients: [batch, count].
+  ///   - base: [batch, n].
+  ///   - scale: of the sum; default 1.
+  ///   - baseScale: of the base; default 1.
+  /// - Returns: [batch, n].
+  public func combined(
+    _ coefficients: Tensor, onto base: Tensor, scale: Double = 1, baseScale: Double = 1
+  ) -> Tensor {
+    expectFits(base)
+    expect(
+      coefficients.shape == [batch, count],
+      "\(coefficients.shape) coefficients do not fit \(batch) samples of \(count) rows")
+    guard let buffer, !isRecorded, !Tensor.records(coefficients, base) else {
+      let sum = coefficients.reshaped([batch, 1, count]).matmul(stacked)
+        .reshaped([batch, length])
+      let scaled = scale == 1 ? sum : sum * scale
+      return baseScale == 1 ? base + scaled : base * baseScale + scaled
+    }
+    return Tensor(shape: base.shape, dtype: base.dtype) { out in
+      switch base.dtype {
+      case .float32:
+        ck_window_combine_f32(
+          buffer.f32, capacity, count, coefficients.storage.f32, scale, base.storage.f32,
+          baseScale, out.f32, batch, length)
+      case .float64:
+        ck_window_combine_f64(
+          buffer.f64, capacity, count, coefficients.storage.f64, scale, base.storage.f64,
+          baseScale, out.f64, batch, length)
+      }
+    }
+  }
+
+  /// The window of the samples at the given positions.
+  public func samples(_ positions: [Int]) -> VectorWindow {
+    var result = self
+    result.batch = positions.count
+    result.rows = rows.map { $0.samples(positions) }
+    result.buffer = buffer.map {
+      Tensor($0, [batch, capacity * length]).samples(positions).storage
+    }
+    return result
+  }
+
+  /// The window of a batch whose samples are those of the parts.
+  ///
+  /// Where a part has fewer rows than another, its samples have zeros there.
+  ///
+  /// - Parameter parts: each with the positions of its samples; every position occurs once.
+  /// - Returns: the window of the whole batch, not recorded unless a part is.
+  public static func joining(_ parts: [(positions: [Int], window: VectorWindow)]) -> VectorWindow {
+    let count = parts.map(\.window.count).max() ?? 0
+    var result = VectorWindow(capacity: parts.map(\.window.capacity).max() ?? 1)
+    guard count > 0, let length = parts.first(where: { $0.window.count > 0 })?.window.length
+    else { return result }
+    let order = parts.flatMap(\.positions)
+    var place = order
+    for (position, sample) in order.enumerated() { place[sample] = position }
+    let dtype = parts.compactMap { $0.window.count > 0 ? $0.window.stacked.dtype : nil }.first
+    let rows = Tensor.concatenated(
+      parts.map { positions, window in
+        let missing: Shape = [positions.count, count - window.count, length]
+        let padding = Tensor.zeros(missing, dtype: dtype ?? .float32)
+        return window.count == 0
+          ? padding : Tensor.concatenated([window.stacked, padding], alongAxis: 1)
+      }
+    ).samples(place)
+    for row in 0..<count {
+      result.set(
+        row,
+        to: rows.slice(row..<row + 1, alongAxis: 1).reshaped([order.count, length]))
+    }
+    return result
+  }
+
+  /// The rows, [batch, n] each; setting exchanges them for others of the same values, which may be
+  /// recorded differently.
+  public var tensors: [Tensor] {
+    get {
+      isRecorded
+        ? rows
+        : (0..<count).map {
+          stacked.slice($0..<$0 + 1, alongAxis: 1).reshaped([batch, length])
+        }
+    }
+    set {
+      expect(
+        newValue.count == count && newValue.allSatisfy { $0.shape == [batch, length] },
+        "a window of \(count) rows [\(batch), \(length)] can only exchange them for as many such "
+          + "rows")
+      guard newValue.contains(where: { Tensor.records($0) }) || isRecorded else {
+        for (row, value) in newValue.enumerated() { set(row, to: value) }
+        return
+      }
+      rows = newValue
+      buffer = nil
+    }
+  }
+
+  /// The rows side by side: [batch, count, n].
+  var stacked: Tensor {
+    if let buffer, !isRecorded {
+      return Tensor(buffer, [batch, capacity, length]).slice(0..<count, alongAxis: 1)
+    }
+    return Tensor.concatenated(rows.map { $0.reshaped([batch, 1, length]) }, alongAxis: 1)
+  }
+
+  /// The buffer, for kernels that read it while nothing is recorded.
+  var unrecordedBuffer: Storage? { isRecorded ? nil : buffer }
+
+  /// Turns to keeping rows as tensors: those below `row` come out of the buffer.
+  private mutating func keepRows(below row: Int) {
+    guard let buffer, !isRecorded else { return }
+    let all = Tensor(buffer, [batch, capacity, length])
+    rows = (0..<row).map { all.slice($0..<$0 + 1, alongAxis: 1).reshaped([batch, length]) }
+    self.buffer = nil
+  }
+
+  /// The buffer, seen by nothing else.
+  private mutating func writableBuffer(_ dtype: DType) -> Storage {
+    let size = batch * capacity * length
+    if let buffer, buffer.dtype != dtype || buffer.count != size {
+      expect(count <= 1, "a window of \(buffer.dtype) rows cannot take a row of \(dtype)")
+      self.buffer = nil
+    }
+    if buffer != nil, isKnownUniquelyReferenced(&buffer), let buffer { return buffer }
+    let fresh = Storage(dtype: dtype, count: size)
+    if let buffer { fresh.copy(from: buffer, offset: 0, to: 0, count: size) }
+    buffer = fresh
+    return fresh
+  }
+
+  private func expectFits(_ x: Tensor) {
+    expect(
+      x.shape == [batch, length],
+      "the window's rows are [\(batch), \(length)]; \(x.shape) does not fit")
+  }
+
+  private func expectSameShape(_ a: Tensor, _ b: Tensor) {
+    expect(
+      a.shape == b.shape && a.dtype == b.dtype,
+      "a row cannot be \(a.dtype) \(a.shape) minus \(b.dtype) \(b.shape)")
+  }
+}

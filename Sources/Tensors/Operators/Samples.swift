@@ -1,0 +1,66 @@
+import CKernels
+
+// Operators that take samples (axis 0) out of a batch and put them back.
+
+extension Tensor {
+  /// The samples at the given positions of axis 0, in their order.
+  ///
+  /// - Parameter positions: no position may occur twice.
+  /// - Returns: [positions.count, ...].
+  ///
+  /// Stops when a position does not exist.
+  public func samples(_ positions: [Int]) -> Tensor {
+    let batch = checkedBatch(positions)
+    return Tensor(shape: [positions.count] + shape.suffix(from: 1), dtype: dtype) { out in
+      let width = batch == 0 ? 0 : count / batch
+      for (row, position) in positions.enumerated() {
+        out.copy(from: storage, offset: position * width, to: row * width, count: width)
+      }
+    }.recorded(
+      from: [self],
+      { v, _, _ in
+        [Tensor.zeros([batch] + v.shape.suffix(from: 1), dtype: v.dtype).replacing(positions, v)]
+      })
+  }
+
+  /// This batch with the samples at the given positions replaced by those of `other`.
+  ///
+  /// The transpose of `samples(_:)` when this batch is zero.
+  ///
+  /// - Parameters:
+  ///   - positions: no position may occur twice.
+  ///   - other: [positions.count, ...].
+  /// - Returns: a tensor of this shape.
+  ///
+  /// Stops when a position does not exist or the shapes do not fit.
+  public func replacing(_ positions: [Int], _ other: Tensor) -> Tensor {
+    let batch = checkedBatch(positions)
+    expectSameDType("replacing", self, other)
+    expect(
+      other.shape == [positions.count] + shape.suffix(from: 1),
+      "\(positions.count) samples of a batch \(shape) cannot be replaced by \(other.shape)")
+    return Tensor(shape: shape, dtype: dtype) { out in
+      let width = batch == 0 ? 0 : count / batch
+      out.copy(from: storage, offset: 0, to: 0, count: count)
+      for (row, position) in positions.enumerated() {
+        out.copy(from: other.storage, offset: row * width, to: position * width, count: width)
+      }
+    }.recorded(
+      from: [self, other],
+      { v, _, needs in
+        let nothing = Tensor.zeros(
+          [positions.count] + v.shape.suffix(from: 1), dtype: v.dtype)
+        return [
+          needs[0] ? v.replacing(positions, nothing) : nil, needs[1] ? v.samples(positions) : nil,
+        ]
+      })
+  }
+
+  private func checkedBatch(_ positions: [Int]) -> Int {
+    expect(rank > 0, "a scalar has no batch axis")
+    if let wrong = positions.first(where: { $0 < 0 || $0 >= shape[0] }) {
+      callerMistake("sample \(wrong) does not exist in a batch of shape \(shape)")
+    }
+    return shape[0]
+  }
+}

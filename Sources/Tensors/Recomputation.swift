@@ -1,0 +1,91 @@
+// Trading time for memory: parts of a computation that the tape does not keep.
+
+/// The values of `body`, computed again on the way back instead of being kept.
+///
+/// ```swift
+/// let z = try recomputed([z0]) { inputs in
+///   var z = inputs[0]
+///   for _ in 0..<10 { z = (z.matmul(w) + x).tanh() }
+///   return [z]
+/// }[0]
+/// ```
+/// The tape holds the inputs and the outputs, one node in all; the way back runs `body` once more,
+/// recorded, and through it. Gradients also reach the recorded tensors that `body` captures.
+///
+/// - Parameters:
+///   - inputs: what `body` is given.
+///   - body: returns the same for the same inputs every time; draws of random numbers have to be
+///     repeated by copying the generator.
+/// - Returns: what `body` returns; its tensors must have one dtype.
+/// - Throws: what `body` throws.
+/// - Complexity: one more run of `body` on the way back; its own tape exists only during a run.
+public func recomputed(
+  _ inputs: [Tensor], _ body: @escaping ([Tensor]) throws -> [Tensor]
+) throws -> [Tensor] {
+  guard isRecording else { return try body(inputs) }
+  let segment = RecomputedSegment(inputs: inputs.map { $0.detached() }, body: body)
+  let (outputs, captured) = try segment.firstRun()
+  guard !captured.isEmpty || inputs.contains(where: \.isRecorded) else { return outputs }
+  let node = Node(
+    inputs: inputs.map(\.node) + captured, output: nil, operation: "recomputed",
+    isFused: true,
+    rule: { v, _, needs in try segment.pullback(v.reshaped([v.count]), to: captured, needs) })
+  if outputs.count == 1 { return [Tensor(outputs[0].storage, outputs[0].shape, node: node)] }
+  let all = withoutRecording { flattened(outputs) }
+  let recorded = Tensor(all.storage, all.shape, node: node)
+  var offset = 0
+  return outputs.map { output in
+    defer { offset += output.count }
+    return recorded.slice(offset..<offset + output.count).reshaped(output.shape)
+  }
+}
+
+/// All elements of some tensors, one after the other.
+private func flattened(_ tensors: [Tensor]) -> Tensor {
+  let flat = tensors.map { $0.reshaped([$0.count]) }
+  return flat.count == 1 ? flat[0] : Tensor.concatenated(flat)
+}
+
+private struct RecomputedSegment {
+  let inputs: [Tensor]
+  let body: ([Tensor]) throws -> [Tensor]
+
+  private func run() throws -> (leaves: [Node], outputs: [Tensor]) {
+    let leaves = inputs.map { _ in Node(isVariable: false) }
+    let points = zip(inputs, leaves).map { Tensor($0.storage, $0.shape, node: $1) }
+    return (leaves, try recording(true) { try body(points) })
+  }
+
+  /// The outputs as constants, and the recorded tensors that `body` captured: what is older than
+  /// this run and was read by it.
+  func firstRun() throws -> (outputs: [Tensor], captured: [Node]) {
+    let mark = Node(isVariable: false).sequence
+    let (_, outputs) = try run()
+    var captured: [Node] = []
+    var seen: Set<Int> = []
+    var pending = outputs.compactMap(\.node)
+    while let node = pending.popLast() {
+      guard seen.insert(node.sequence).inserted else { continue }
+      if node.sequence < mark {
+        captured.append(node)
+      } else {
+        for input in node.inputs { if let input { pending.append(input) } }
+      }
+    }
+    captured.sort { $0.sequence < $1.sequence }
+    return (outputs.map { $0.detached() }, captured)
+  }
+
+  func pullback(_ v: Tensor, to captured: [Node], _ needs: Needs) throws -> [Tensor?] {
+    let (leaves, outputs) = try run()
+    let output = recording(true) { flattened(outputs) }
+    let ends = leaves + captured
+    let wanted = ends.indices.filter { needs[$0] }.map { ends[$0] }
+    var cotangents: [Int: Tensor] = [:]
+    // What is captured but not wanted must still end the walk.
+    try BackwardPath(from: output.node, to: ends).run(
+      seed: v, targets: Set(wanted.map(\.sequence)), releasing: false, creatingGraph: false
+    ) { node, cotangent in cotangents[node.sequence] = cotangent }
+    return ends.map { cotangents[$0.sequence] }
+  }
+}

@@ -1,0 +1,38 @@
+import ArgumentParser
+import Foundation
+import ObjectCentric
+
+/// `slate data`.
+struct DataCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "data", abstract: "Look at image data.", subcommands: [Inspect.self])
+
+  /// `slate data inspect`.
+  struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Say what a folder of images holds, and draw some of it.",
+      discussion: """
+        Prints kind, images in each part and sizes; with --sheet, writes a picture of the first \
+        images and their masks. Without a path, looks at the generated scenes.
+        """)
+
+    @Argument(help: "A folder of images, or a 3dshapes.h5.") var path: String?
+    @Option(help: "Width and height of the images in the sheet, a multiple of 4.")
+    var imageSize = 64
+    @Option(help: ArgumentHelp("Cut out a central square first.", valueName: "pixels"))
+    var centerCrop: Int?
+    @Option(help: ArgumentHelp("Look at so many images at most.", valueName: "count"))
+    var limit: Int?
+    @Option(help: ArgumentHelp("The picture to write.", valueName: "file.png")) var sheet: String?
+
+    func run() throws {
+      let data = try DataSource(path: path, centerCrop: centerCrop, limit: limit)
+        .open(imageSize: imageSize, seed: 0)
+      print(DatasetSummary(of: data))
+      if let sheet {
+        try data.contactSheet(enlargement: max(1, 128 / imageSize)).write(to: URL(filePath: sheet))
+        print("wrote \(sheet)")
+      }
+    }
+  }
+}

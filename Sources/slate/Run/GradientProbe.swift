@@ -1,0 +1,130 @@
+import Foundation
+import ImplicitLayers
+import ObjectCentric
+import Synchronization
+import Tensors
+
+/// What a probe found at the slots' fixed point, as means over the images it looked at.
+struct ProbeMeasurement: Sendable {
+  /// |J|_2 of the cell there: above 1, its iteration may grow before it contracts.
+  var spectralNorm = Double.nan
+  /// |f(z) - z| / |f(z)|.
+  var relativeResidual = Double.nan
+  /// Applications of the cell until the solve ended.
+  var iterations = Double.nan
+  /// The cosine between the estimator's adjoint and the exact one; NaN for unrolling, which has none.
+  var cosine = Double.nan
+  /// |w| / |u| of these adjoints.
+  var normRatio = Double.nan
+  /// What the probe cost.
+  var seconds = 0.0
+}
+
+/// Looks at the training gradient in passing: how good is the estimator's adjoint w, compared with
+/// u = (I - J^T)^-1 v from the dense Jacobian at the same point and for the same cotangent?
+struct GradientProbe {
+  let model: SLATE
+  let configuration: RunConfiguration
+
+  /// The number of images that a probe looks at.
+  static let images = 2
+
+  /// Measures on a few images of a batch, [batch, height, width, 3].
+  ///
+  /// Costs a training step on these images and as many pullbacks as an image's slots have numbers.
+  func measure(_ batch: Tensor, temperature: Double, noise: Philox) throws -> ProbeMeasurement {
+    let start = ContinuousClock.now
+    let images = batch.slice(0..<min(GradientProbe.images, batch.shape[0]))
+    let count = images.shape[0]
+    var model = model
+    let cell = model.slotAttn.slotAttention
+    let watched = WatchedAdjoint(cell.estimator)
+    model.slotAttn.configure(
+      solver: cell.solver, estimator: WatchedSolve(adjoint: watched),
+      stoppingRule: cell.stoppingRule)
+    var draws = noise
+    var none: Philox?
+    let losses = try model.losses(
+      of: images, noise: SLATE.Noise(batch: count, configuration.model, using: &draws),
+      temperature: temperature, dropout: &none)
+    _ = try gradients(of: losses.crossEntropy)
+    var result = watched.found.withLock { $0 }
+    result.seconds = start.duration(to: .now) / .seconds(1)
+    return result
+  }
+}
+
+/// Finds the fixed point as ever, and measures how near to one it is.
+private struct WatchedSolve: BackwardEstimator {
+  let adjoint: WatchedAdjoint
+
+  func solution(
+    of map: FixedPointMap, from initial: Tensor, using solver: any ForwardSolver,
+    until rule: StoppingRule
+  ) throws -> Solution {
+    let solution = try adjoint.solution(of: map, from: initial, using: solver, until: rule)
+    let z = solution.value.detached()
+    let image = try withoutRecording { try map(z) }
+    let (residuals, norms) = ((image - z).normsOfSamples, image.normsOfSamples)
+    adjoint.found.withLock {
+      $0.relativeResidual = mean(residuals.indices.map { residuals[$0] / norms[$0] })
+      $0.iterations = mean(solution.report.samples.map { Double($0.evaluations) })
+    }
+    return solution
+  }
+}
+
+/// The exact adjoint, beside which the estimate of another estimator is measured.
+private final class WatchedAdjoint: AdjointEstimator {
+  let base: any BackwardEstimator
+  let found = Mutex(ProbeMeasurement())
+
+  init(_ base: any BackwardEstimator) { self.base = (base as? StraightThrough)?.base ?? base }
+
+  var inverseUse: InverseUse { (base as? any AdjointEstimator)?.inverseUse ?? .ignored }
+  var onFailure: FailurePolicy { .keeping }
+
+  func adjoint(of v: Tensor, through pullback: (Tensor) throws -> Tensor) throws -> Tensor {
+    try ExactAdjoint().adjoint(of: v, through: pullback)
+  }
+
+  func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
+    let v = problem.cotangent
+    let (batch, n) = (v.shape[0], v.count / v.shape[0])
+    let dense = try jacobian(shape: v.shape, dtype: v.dtype, pullback: problem.pullback)
+    let exact = try LUFactorization(of: Tensor.identity(n, dtype: v.dtype) - dense)
+      .solve(v.reshaped([batch, n]), transposed: true).reshaped(v.shape)
+    var (cosine, ratio) = (Double.nan, Double.nan)
+    if let base = base as? any AdjointEstimator {
+      let w = try base.estimate(problem).value
+      let overlaps = w.innerProductsOfSamples(with: exact)
+      let (wNorms, uNorms) = (w.normsOfSamples, exact.normsOfSamples)
+      cosine = mean(overlaps.indices.map { overlaps[$0] / (wNorms[$0] * uNorms[$0]) })
+      ratio = mean(overlaps.indices.map { wNorms[$0] / uNorms[$0] })
+    }
+    found.withLock {
+      $0.spectralNorm = mean(spectralNorms(dense))
+      $0.cosine = cosine
+      $0.normRatio = ratio
+    }
+    return AdjointEstimate(value: exact)
+  }
+}
+
+/// |A|_2 of each matrix of [batch, n, n], by power iteration on A A^T from a vector of ones.
+private func spectralNorms(_ matrices: Tensor) -> [Double] {
+  let (batch, n) = (matrices.shape[0], matrices.shape[1])
+  var x = Tensor.ones([batch, n, 1], dtype: matrices.dtype)
+  var norms = [Double](repeating: 0, count: batch)
+  for _ in 0..<50 {
+    let y = matrices.matmul(matrices.matmul(x, transposingSelf: true))
+    norms = y.normsOfSamples
+    x = y * Tensor(
+      norms.map { $0 > 0 ? 1 / $0 : 0 }, shape: [batch, 1, 1], dtype: matrices.dtype)
+  }
+  return norms.map { $0.squareRoot() }
+}
+
+private func mean(_ numbers: [Double]) -> Double {
+  numbers.reduce(0, +) / Double(max(numbers.count, 1))
+}

@@ -1,0 +1,76 @@
+import Foundation
+import Images
+import Training
+
+/// What a run writes down as it goes: metrics.jsonl, and event files for TensorBoard under the
+/// published tags.
+struct RunLogs {
+  private var metrics: MetricsLog
+  private let events: EventFile
+
+  /// Opens the logs of a run that begins, or goes on, after `step` steps.
+  ///
+  /// - Throws: `LogError` naming the file that cannot be written.
+  init(_ folder: RunFolder, resumingAt step: Int) throws {
+    metrics = try MetricsLog(folder.metrics, keepingStepsUpTo: step)
+    events = try EventFile(inFolder: folder.url, resumingAt: step == 0 ? nil : step + 1)
+  }
+
+  /// A training step.
+  mutating func append(_ record: Trainer.Record, seconds: Double) throws {
+    let slots = [("gradient_norm", record.gradientNorm)] + (record.probe.map(values) ?? [])
+    try metrics.append(
+      [
+        ("step", .integer(record.step)), ("loss", .number(record.loss)),
+        ("cross_entropy", .number(record.crossEntropy)), ("mse", .number(record.mse)),
+        ("tau", .number(record.tau)), ("lr_dvae", .number(record.rates.dvae)),
+        ("lr_main", .number(record.rates.main)),
+      ] + slots.map { ($0.0, .number($0.1)) } + [
+        ("seconds_waited", .number(record.secondsWaited)), ("seconds", .number(seconds)),
+      ])
+    try events.append(
+      scalars: [
+        ("TRAIN/loss", record.loss), ("TRAIN/cross_entropy", record.crossEntropy),
+        ("TRAIN/mse", record.mse), ("TRAIN/tau", record.tau),
+        ("TRAIN/lr_dvae", record.rates.dvae), ("TRAIN/lr_main", record.rates.main),
+      ] + slots.map { ("SLOTS/" + $0.0, $0.1) }, step: record.step)
+  }
+
+  private func values(_ probe: ProbeMeasurement) -> [(String, Double)] {
+    [
+      ("jacobian_spectral_norm", probe.spectralNorm), ("relative_residual", probe.relativeResidual),
+      ("iterations", probe.iterations), ("adjoint_cosine", probe.cosine),
+      ("adjoint_norm_ratio", probe.normRatio), ("probe_seconds", probe.seconds),
+    ]
+  }
+
+  /// A validation.
+  mutating func append(
+    _ losses: Evaluation.Losses, best: Double?, step: Int, seconds: Double
+  ) throws {
+    try metrics.append([
+      ("step", .integer(step)), ("val_cross_entropy", .number(losses.crossEntropy)),
+      ("val_mse", .number(losses.mse)), ("val_mse_hard", .number(losses.hardMse)),
+      ("seconds", .number(seconds)),
+    ])
+    // The published code validates with one-hot tokens, and calls the others relaxed; the
+    // cross-entropy is the same.
+    let entropy = losses.crossEntropy
+    try events.append(
+      scalars: [
+        ("VAL/loss", entropy + losses.hardMse), ("VAL/cross_entropy", entropy),
+        ("VAL/mse", losses.hardMse), ("VAL/loss_relax", entropy + losses.mse),
+        ("VAL/cross_entropy_relax", entropy), ("VAL/mse_relax", losses.mse),
+      ] + (best.map { $0 < .greatestFiniteMagnitude ? [("VAL/best_loss", $0)] : [] } ?? []),
+      step: step)
+  }
+
+  /// A picture of reconstructions.
+  func append(_ sheet: Image, tag: String, epoch: Int, step: Int) throws {
+    let number = String(epoch)
+    let padded = String(repeating: "0", count: max(0, 3 - number.count)) + number
+    try events.append(
+      image: sheet.pngData(), width: sheet.width, height: sheet.height,
+      tag: "\(tag)/epoch=\(padded)", step: step)
+  }
+}

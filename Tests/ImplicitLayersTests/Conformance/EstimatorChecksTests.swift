@@ -1,0 +1,50 @@
+import ConformanceChecks
+import ImplicitLayers
+import Tensors
+import Testing
+
+@testable import CustomEstimator
+
+@Suite struct EstimatorChecksTests {
+  @Test func everyEstimatorConforms() throws {
+    // A pass that starts from the last one's adjoint ends elsewhere within its tolerance.
+    let isStateless = { (name: String) in !name.contains("memory") }
+    for (name, estimator) in accurateEstimators(1e-6) where isStateless(name) {
+      let failures = try EstimatorChecks(estimator, accuracy: 1e-5).failures()
+      #expect(failures.isEmpty, "\(name): \(failures.joined(separator: "\n"))")
+    }
+    for (name, estimator) in implicitEstimators(1e-6) where isStateless(name) {
+      let failures = try EstimatorChecks(estimator, accuracy: nil).failures()
+      #expect(failures.isEmpty, "\(name): \(failures.joined(separator: "\n"))")
+    }
+  }
+
+  @Test func theExampleConforms() throws {
+    #expect(try EstimatorChecks(MinimalResidual(steps: 60), accuracy: 1e-6).failures().isEmpty)
+    let few = try EstimatorChecks(MinimalResidual(steps: 5), accuracy: 1e-6).failures()
+    #expect(few.contains { $0.contains("of the exact adjoint") })
+  }
+
+  /// Sees v and the pullback and makes one mistake.
+  private struct Mistaken: AdjointEstimator {
+    let body: @Sendable (Tensor, (Tensor) throws -> Tensor) throws -> Tensor
+    func adjoint(of v: Tensor, through pullback: (Tensor) throws -> Tensor) throws -> Tensor {
+      try body(v, pullback)
+    }
+  }
+
+  @Test("each kind of mistake is found and named")
+  func mistakesAreFound() throws {
+    let mistakes: [(Mistaken, String)] = [
+      (Mistaken { v, _ in v + v.mean(alongAxis: 0, keepingAxis: true) }, "a NaN in sample 1"),
+      (Mistaken { v, _ in v + v.mean(alongAxis: 0, keepingAxis: true) }, "another cotangent"),
+      (Mistaken { v, _ in v + 1e-3 }, "without a cotangent"),
+      (Mistaken { v, pullback in try v + pullback(v) }, "of the exact adjoint"),
+      (Mistaken { v, _ in v.reshaped([v.count, 1]) }, "into float64 [12, 1]"),
+    ]
+    for (estimator, text) in mistakes {
+      let failures = try EstimatorChecks(estimator, accuracy: 1e-6).failures()
+      #expect(failures.contains { $0.contains(text) }, "\(text): \(failures)")
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import ConformanceChecks
+import ImplicitLayers
+import Tensors
+import Testing
+
+@Suite struct ConformanceTests {
+  @Test func everySolverConforms() throws {
+    let solvers: [any ForwardSolver] = [
+      .picard(), .picard(damping: 0.5), .anderson(), .anderson(depth: 2, mixing: 0.5), .broyden(),
+      .broyden(memory: 3), .newtonKrylov(), .automatic,
+    ]
+    for solver in solvers {
+      let failures = try SolverChecks(solver).failures()
+      #expect(failures.isEmpty, "\(solver): \(failures.joined(separator: "\n"))")
+    }
+  }
+
+  @Test("each kind of mistake is found and named")
+  func mistakesAreFound() throws {
+    struct MixesSamples: ForwardSolver {
+      func makeHistory() {}
+      func next(after z: Tensor, image fz: Tensor, _ history: inout Void) -> Tensor {
+        guard fz.shape[0] > 0 else { return fz }
+        // The batch's mean step length decides how far every sample goes.
+        let mean = (fz - z).normsOfSamples.reduce(0, +) / Double(fz.shape[0])
+        return z + (fz - z) * (mean > 0.1 ? 0.9 : 1)
+      }
+    }
+    struct CutsTheTape: ForwardSolver {
+      func makeHistory() {}
+      func next(after z: Tensor, image fz: Tensor, _ history: inout Void) -> Tensor {
+        fz.detached()
+      }
+    }
+    struct StandsStill: ForwardSolver {
+      func makeHistory() {}
+      func next(after z: Tensor, image fz: Tensor, _ history: inout Void) -> Tensor { z }
+    }
+    let mistakes: [(any ForwardSolver, String)] = [
+      (MixesSamples(), "alone than in a batch"), (MixesSamples(), "NaN in sample 1"),
+      (CutsTheTape(), "loses the gradient"), (StandsStill(), "does not solve"),
+    ]
+    for (solver, text) in mistakes {
+      let failures = try SolverChecks(solver).failures()
+      #expect(failures.contains { $0.contains(text) }, "\(solver): \(failures)")
+    }
+  }
+}

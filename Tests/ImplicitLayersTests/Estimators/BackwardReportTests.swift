@@ -1,0 +1,214 @@
+import ImplicitLayers
+import Tensors
+import TestSupport
+import Testing
+
+/// z -> z diag(a) + b with one row of factors per sample: J is diagonal.
+private func diagonal(_ factors: [[Double]], _ b: Tensor) -> FixedPointMap {
+  let a = Tensor(factors.flatMap { $0 }, shape: [factors.count, factors[0].count], dtype: .float64)
+  return FixedPointMap { z in z * a + b }
+}
+
+/// Solves from zeros with a few evaluations and returns the solution and the gradient of sum(z).
+private func pass(
+  _ factors: [[Double]], _ estimator: any BackwardEstimator
+) throws -> (solution: Solution, gradient: Tensor) {
+  let b = Tensor.ones([factors.count, factors[0].count], dtype: .float64).variable()
+  let solution = try estimator.solution(
+    of: diagonal(factors, b), from: b.zerosLike(), using: .picard(), until: .evaluations(4))
+  let table = try gradients(of: solution.value.sum())
+  return (solution, try #require(table[b]))
+}
+
+/// Sample 1 of 3 has an eigenvalue 1: its adjoint system is singular and v is out of its range.
+private let singular = [[0.1, 0.2], [1.0, 0.5], [0.3, -0.4]]
+
+@Suite struct BackwardReportTests {
+  @Test("there is a report after the backward pass, sample by sample")
+  func report() throws {
+    let factors = [[0.5, 0.5, 0.5], [0.1, 0.2, 0.3]]
+    let b = Tensor.ones([2, 3], dtype: .float64).variable()
+    let solution = try KrylovAdjoint(solver: GMRES(tolerance: 1e-12)).solution(
+      of: diagonal(factors, b), from: b.zerosLike(), using: .picard(), until: .evaluations(4))
+    #expect(solution.backwardReport == nil)
+    _ = try gradients(of: solution.value.sum())
+    let report = try #require(solution.backwardReport)
+    // J = I / 2 in sample 0: one product. Three eigenvalues in sample 1: three.
+    #expect(report.samples.map(\.applications) == [1, 3])
+    #expect(report.samples.map(\.outcome) == [.converged, .converged])
+    #expect(report.samples.allSatisfy { $0.relativeResidual <= 1e-12 })
+    #expect(report.pullbacks == 3)
+    #expect(report.converged && report.failed.isEmpty && report.fallback == nil)
+    #expect(report.description.contains("3 pullbacks"))
+  }
+
+  @Test("series measure nothing unless asked")
+  func measured() throws {
+    let factors = [[0.5, 0.5], [0.2, -0.2]]
+    let plain = try #require(try pass(factors, .neumann(terms: 3)).solution.backwardReport)
+    #expect(plain.pullbacks == 2)
+    #expect(plain.samples.allSatisfy { $0.outcome == .notMeasured && $0.relativeResidual.isNaN })
+    let (solution, gradient) = try pass(factors, .measured(.neumann(terms: 3)))
+    let report = try #require(solution.backwardReport)
+    #expect(report.pullbacks == 3)
+    // The residual of K terms is (J^T)^K v.
+    #expect(abs(report.samples[0].relativeResidual - 0.125) < 1e-15)
+    #expect(abs(report.samples[1].relativeResidual - 0.008) < 1e-15)
+    #expect(gradient.scalars == (try pass(factors, .neumann(terms: 3)).gradient.scalars))
+  }
+
+  private let estimators: [(String, (FailurePolicy) -> any AdjointEstimator)] = [
+    ("exact", { ExactAdjoint(onFailure: $0) }),
+    ("GMRES", { .gmres(onFailure: $0) }),
+    ("BiCGStab", { .biCGStab(onFailure: $0) }),
+    ("adjoint Picard", { .iterative(.picard(), limit: 50, onFailure: $0) }),
+  ]
+
+  @Test("by default a failure is thrown, with the sample, the numbers and what to try")
+  func throwing() throws {
+    for (name, make) in estimators {
+      let error = try #require(
+        #expect(throws: BackwardFailure.self, "\(name)") { try pass(singular, make(.throwing)) })
+      #expect(error.samples == [1], "\(name)")
+      #expect(error.description.contains("1 of 3 samples: sample 1"), "\(name): \(error)")
+      #expect(error.description.contains("onFailure"), "\(name)")
+      #expect(error.description.contains("try") || error.description.contains("raise"), "\(name)")
+    }
+    let error = #expect(throws: BackwardFailure.self) { try pass(singular, .gmres()) }
+    #expect(error?.description.contains(".leastSquares") ?? false)
+  }
+
+  @Test("a fallback replaces the failed samples and no others, and is named")
+  func fallback() throws {
+    for (name, make) in estimators {
+      let (solution, gradient) = try pass(
+        singular, make(.fallback(to: .neumann(terms: 2))))
+      let report = try #require(solution.backwardReport)
+      #expect(report.failed == [1], "\(name)")
+      #expect(report.samples[0].outcome == .converged, "\(name)")
+      #expect(report.samples[1].outcome != .converged, "\(name)")
+      #expect("\(try #require(report.fallback))".contains("NeumannSeries(terms: 2"), "\(name)")
+      #expect(report.description.contains("failed in samples 1, replaced by"), "\(name)")
+      let expected = [1 / 0.9, 1 / 0.8, 2, 1.5, 1 / 0.7, 1 / 1.4]
+      #expect(difference(gradient.scalars, expected, relative: 2e-5) == nil, "\(name)")
+    }
+  }
+
+  @Test("a kept estimate is finite and flagged")
+  func keeping() throws {
+    for (name, make) in estimators {
+      let (solution, gradient) = try pass(singular, make(.keeping))
+      let report = try #require(solution.backwardReport)
+      #expect(report.failed == [1] && report.fallback == nil, "\(name)")
+      #expect(report.description.contains("kept"), "\(name)")
+      #expect(gradient.firstNonFiniteIndex == nil, "\(name)")
+      #expect(
+        difference(
+          gradient.slice(0..<1).scalars, [1 / 0.9, 1 / 0.8], relative: 2e-5) == nil, "\(name)")
+    }
+  }
+
+  @Test("a fallback may fail, too")
+  func failingFallback() throws {
+    let error = #expect(throws: BackwardFailure.self) {
+      try pass(singular, .gmres(onFailure: .fallback(to: .biCGStab())))
+    }
+    #expect(error.map { "\($0.estimator)".contains("BiCGStab") } ?? false)
+  }
+
+  @Test("least squares: the solution of least norm where others fail")
+  func leastSquares() throws {
+    let (solution, gradient) = try pass(singular, .leastSquares)
+    let expected = [1 / 0.9, 1 / 0.8, 0, 2, 1 / 0.7, 1 / 1.4]
+    #expect(difference(gradient.scalars, expected, absolute: 1e-14) == nil)
+    let report = try #require(solution.backwardReport)
+    #expect(report.converged)
+    #expect(abs(report.samples[1].relativeResidual - 0.5.squareRoot()) < 1e-15)
+  }
+
+  @Test("an adjoint iteration that does not contract says so")
+  func divergence() throws {
+    let error = #expect(throws: BackwardFailure.self) {
+      try pass([[1.5, 0.2]], .iterative(.picard(), limit: 100))
+    }
+    #expect(error?.report.samples[0].outcome == .diverged)
+    #expect(error?.description.contains("no contraction") ?? false)
+    // GMRES does not mind.
+    let gradient = try pass([[1.5, 0.2]], .gmres(tolerance: 1e-12)).gradient
+    #expect(difference(gradient.scalars, [-2, 1.25], absolute: 1e-12) == nil)
+  }
+
+  @Test("a cotangent that is not finite does not become a gradient that is")
+  func notANumber() throws {
+    let b = Tensor.ones([2, 2], dtype: .float64).variable()
+    let weights = Tensor([1, 1, .nan, 1], shape: [2, 2], dtype: .float64)
+    for (name, make) in estimators {
+      let solution = try make(.keeping).solution(
+        of: diagonal([[0.1, 0.2], [0.3, 0.4]], b), from: b.zerosLike(), using: .picard(),
+        until: .evaluations(4))
+      let gradient = try #require(gradients(of: (solution.value * weights).sum())[b])
+      #expect(gradient.slice(0..<1).firstNonFiniteIndex == nil, "\(name)")
+      #expect(gradient.slice(1..<2).firstNonFiniteIndex != nil, "\(name)")
+      #expect(solution.backwardReport?.failed == [1], "\(name)")
+    }
+  }
+
+  @Test("a forward solve that had not converged is named as a cause")
+  func unsolvedForward() throws {
+    let b = Tensor.ones([1, 2], dtype: .float64).variable()
+    let solution = try KrylovAdjoint(solver: GMRES()).solution(
+      of: diagonal([[1, 0.5]], b), from: b.zerosLike(), using: .picard(),
+      until: .tolerance(relative: 1e-9, within: 3))
+    let error = #expect(throws: BackwardFailure.self) {
+      try gradients(of: solution.value.sum())
+    }
+    #expect(error?.unsolved == [0])
+    #expect(error?.description.contains("no fixed point") ?? false)
+  }
+}
+
+@Suite struct AdjointMemoryTests {
+  private let a = testTensor([6, 6], seed: 3, scale: 0.3)
+
+  @Test("the second backward pass with a memory is cheaper and as accurate")
+  func warmStart() throws {
+    for name in ["GMRES", "BiCGStab", "Picard"] {
+      let memory = AdjointMemory()
+      let estimator: any AdjointEstimator =
+        switch name {
+        case "GMRES": .gmres(tolerance: 1e-8, memory: memory)
+        case "BiCGStab": .biCGStab(tolerance: 1e-8, memory: memory)
+        default: .iterative(.picard(), tolerance: 1e-8, limit: 300, memory: memory)
+        }
+      var pullbacks: [Int] = []
+      // The loss grows a little and changes its scale; the adjoint's direction hardly moves.
+      for scale in [1.0, 1e-6, 3e5] {
+        let b = testTensor([2, 6], seed: 8).variable()
+        let solution = try estimator.solution(
+          of: FixedPointMap { $0.matmul(self.a, transposingOther: true) + b },
+          from: b.zerosLike(), using: .picard(), until: .evaluations(100))
+        let weights = testTensor([2, 6], seed: 11) * scale
+        let gradient = try #require(gradients(of: (solution.value * weights).sum())[b])
+        let exact = try ExactAdjoint().adjoint(of: weights, through: linearPullback(a))
+        #expect(difference(gradient, exact, relative: 1e-6) == nil, "\(name)")
+        pullbacks.append(try #require(solution.backwardReport).pullbacks)
+      }
+      #expect(pullbacks[1] <= 2 && pullbacks[2] <= 2 && pullbacks[0] > 4, "\(name) \(pullbacks)")
+    }
+  }
+
+  @Test("a memory that is wrong or does not fit does no harm")
+  func wrongMemory() throws {
+    let memory = AdjointMemory()
+    memory.keep(testTensor([2, 6], seed: 1, scale: 1e6), for: testTensor([2, 6], seed: 2))
+    let v = testTensor([2, 6], seed: 4)
+    let exact = try ExactAdjoint().adjoint(of: v, through: linearPullback(a))
+    let w = try KrylovAdjoint(solver: GMRES(tolerance: 1e-10), memory: memory)
+      .adjoint(of: v, through: linearPullback(a))
+    #expect(difference(w, exact, relative: 1e-8) == nil)
+    #expect(memory.start(for: testTensor([3, 6])) == nil)
+    #expect(memory.start(for: testTensor([2, 6], dtype: .float32)) == nil)
+    memory.clear()
+    #expect(memory.start(for: v) == nil)
+  }
+}

@@ -1,0 +1,91 @@
+import ImplicitLayers
+import Tensors
+import TestSupport
+import Testing
+
+@Suite struct QuasiNewtonReuseTests {
+  private let tight = StoppingRule.tolerance(relative: 0, absolute: 1e-12, within: 400)
+
+  private func error(
+    _ problem: ClosedFormProblem, _ estimator: any BackwardEstimator, memory: Int = 60
+  ) throws -> (error: Double, report: BackwardReport) {
+    let result = try differentiate(
+      problem, estimator, using: .broyden(memory: memory), until: tight)
+    let gradient = try #require(result.gradients.last ?? nil)
+    return (
+      relativeError(gradient, try #require(problem.gradients.last)),
+      try #require(result.solution.backwardReport)
+    )
+  }
+
+  @Test(
+    "without refinement: no pullback, an error of the known size",
+    arguments: [
+      (0.25, 0.164), (0.45, 0.341),
+    ])
+  func unrefined(_ s: Double, _ expected: Double) throws {
+    let (error, report) = try error(.manufacturedTanh(s), .quasiNewtonReuse())
+    #expect(report.pullbacks == 0)
+    #expect(report.samples[0].outcome == .notMeasured)
+    // Better than one step, but not controlled; the size depends on the last iterates.
+    #expect(error < 0.75 * (s == 0.25 ? 0.373 : 0.686), "\(error)")
+    #expect(error > 0.2 * expected && error < 2 * expected, "\(error)")
+  }
+
+  @Test("refinement is counted and reduces the error")
+  func refined() throws {
+    let problem = ClosedFormProblem.manufacturedTanh(0.45)
+    var last = Double.infinity
+    for steps in [0, 2, 4, 8] {
+      let (error, report) = try error(problem, .quasiNewtonReuse(refinements: steps))
+      #expect(report.pullbacks <= steps + 1)
+      #expect(error < last, "\(steps) steps: \(error)")
+      last = error
+      if steps > 0 {
+        #expect(report.samples[0].relativeResidual < 1 && report.samples[0].outcome == .notMeasured)
+      }
+    }
+    #expect(last < 1e-6)
+  }
+
+  @Test("as a preconditioner it changes the cost, not the result")
+  func preconditioner() throws {
+    for (name, problem) in closedFormProblems {
+      let plain = try error(problem, .gmres(tolerance: 1e-12))
+      let reused = try error(problem, .gmres(tolerance: 1e-12, reusingInverse: true))
+      #expect(reused.error < 1e-10 && plain.error < 1e-10, "\(name)")
+      #expect(reused.report.converged)
+      #expect(reused.report.pullbacks <= plain.report.pullbacks + 1, "\(name)")
+      let stable = try error(problem, .biCGStab(tolerance: 1e-12, reusingInverse: true))
+      #expect(stable.error < 1e-10, "\(name)")
+    }
+  }
+
+  @Test("a solver that learns no inverse leaves GMRES without a preconditioner")
+  func noInverse() throws {
+    let result = try differentiate(
+      .manufacturedTanh(0.25), .gmres(tolerance: 1e-12, reusingInverse: true), until: tight)
+    #expect(result.solution.backwardReport?.converged ?? false)
+  }
+
+  @Test("the tape does not hold a solver's memory that the estimator ignores")
+  func memory() async {
+    await #expect(processExitsWith: .success) {
+      func bytes(_ estimator: any AdjointEstimator, _ iterations: Int) throws -> Int {
+        let w = testTensor([6, 6], scale: 0.2).variable()
+        let x = testTensor([4, 6], seed: 3)
+        let before = TensorMemory.liveBytes
+        let z = try fixedPoint(
+          from: x.zerosLike(), using: .broyden(), estimator: estimator,
+          until: .evaluations(iterations)
+        ) { ($0.matmul(w) + x).tanh() }
+        defer { withExtendedLifetime(z) {} }
+        return TensorMemory.liveBytes - before
+      }
+      for estimator: any AdjointEstimator in [.gmres(), .oneStep, .exact] {
+        let counts = (try bytes(estimator, 1), try bytes(estimator, 10), try bytes(estimator, 20))
+        #expect(counts.0 == counts.1 && counts.1 == counts.2, "\(estimator) \(counts)")
+      }
+    }
+  }
+}

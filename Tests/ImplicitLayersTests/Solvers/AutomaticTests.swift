@@ -1,0 +1,38 @@
+import ImplicitLayers
+import Tensors
+import TestSupport
+import Testing
+
+@Suite struct AutomaticTests {
+  @Test("each sample gets the method it needs, and the report says why")
+  func escalation() throws {
+    let orbits = KeplerBatch.five
+    let solution = try Automatic().solve(
+      orbits.map(), from: orbits.meanAnomalies,
+      until: .tolerance(relative: 0, absolute: 1e-12, within: 200))
+    #expect(solution.report.converged)
+    let remarks = solution.report.samples.map(\.remarks)
+    #expect(remarks[0].isEmpty)
+    #expect(remarks[4].count == 1)
+    #expect(remarks[4].first?.contains("Picard -> Anderson") == true)
+    #expect(remarks[4].first?.contains("residual") == true)
+  }
+
+  @Test("a map that grows in every direction ends with Newton-Krylov")
+  func lastResort() throws {
+    // Forty unknowns with eigenvalues spread over both sides of 1: too many for ten differences.
+    let n = 40
+    let factors = (0..<n).map { index -> Double in
+      let size = Double(index)
+      return index % 2 == 0 ? 1.5 + 0.2 * size : -1.3 - 0.1 * size
+    }
+    let diagonal = Tensor(factors, shape: [1, n], dtype: .float64)
+    let map = { (z: Tensor) in z * diagonal + 1 }
+    let solution = try Automatic(broyden: Broyden(memory: 5)).solve(
+      map, from: .zeros([1, n], dtype: .float64), until: .tolerance(relative: 1e-10, within: 400))
+    #expect(solution.report.converged, "\(solution.report)")
+    let remarks = solution.report.samples[0].remarks
+    #expect(remarks.last?.contains("Broyden -> Newton-Krylov") == true, "\(remarks)")
+    #expect(difference(solution.value, 1 / (1 - diagonal), relative: 1e-8) == nil)
+  }
+}

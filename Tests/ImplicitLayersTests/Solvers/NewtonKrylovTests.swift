@@ -1,0 +1,85 @@
+import ImplicitLayers
+import Tensors
+import TestSupport
+import Testing
+
+@Suite struct NewtonKrylovTests {
+  private let tight = StoppingRule.tolerance(relative: 0, absolute: 1e-12, within: 40)
+
+  @Test("the tanh problem takes a handful of Newton steps")
+  func stepCounts() throws {
+    let problem = ClosedFormProblem.manufacturedTanh(0.45)
+    let report = try NewtonKrylov().solve(
+      { problem.map($0, problem.parameters) }, from: problem.initial, until: tight
+    ).report
+    #expect(report.converged)
+    // Each step costs an evaluation and a linearisation.
+    #expect(report.evaluations <= 17, "\(report.evaluations)")
+    #expect(report.jacobianProducts <= 25, "\(report.jacobianProducts)")
+  }
+
+  @Test("an expanding map is solved: only 1 must be no eigenvalue of J")
+  func expandingMap() throws {
+    let matrix = testTensor([5, 5], seed: 12, scale: 3)
+    let offset = testTensor([2, 5], seed: 13)
+    let map = { (z: Tensor) in z.matmul(matrix) + offset }
+    let solution = try NewtonKrylov().solve(
+      map, from: .zeros([2, 5], dtype: .float64), until: tight)
+    #expect(solution.report.converged, "\(solution.report)")
+    let residual = map(solution.value) - solution.value
+    #expect(residual.largestMagnitude < 1e-12)
+  }
+
+  @Test("a fused operator has no forward product; the assembled Jacobian gives the same steps")
+  func fusedOperator() throws {
+    let weight = testTensor([5, 5], seed: 2, scale: 0.3)
+    let gain = Tensor.full(0.7, [5], dtype: .float64)
+    let bias = testTensor([5], seed: 3)
+    let start = testTensor([3, 5], seed: 4)
+    let fused = { (z: Tensor) in
+      z.matmul(weight).tanh().layerNorm(gain: gain, bias: bias, epsilon: 1e-2)
+    }
+    let composed = { (z: Tensor) -> Tensor in
+      let x = z.matmul(weight).tanh()
+      let centred = x - x.mean(alongAxis: 1, keepingAxis: true)
+      let variance = centred.square().mean(alongAxis: 1, keepingAxis: true)
+      return centred / (variance + 1e-2).sqrt() * gain + bias
+    }
+    let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-12, within: 120)
+    let one = try NewtonKrylov().solve(fused, from: start, until: rule)
+    let other = try NewtonKrylov().solve(composed, from: start, until: rule)
+    #expect(one.report.converged && other.report.converged)
+    #expect(difference(one.value, other.value, absolute: 1e-11) == nil)
+    #expect(one.report.evaluations == other.report.evaluations)
+  }
+
+  @Test("steps that overshoot are halved until the residual falls")
+  func lineSearch() throws {
+    // g(z) = -atan(z): Newton's full step diverges from |z| > 1.39. The inner solve is exact for
+    // one unknown, so only the line search can help.
+    let map = { (z: Tensor) -> Tensor in
+      // atan through the half-angle series would hide the point; z / sqrt(1 + z^2) has the same
+      // overshoot.
+      z - z / (z.square() + 1).sqrt()
+    }
+    let start = Tensor([3, -8, 0.5], shape: [3, 1], dtype: .float64)
+    let solution = try NewtonKrylov().solve(map, from: start, until: tight)
+    #expect(solution.report.converged, "\(solution.report)")
+    #expect(solution.value.largestMagnitude < 1e-11)
+  }
+
+  @Test("products are exact: forward and back are transposes")
+  func linearization() throws {
+    let weight = testTensor([4, 4], seed: 7)
+    let z = testTensor([2, 4], seed: 8)
+    let map = { (z: Tensor) in (z.matmul(weight) + z.sin()).tanh().softmax() * z }
+    let near = try Linearization(at: z, of: map)
+    let (s, v) = (testTensor([2, 4], seed: 9), testTensor([2, 4], seed: 10))
+    let forwards = try #require(try near.pushforward(s))
+    let back = try near.pullback(v)
+    #expect(abs((forwards * v).sum().scalar - (back * s).sum().scalar) < 1e-13)
+    let step = 1e-6
+    let central = (map(z + s * step) - map(z - s * step)) / (2 * step)
+    #expect(difference(forwards, central, relative: 1e-8) == nil)
+  }
+}

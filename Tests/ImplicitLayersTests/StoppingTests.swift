@@ -1,0 +1,125 @@
+import ImplicitLayers
+import Tensors
+import TestSupport
+import Testing
+
+@Suite struct StoppingTests {
+  @Test("a cycle stalls instead of using up the limit")
+  func stall() throws {
+    let report = try Picard().solve(
+      { 1 - $0 }, from: .zeros([1, 2], dtype: .float64),
+      until: .tolerance(relative: 1e-6, within: 1000)
+    ).report
+    #expect(report.samples[0].outcome == .stalled)
+    #expect(report.evaluations == 51)
+    #expect(report.description.contains("cycle"))
+  }
+
+  @Test func aTraceIsKeptOnlyWhenAskedFor() throws {
+    let a = Tensor([0.5, 0.25], shape: [2, 1], dtype: .float64)
+    let map = { (z: Tensor) in z * a + 1 }
+    let rule = StoppingRule.tolerance(relative: 0, absolute: 0.1, within: 9)
+    let start = Tensor.zeros([2, 1], dtype: .float64)
+    let silent = try Picard().solve(map, from: start, until: rule)
+    #expect(silent.report.samples.allSatisfy { $0.trace.isEmpty })
+    let traced = try Picard().solve(map, from: start, until: rule.keepingTrace())
+    #expect(traced.report.samples[0].trace == [1, 0.5, 0.25, 0.125, 0.0625])
+    #expect(traced.report.samples[1].trace == [1, 0.25, 0.0625])
+    let counted = try Picard().solve(
+      map, from: start, until: .evaluations(2).keepingTrace())
+    #expect(counted.report.samples[1].trace == [1, 0.25])
+  }
+
+  @Test("a float32 map under a float64 tolerance explains itself")
+  func resolution() throws {
+    let w = testTensor([7, 7], seed: 3, scale: 0.3, dtype: .float32)
+    let x = testTensor([2, 7], seed: 4, scale: 3, dtype: .float32)
+    let report = try Picard().solve(
+      { z in z.matmul(w) + x }, from: .zeros([2, 7]),
+      until: .tolerance(relative: 0, absolute: 1e-14, within: 300)
+    ).report
+    #expect(!report.converged)
+    #expect(report.description.contains("float32"))
+    #expect(report.description.contains("rounding"))
+    #expect(report.description.contains("float64"))
+  }
+
+  @Test func aNonFiniteInitialStateIsThatSamplesOutcome() throws {
+    let start = Tensor([1, .nan, 2, 3, .infinity, 0], shape: [3, 2], dtype: .float64)
+    let solution = try Picard().solve(
+      { $0 * 0.5 }, from: start, until: .tolerance(relative: 0, absolute: 1e-6, within: 60))
+    #expect(solution.report.samples.map(\.outcome) == [.nonFinite, .converged, .nonFinite])
+    #expect(solution.report.description.contains("initial state"))
+    #expect(solution.report.samples[0].evaluations == 0)
+  }
+
+  @Test func everySolverTakesAnEmptyBatch() throws {
+    let solvers: [any ForwardSolver] = [
+      .picard(), .anderson(), .broyden(), .newtonKrylov(), .automatic,
+    ]
+    for solver in solvers {
+      for rule in [StoppingRule.evaluations(3), .tolerance(relative: 1e-6, within: 9)] {
+        let z = try fixedPoint(
+          from: .zeros([0, 3]), using: solver, estimator: .unrolled, until: rule
+        ) { $0 * 0.5 }
+        #expect(z.shape == [0, 3])
+      }
+    }
+  }
+
+  @Test("a solver of two requirements runs without leaving samples behind")
+  func undividedHistory() throws {
+    struct Momentum: ForwardSolver {
+      func makeHistory() -> [Tensor] { [] }
+      func next(after z: Tensor, image fz: Tensor, _ history: inout [Tensor]) -> Tensor {
+        defer { history = [z] }
+        return history.isEmpty ? fz : fz + (z - history[0]) * 0.2
+      }
+    }
+    let orbits = KeplerBatch.five
+    let solution = try Momentum().solve(
+      orbits.map(), from: orbits.meanAnomalies,
+      until: .tolerance(relative: 0, absolute: 1e-10, within: 1500))
+    #expect(solution.report.converged)
+    #expect(solution.report.sampleEvaluations == 5 * solution.report.evaluations)
+    #expect(difference(solution.value, orbits.solution, absolute: 1e-8) == nil)
+  }
+}
+
+@Suite struct SolverMistakeTests {
+  private func message(_ result: ExitTest.Result?) -> String {
+    String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+  }
+
+  @Test func depthOutOfRange() async {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = Anderson(depth: 0) }
+    #expect(message(result).contains("at least one difference"))
+  }
+
+  @Test func anIterateOfAnotherShape() async {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      struct Wrong: ForwardSolver {
+        func makeHistory() {}
+        func next(after z: Tensor, image fz: Tensor, _ history: inout Void) -> Tensor {
+          fz.reshaped([3, 2])
+        }
+      }
+      _ = try Wrong().solve({ $0 }, from: .zeros([2, 3]), until: .evaluations(2))
+    }
+    #expect(message(result).contains("[2, 3]"))
+    #expect(message(result).contains("[3, 2]"))
+    #expect(message(result).contains("Wrong"))
+  }
+
+  @Test func anotherPrecision() async {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = try fixedPoint(from: .zeros([2, 3])) { $0.converted(to: .float64) } }
+    #expect(message(result).contains("float32 [2, 3]"))
+    #expect(message(result).contains("float64 [2, 3]"))
+  }
+}

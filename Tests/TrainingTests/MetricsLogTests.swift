@@ -1,0 +1,111 @@
+import Foundation
+import Testing
+
+@testable import Training
+
+@Suite struct MetricsLogTests {
+  private func text(_ url: URL) throws -> String { try String(contentsOf: url, encoding: .utf8) }
+
+  @Test func linesKeepTheirOrderAndReachTheFileAtOnce() throws {
+    try withTemporaryFolder { folder in
+      let url = folder.appending(path: "metrics.jsonl")
+      let log = try MetricsLog(url)
+      #expect(try text(url) == "")
+      try log.append([("step", .integer(0)), ("val_mse", .number(0.1)), ("a", .integer(-3))])
+      #expect(try text(url) == "{\"step\": 0, \"val_mse\": 0.1, \"a\": -3}\n")
+      try log.append([("step", .integer(1)), ("loss", .number(1e-7)), ("tau", .number(.nan))])
+      try log.append([("step", .integer(2)), ("loss", .number(-.infinity))])
+      #expect(
+        try text(url).split(separator: "\n").dropFirst() == [
+          "{\"step\": 1, \"loss\": 1e-07, \"tau\": null}", "{\"step\": 2, \"loss\": null}",
+        ])
+    }
+  }
+
+  @Test func whatIsReadIsWhatWasWritten() throws {
+    try withTemporaryFolder { folder in
+      let url = folder.appending(path: "metrics.jsonl")
+      let log = try MetricsLog(url)
+      let numbers = [0.1, 1e300, -1e-300, -2.5, Double(Int32.max), .nan]
+      for (step, number) in numbers.enumerated() {
+        try log.append([("step", .integer(step)), ("x", .number(number))])
+      }
+      let lines = try MetricsLog.read(url)
+      #expect(lines.map { $0["step"] } == (0..<6).map { Double($0) })
+      #expect(lines.prefix(5).map { $0["x"] } == numbers.prefix(5).map { $0 })
+      #expect(lines[5]["x"]?.isNaN == true)
+    }
+  }
+
+  @Test("a resumed run continues after its step", arguments: [(0, 2), (1, 3), (2, 4), (9, 5)])
+  func resuming(_ step: Int, _ kept: Int) throws {
+    try withTemporaryFolder { folder in
+      let url = folder.appending(path: "metrics.jsonl")
+      let lines = [0, 0, 1, 2, 3].map { "{\"step\": \($0), \"x\": 1}\n" }
+      try Data(lines.joined().utf8).write(to: url)
+      let log = try MetricsLog(url, keepingStepsUpTo: step)
+      try log.append([("step", .integer(step + 1))])
+      #expect(try text(url) == lines.prefix(kept).joined() + "{\"step\": \(step + 1)}\n")
+    }
+  }
+
+  @Test(
+    "a last line that was cut off is dropped",
+    arguments: [
+      "{\"step\": 1, \"x\"", "{", "{\"step\": 1}", "{\"step\": 1, \"x\n",
+    ])
+  func cutOff(_ tail: String) throws {
+    try withTemporaryFolder { folder in
+      let url = folder.appending(path: "metrics.jsonl")
+      try Data("{\"step\": 0}\n\(tail)".utf8).write(to: url)
+      #expect(try MetricsLog.read(url).count == 1)
+      try MetricsLog(url).append([("step", .integer(1))])
+      #expect(try text(url) == "{\"step\": 0}\n{\"step\": 1}\n")
+    }
+  }
+
+  @Test func bytesThatAreNotTextAreNoReasonToForgetTheRest() throws {
+    try withTemporaryFolder { folder in
+      let url = folder.appending(path: "metrics.jsonl")
+      for tail: [UInt8] in [[0xff, 0xfe], [0, 0, 0], [0xff, 0x0a]] {
+        try Data(Array("{\"step\": 0}\n".utf8) + tail).write(to: url)
+        _ = try MetricsLog(url)
+        #expect(try text(url) == "{\"step\": 0}\n")
+      }
+    }
+  }
+
+  @Test func aDamagedLineInTheMiddleIsAnError() throws {
+    try withTemporaryFolder { folder in
+      let url = folder.appending(path: "metrics.jsonl")
+      let content = Data("{\"step\": 0}\n[1]\n{\"step\": 2}\n".utf8)
+      try content.write(to: url)
+      for attempt in [{ _ = try MetricsLog(url) }, { _ = try MetricsLog.read(url) }] {
+        let error = try #require(throws: LogError.self) { try attempt() }
+        #expect(error.description.hasPrefix("\(url.path): line 2 is not a JSON object"))
+      }
+      #expect(try Data(contentsOf: url) == content)
+    }
+  }
+
+  @Test func aFolderThatDoesNotExist() throws {
+    let url = URL(filePath: "/nonexistent/metrics.jsonl")
+    let error = try #require(throws: LogError.self) { try MetricsLog(url) }
+    #expect(error.description.hasPrefix("/nonexistent/metrics.jsonl: the log cannot be written"))
+    #expect(throws: LogError.self) { try MetricsLog.read(url) }
+  }
+
+  @Test func aFullDiskIsAnError() async {
+    await #expect(processExitsWith: .success) {
+      try withTemporaryFolder { folder in
+        let log = try MetricsLog(folder.appending(path: "metrics.jsonl"))
+        ProcessLimits.limitFileSize(to: 100)
+        let error = try #require(throws: LogError.self) {
+          for step in 0..<10 { try log.append([("step", .integer(step))]) }
+        }
+        #expect(error.description.contains("metrics.jsonl: the log cannot be written"))
+        #expect(error.description.contains("free some space"))
+      }
+    }
+  }
+}
