@@ -1,8 +1,9 @@
 # make train   trains SLATE on generated scenes and leaves a picture of what the slots found
 # make test    builds and runs every test
+# make bench   times the library beside PyTorch and JAX, and writes Benchmarks/RESULTS.md
 # make lint    checks the format
 
-.PHONY: train test lint packages
+.PHONY: train test bench lint packages
 
 train: packages
 	swift build -c release --product slate
@@ -12,6 +13,9 @@ train: packages
 # folder of their own, because tests see internal declarations and `slate` is built without that.
 test: packages
 	swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
+
+bench: packages
+	Benchmarks/run.py
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests Examples Benchmarks

@@ -42,6 +42,7 @@ let package = Package(
     .target(name: "Training", dependencies: ["NeuralLayers", "Tensors"]),
     .target(name: "CImageCodecs", dependencies: ["CPNG"]),
     .target(name: "Images", dependencies: ["CImageCodecs", "CTurboJPEG"]),
+    .target(name: "ComparisonCharts", dependencies: ["ImplicitLayers", "Images"]),
     .target(
       name: "ObjectCentric",
       dependencies: [
@@ -52,7 +53,7 @@ let package = Package(
       name: "slate",
       dependencies: [
         "ObjectCentric", "ImplicitLayers", "NeuralLayers", "Training", "Images", "Tensors",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "ComparisonCharts", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     .executableTarget(
@@ -61,6 +62,29 @@ let package = Package(
     .executableTarget(
       name: "CustomEstimator", dependencies: ["ConformanceChecks", "ImplicitLayers", "Tensors"],
       path: "Examples/CustomEstimator"),
+    .executableTarget(
+      name: "CustomCell", dependencies: ["ImplicitLayers", "NeuralLayers", "Training", "Tensors"],
+      path: "Examples/CustomCell"),
+    .executableTarget(
+      name: "Kepler", dependencies: ["ImplicitLayers", "Tensors"], path: "Examples/Kepler"),
+    .executableTarget(
+      name: "Sinkhorn", dependencies: ["ImplicitLayers", "Tensors"], path: "Examples/Sinkhorn"),
+    .executableTarget(
+      name: "PageRank", dependencies: ["ImplicitLayers", "Tensors"], path: "Examples/PageRank"),
+    .executableTarget(
+      name: "SlotAttention",
+      dependencies: ["ImplicitLayers", "NeuralLayers", "ObjectCentric", "Tensors"],
+      path: "Examples/SlotAttention"),
+    .executableTarget(
+      name: "CompareEstimators",
+      dependencies: [
+        "ComparisonCharts", "Images", "ImplicitLayers", "NeuralLayers", "ObjectCentric", "Tensors",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Examples/CompareEstimators"),
+    .executableTarget(
+      name: "FixedPoint", dependencies: ["ImplicitLayers", "NeuralLayers", "Tensors"],
+      path: "Examples/FixedPoint"),
 
     .target(
       name: "TestSupport", dependencies: ["Tensors", "ImplicitLayers"], path: "Tests/TestSupport"),
@@ -87,7 +111,21 @@ let package = Package(
         "TestSupport",
       ],
       resources: [.copy("Fixtures")]),
-    .testTarget(name: "SlateTests", dependencies: ["slate", "Images", "Training"]),
+    .testTarget(
+      name: "ExamplesTests",
+      dependencies: [
+        "CompareEstimators", "CustomCell", "CustomEstimator", "CustomSolver", "Kepler", "PageRank",
+        "Sinkhorn", "SlotAttention",
+      ]),
+    .testTarget(
+      name: "SlateTests",
+      dependencies: [
+        "slate", "ObjectCentric", "ImplicitLayers", "NeuralLayers", "Tensors", "Images", "Training",
+      ],
+      resources: [.copy("Fixtures")]),
+    .testTarget(
+      name: "DocumentationTests",
+      dependencies: ["slate", "FixedPoint", "CustomSolver", "CustomEstimator"]),
   ],
   swiftLanguageModes: [.v6]
 )

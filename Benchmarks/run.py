@@ -104,11 +104,11 @@ class Contestant:
         self.ready = self.answer()
 
     def answer(self):
-        line = self.process.stdout.readline()
-        if not line:
-            self.error = (self.process.stderr.read().strip().splitlines() or ["no output"])[-1]
-            return None
-        return json.loads(line)
+        for line in self.process.stdout:
+            if line.startswith("{"):  # libraries may talk too
+                return json.loads(line)
+        self.error = (self.process.stderr.read().strip().splitlines() or ["no output"])[-1]
+        return None
 
     def ask(self, command):
         self.process.stdin.write(command + "\n")
@@ -141,7 +141,7 @@ def prepare_peers():
     return python
 
 
-def compare(comparison, program, python, folder, rounds):
+def compare(comparison, program, python, folder, rounds, without):
     exchange = folder / "exchange.safetensors"
     ours = Contestant(
         "ours",
@@ -150,6 +150,8 @@ def compare(comparison, program, python, folder, rounds):
         sys.exit(f"{comparison.case}: our program failed: {ours.error}")
     contestants, remarks, versions = [ours], [], {}
     for peer in comparison.peers:
+        if peer.name in without:
+            continue
         print(f"{comparison.case}: {peer.name}", file=sys.stderr)
         contestant = Contestant(
             peer.name, [python, *peer.command, "--exchange", exchange], peer.target)
@@ -177,6 +179,16 @@ def compare(comparison, program, python, folder, rounds):
              "difference": c.ready["difference"], "target": c.target} for c in contestants[1:]]}
     for contestant in contestants:
         contestant.close()
+    # Our process without the check, which runs the whole batch on one tape.
+    alone = Contestant("ours", [program, comparison.case, "--serve", *comparison.options])
+    for _ in range(3):
+        alone.ask("round")
+    result["memory"]["ours"] = alone.ask("memory")["bytes"]
+    alone.close()
+    for peer in result["peers"]:
+        print(f"{comparison.case}: {peer['ratio']:.3f} of {peer['name']}", file=sys.stderr)
+    for remark in remarks:
+        print(f"{comparison.case}: {remark}", file=sys.stderr)
     return result
 
 
@@ -204,6 +216,28 @@ def own_figures(program, folder, rounds):
     return figures
 
 
+def iterations_table(rows):
+    """Time and memory of implicit and unrolled slot attention against the iterations."""
+    lines = ["", "## Cost against the number of iterations", "",
+             "Slot attention, K 7, D 64, batch 16, one thread; bytes are what the tape holds after "
+             "the forward pass.", "",
+             "| iterations | implicit: forward, ms | backward, ms | tape, MB | unrolled: forward, ms "
+             "| backward, ms | tape, MB |", "|---|---|---|---|---|---|---|"]
+    for n in sorted({row["iterations"] for row in rows}):
+        cells = []
+        for name in ("implicit", "unrolled"):
+            row = next(r for r in rows if r["iterations"] == n and r["estimator"] == name)
+            cells += [f"{1e3 * row['forward']:.2f}", f"{1e3 * row['backward']:.2f}",
+                      f"{row['bytes'] / 1e6:.2f}"]
+        lines.append(f"| {n} | " + " | ".join(cells) + " |")
+    ours = {r["iterations"]: r for r in rows if r["estimator"] == "implicit"}
+    step = (ours[64]["forward"] - ours[1]["forward"]) / 63
+    slope = (ours[64]["backward"] - ours[1]["backward"]) / 63
+    lines += ["", f"The implicit backward pass grows by {slope / step:.1%} of one iteration per "
+              "iteration (target: below 2%)."]
+    return lines
+
+
 def processor():
     try:
         for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
@@ -214,7 +248,7 @@ def processor():
     return platform.processor() or platform.machine()
 
 
-def report(results, figures, sgemm):
+def report(results, figures, iterations, sgemm):
     """RESULTS.md."""
     versions = {}
     for result in results:
@@ -250,7 +284,7 @@ def report(results, figures, sgemm):
     if remarks:
         lines += ["", "## Not compared", "", *[f"- {remark}" for remark in remarks]]
     lines += ["", "## Against the machine's limit", "",
-              f"Matrix products of 512 x 512 run at {sgemm:.0f} Gflop/s on all workers.", "",
+              f"Matrix products of 1024 x 1024 run at {sgemm:.0f} Gflop/s on all workers.", "",
               "| work | Gflop | Gflop/s | share of the limit |", "|---|---|---|---|"]
     for result in results:
         operations = result["profile"]["operations"] / 1e9
@@ -268,6 +302,8 @@ def report(results, figures, sgemm):
     if figures:
         lines += ["", "## Ours alone", "", "| figure | value | target |", "|---|---|---|"]
         lines += [f"| {name} | {value:.2f} | {target} |" for name, value, target in figures]
+    if iterations:
+        lines += iterations_table(iterations)
     for result in results:
         if result["case"] == "slate-8":
             rows = result["profile"]["rows"]
@@ -287,6 +323,7 @@ def report(results, figures, sgemm):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="*", default=[], help="cases by name")
+    parser.add_argument("--without", nargs="*", default=[], help="peers by name")
     parser.add_argument("--rounds", type=int, default=0, help="instead of each case's own number")
     parser.add_argument("--output", type=pathlib.Path, default=here / "RESULTS.md")
     options = parser.parse_args()
@@ -294,14 +331,16 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         subprocess.run([python, here / "peers" / "make_images.py", folder], check=True)
-        results = [compare(c, program, python, folder, options.rounds)
+        results = [compare(c, program, python, folder, options.rounds, options.without)
                    for c in comparisons(folder) if not options.only or c.case in options.only]
         figures = [] if options.only else own_figures(program, folder, options.rounds)
+        iterations = [] if options.only else json.loads(subprocess.run(
+            [program, "complexity"], capture_output=True, text=True, check=True).stdout)
         sgemm = json.loads(subprocess.run(
             [program, "sgemm"], capture_output=True, text=True, check=True).stdout)["gflops"]
-    options.output.write_text(report(results, figures, sgemm))
+    options.output.write_text(report(results, figures, iterations, sgemm))
     options.output.with_suffix(".json").write_text(
-        json.dumps({"sgemm": sgemm, "figures": figures, "results": results}, indent=1))
+        json.dumps({"sgemm": sgemm, "figures": figures, "iterations": iterations, "results": results}, indent=1))
     print(options.output.read_text())
 
 

@@ -4,6 +4,8 @@ JAXopt: Anderson acceleration, implicit differentiation by its own linear solver
 Anderson: its fixed-point iteration, differentiated implicitly by GMRES on the transposed system.
 """
 
+from importlib.metadata import version
+
 import jax
 import jax.numpy as jnp
 
@@ -26,7 +28,7 @@ def anderson(limit, tolerance):
         solver.tol = absolute
         return solver.run(jnp.zeros_like(x), weight, x).params
 
-    return solve, {"jax": jax.__version__, "jaxopt": jaxopt.__version__}
+    return solve, {"jax": jax.__version__, "jaxopt": version("jaxopt")}
 
 
 def fixed_point(limit, tolerance):
@@ -45,7 +47,7 @@ def fixed_point(limit, tolerance):
             step, solver, jnp.zeros_like(x), (weight, x), max_steps=limit, adjoint=adjoint,
             throw=False).value
 
-    return solve, {"jax": jax.__version__, "optimistix": optimistix.__version__}
+    return solve, {"jax": jax.__version__, "optimistix": version("optimistix")}
 
 
 def main():

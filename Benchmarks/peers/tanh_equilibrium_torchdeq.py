@@ -1,5 +1,7 @@
 """The tanh equilibrium layer z = tanh(W z + x) with TorchDEQ: Anderson forwards and backwards."""
 
+from importlib.metadata import version
+
 import torch
 from torchdeq import get_deq
 
@@ -30,7 +32,7 @@ def main():
     z = work()
     differences = exchange.differences({
         "z": z.detach().numpy(), "grad.weight": weight.grad.numpy(), "grad.x": x.grad.numpy()})
-    harness.serve(differences, work, {"torch": torch.__version__, "torchdeq": "0.1.0"})
+    harness.serve(differences, work, {"torch": torch.__version__, "torchdeq": version("torchdeq")})
 
 
 if __name__ == "__main__":

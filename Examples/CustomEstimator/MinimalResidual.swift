@@ -1,6 +1,7 @@
 import ImplicitLayers
 import Tensors
 
+// snippet.estimator
 /// Some steps of w <- w + a r along the residual r = v - (I - J^T) w, with the a that makes the
 /// next residual smallest in each sample.
 struct MinimalResidual: AdjointEstimator {
@@ -20,3 +21,4 @@ struct MinimalResidual: AdjointEstimator {
     return w
   }
 }
+// snippet.end

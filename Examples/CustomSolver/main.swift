@@ -2,6 +2,7 @@ import ConformanceChecks
 import ImplicitLayers
 import Tensors
 
+// snippet.solver
 /// Heavy-ball iteration (Polyak 1964): the map's step, plus a fraction of the last step.
 struct HeavyBall: ForwardSolver {
   let momentum: Double
@@ -18,10 +19,13 @@ struct HeavyBall: ForwardSolver {
     .some(previous?.samples(positions))
   }
 }
+// snippet.end
 
+// snippet.checks
 let failures = try SolverChecks(HeavyBall(momentum: 0.2)).failures()
 guard failures.isEmpty else { fatalError(failures.joined(separator: "\n")) }
 print("heavy ball passes every check")
+// snippet.end
 
 let slow = FixedPointMap { z in z * 0.9 + 1 }
 for solver in [.picard(), HeavyBall(momentum: 0.4)] as [any ForwardSolver] {

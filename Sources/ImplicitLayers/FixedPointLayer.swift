@@ -90,7 +90,7 @@ extension FixedPointLayer {
     return layout.state(solution.value)
   }
 
-  private func map(given injection: Injection, _ layout: StateLayout) -> FixedPointMap {
+  func map(given injection: Injection, _ layout: StateLayout) -> FixedPointMap {
     FixedPointMap({ try layout.packed(step(layout.state($0), given: injection)) }) { positions in
       guard let some = try self.injection(injection, ofSamples: positions) else { return nil }
       return { try layout.packed(step(layout.state($0), given: some)) }

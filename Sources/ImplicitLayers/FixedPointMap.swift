@@ -15,14 +15,28 @@ import Tensors
 ///   return { z in (z.matmul(w) + some).tanh() }
 /// }
 /// ```
+/// A sample's result does not depend on which others are still there as long as f itself does not:
+/// to the last bit where f works elementwise or on each sample alone. A matrix product with shared
+/// weights is rounded by BLAS, which may add up in another order for another number of rows.
 public struct FixedPointMap {
   private let image: (Tensor) throws -> Tensor
   private let restriction: (([Int]) throws -> ((Tensor) throws -> Tensor)?)?
+  /// s -> J s of a map that is affine, so that nothing has to be recorded to linearise it.
+  let jacobianProduct: ((Tensor) throws -> Tensor)?
 
   /// A map that is always evaluated on the whole batch.
   public init(_ image: @escaping (Tensor) throws -> Tensor) {
+    self.init(image, jacobianProduct: nil)
+  }
+
+  /// A map that is always evaluated on the whole batch, with its Jacobian if that is constant.
+  init(
+    _ image: @escaping (Tensor) throws -> Tensor,
+    jacobianProduct: ((Tensor) throws -> Tensor)?
+  ) {
     self.image = image
     restriction = nil
+    self.jacobianProduct = jacobianProduct
   }
 
   /// A map that can be restricted to some of the samples.
@@ -38,6 +52,7 @@ public struct FixedPointMap {
   ) {
     self.image = image
     self.restriction = restriction
+    jacobianProduct = nil
   }
 
   /// f(z).

@@ -27,13 +27,15 @@ public struct StoppingRule: Sendable, Equatable {
     public let absolute: Double
 
     func accepts(residual: Double, imageNorm: Double) -> Bool {
-      residual <= absolute + relative * imageNorm
+      // An image that has overflowed is infinitely far from z, and infinitely large.
+      residual.isFinite && residual <= absolute + relative * imageNorm
     }
   }
 
   /// Exactly `count` iterations, each with one evaluation of the map; no test of the residual.
   ///
-  /// Evaluations that a solver needs for a derivative (Newton-Krylov) come on top.
+  /// Evaluations that a solver needs for a derivative (Newton-Krylov) come on top, as does the
+  /// recorded application of an implicit estimator, which is one iteration more.
   ///
   /// Stops when `count` is not positive.
   public static func evaluations(_ count: Int) -> StoppingRule {

@@ -34,6 +34,11 @@ public struct SLATE: Module {
     public var dropout = 0.1
     /// Where slots start.
     public var slotInitialization = SlotInitialization.random
+    /// The deviation of the positions' initial values; 1 as published.
+    ///
+    /// Token embeddings have deviation 1: smaller positions let slots first compete by what tokens
+    /// show rather than by where they are.
+    public var positionDeviation = 1.0
 
     /// The published defaults for 3D Shapes.
     public init() {}
@@ -82,7 +87,8 @@ public struct SLATE: Module {
     positionalEncoder = PositionalEncoder(
       pe: Parameter(
         .truncatedNormal(
-          [1, 1 + configuration.tokenCount, configuration.modelSize], using: &generator)))
+          [1, 1 + configuration.tokenCount, configuration.modelSize],
+          deviation: configuration.positionDeviation, using: &generator)))
     slotAttn = SlotAttentionEncoder(configuration, using: &generator)
     slotProj = Linear(
       configuration.slotSize, configuration.modelSize, bias: false, using: &generator)
@@ -173,16 +179,56 @@ extension SLATE {
       logits, noise: noise.gumbelRelaxed, temperature: temperature, hard: hard)
     let targets = withoutRecording { (logits + noise.gumbelHard).argmaxOfRows() }
     let embeddings = embed(targets, batch: batch, using: &generator)
-    let slots = try slotAttn.slotAttention(
-      slotAttn.input(
-        embeddings.slice(1..<1 + configuration.tokenCount, alongAxis: 1), noise: noise.slots))
+    let slots = try slotAttn.slotAttention(slotInput(embeddings, noise: noise.slots))
+    return Losses(
+      squaredError: (image - reconstruction).square().sum(),
+      crossEntropy: crossEntropy(
+        of: slots, embeddings: embeddings, targets: targets, using: &generator),
+      reconstruction: reconstruction)
+  }
+
+  /// What slot attention starts from, given embedded tokens.
+  private func slotInput(_ embeddings: Tensor, noise: Tensor) -> SlotAttention.Input {
+    slotAttn.input(
+      embeddings.slice(1..<1 + configuration.tokenCount, alongAxis: 1), noise: noise)
+  }
+
+  /// The cross-entropy of the tokens that the transformer predicts from slots, summed over tokens
+  /// and samples.
+  private func crossEntropy(
+    of slots: Tensor, embeddings: Tensor, targets: [Int32], using generator: inout Philox?
+  ) -> Tensor {
     let decoded = tfDec(
       embeddings.slice(0..<configuration.tokenCount, alongAxis: 1), memory: slotProj(slots),
       using: &generator)
-    return Losses(
-      squaredError: (image - reconstruction).square().sum(),
-      crossEntropy: out(decoded).crossEntropy(targets: targets).sum(),
-      reconstruction: reconstruction)
+    return out(decoded).crossEntropy(targets: targets).sum()
+  }
+
+  /// Slot attention's part of the model on its own: what it is given for a batch, and the loss as a
+  /// function of the slots that it returns.
+  ///
+  /// With it, ways to solve and to differentiate the layer can be compared on real images.
+  ///
+  /// - Parameters:
+  ///   - image: [batch, height, width, 3].
+  ///   - noise: the random draws; tokens are drawn with `gumbelHard`.
+  /// - Returns: the layer's input; slots [batch, slots, slot size] to the mean cross-entropy.
+  public func slotProblem(
+    of image: Tensor, noise: Noise
+  ) -> (input: SlotAttention.Input, loss: (_ slots: Tensor) -> Tensor) {
+    let batch = image.shape[0]
+    let targets = withoutRecording { (dvae.logits(image) + noise.gumbelHard).argmaxOfRows() }
+    var none: Philox?
+    let embeddings = embed(targets, batch: batch, using: &none)
+    return (
+      slotInput(embeddings, noise: noise.slots),
+      { slots in
+        var none: Philox?
+        let entropy = crossEntropy(
+          of: slots, embeddings: embeddings, targets: targets, using: &none)
+        return entropy / Double(batch)
+      }
+    )
   }
 
   /// The dVAE's reconstruction through tokens drawn at a temperature, [batch, height, width, 3].
@@ -271,8 +317,7 @@ extension SLATE {
       let (batch, grid) = (noise.shape[0], configuration.gridSize)
       let embeddings = embed(tokens, batch: batch, using: &none)
       let (slots, attention) = try slotAttn.slotAttention.attended(
-        slotAttn.input(
-          embeddings.slice(1..<1 + configuration.tokenCount, alongAxis: 1), noise: noise))
+        slotInput(embeddings, noise: noise))
       return (slots, attention.reshaped([batch, configuration.slotCount, grid, grid]))
     }
   }

@@ -93,7 +93,8 @@ struct BackwardPath {
         if creatingGraph, node.isFused {
           callerMistake(
             "\(node.operatorName) is a fused operator without a second derivative; compose it from "
-              + "basic operators where the gradient itself is to be differentiated")
+              + "basic operators (for an implicit solution, use the estimator .unrolled) where the "
+              + "gradient itself is to be differentiated")
         }
         let results = try measured(node.operation) {
           try rule(cotangent, node.keptOutput, needs[index])
@@ -256,17 +257,33 @@ public func valueWithPullback(
 }
 
 extension Tensor {
+  /// The elements of `value` with the derivatives of this tensor.
+  ///
+  /// For a point z that was found without recording, where this tensor is z computed once more, up
+  /// to rounding or the residual of f(z) = z: the result is z to the last bit. Copies nothing.
+  ///
+  /// Stops when shapes or dtypes differ.
+  public func withElements(of value: Tensor) -> Tensor {
+    expect(
+      value.shape == shape && value.dtype == dtype,
+      "\(value.dtype) \(value.shape) cannot stand for a tensor of \(dtype) \(shape)")
+    return value.detached().recorded(from: [self], { v, _, _ in [v] })
+  }
+
   /// The same value; on the way back its cotangent v becomes `body(v)`.
   ///
   /// The seam at which a backward estimator enters: with v = dL/dz*, `body` returns
-  /// w ~ (I - J^T)^-1 v.
+  /// w ~ (I - J^T)^-1 v. There is no second derivative: what `body` does is not on the tape.
   ///
-  /// - Throws: what `body` throws, out of the call that asks for gradients.
+  /// - Parameters:
+  ///   - name: what the operator is called in messages and profiles.
+  ///   - body: v -> w; what it throws leaves the call that asks for gradients.
+  /// - Returns: the same value, recorded if this tensor is.
   public func transformingCotangent(
-    _ body: @escaping (Tensor) throws -> Tensor
+    name: StaticString = #function, _ body: @escaping (Tensor) throws -> Tensor
   ) -> Tensor {
     recorded(
-      from: [self],
+      from: [self], fused: true, operation: name,
       { v, _, _ in
         let w = try body(v)
         expect(

@@ -46,6 +46,14 @@ public struct Checkpoint: Sendable {
     path = url.path
   }
 
+  /// The shapes of the model's tensors by their names.
+  public var shapes: [String: Shape] {
+    let moments = [Checkpoint.firstPrefix, Checkpoint.secondPrefix]
+    return Dictionary(
+      file.entries.filter { entry in !moments.contains { entry.name.hasPrefix($0) } }
+        .map { ($0.name, Shape($0.shape)) }, uniquingKeysWith: { first, _ in first })
+  }
+
   /// Writes the file whole or not at all; an older file of that name is kept beside it as
   /// `NAME.previous.safetensors`, and at every moment one of the two is complete.
   ///
@@ -93,7 +101,9 @@ public struct Checkpoint: Sendable {
   ///
   /// - Throws: `SafetensorsError` when the moments are not those of `model`.
   public func optimizer(for model: some Module) throws -> Adam {
-    guard let count = metadata[Checkpoint.stepKey].flatMap({ Int($0) }), count >= 0 else {
+    guard let count = metadata[Checkpoint.stepKey].flatMap({ Int($0) }),
+      (0...1 << 40).contains(count)
+    else {
       throw refused("it holds no optimiser state")
     }
     var moments: [String: AdamMoments] = [:]

@@ -44,8 +44,8 @@ public struct CosineAnnealing: Sendable, Equatable {
 
 /// A factor that is halved whenever the validation loss has not improved for some epochs.
 public struct PlateauDecay: Sendable, Equatable, Codable {
-  /// The number of epochs without improvement after which the factor is halved.
-  public let patience: Int
+  /// The number of epochs without improvement after which the factor is halved; at least 1.
+  public var patience: Int
   /// The factor now.
   public private(set) var factor = 1.0
   /// The smallest loss seen.

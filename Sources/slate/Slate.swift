@@ -3,6 +3,9 @@ import ArgumentParser
 /// Trains and examines SLATE with implicit slot attention.
 @main
 struct Slate: ParsableCommand {
+  /// The version of the package.
+  static let version = "0.1.0"
+
   static let configuration = CommandConfiguration(
     commandName: "slate",
     abstract: "Object-centric image models with slot attention as a fixed point.",
@@ -13,8 +16,9 @@ struct Slate: ParsableCommand {
         slate evaluate RUN
         slate reconstruct RUN picture.png --out seen.png
       """,
+    version: version,
     subcommands: [
-      Train.self, Evaluate.self, Reconstruct.self, Plot.self, DataCommand.self, Import.self,
-      FrechetInceptionDistance.self,
+      Train.self, Evaluate.self, Reconstruct.self, Compare.self, Plot.self, DataCommand.self,
+      Import.self, FrechetInceptionDistance.self,
     ])
 }

@@ -16,40 +16,64 @@ import Testing
       .map(String.init)
   }
 
-  @Test func resumingAfterTheEnd() throws {
-    let options = ["--patience", "1", "--dropout", "0.2", "--clip", "1"]
+  @Test(
+    "in the middle of an epoch, at its end and beyond, with every kind of state",
+    arguments: [
+      (3, ["--patience", "1", "--dropout", "0.2", "--clip", "1"]),
+      (
+        8, ["--patience", "1", "--accumulate", "2", "--slot-init", "learned", "--straight-through"]
+      ),
+      (10, ["--patience", "1", "--gradient", "unrolled", "--hard", "--lr-warmup-steps", "20"]),
+    ])
+  func resuming(after step: Int, _ options: [String]) throws {
+    // 35 training images of 50: 8 batches of 4.
+    try writeImages(50, folder, "images")
+    let options = options + ["--data", folder.path("images"), "--lr-main", "0.3"]
     #expect(
-      try SlateProgram.trainTiny(options + ["--steps", "12"], out: folder.path("whole")).status
+      try SlateProgram.trainTiny(options + ["--steps", "14"], out: folder.path("whole")).status
         == 0)
     #expect(
-      try SlateProgram.trainTiny(options + ["--steps", "5"], out: folder.path("parts")).status == 0)
+      try SlateProgram.trainTiny(options + ["--steps", "\(step)"], out: folder.path("parts")).status
+        == 0)
     let resumed = try SlateProgram.run(
-      "train", "--resume", folder.path("parts"), "--steps", "12", "--workers", "2")
+      "train", "--resume", folder.path("parts"), "--steps", "14", "--workers", "2")
     #expect(resumed.status == 0, "\(resumed.errors)")
-    #expect(resumed.output.contains("continued after step 5"))
+    #expect(resumed.output.contains("continued after step \(step)"))
+    let lines = try (whole: metrics("whole"), parts: metrics("parts"))
+    // The first part measured the validation images at its end.
+    let extra = "{\"step\": \(step), \"val_"
     #expect(
-      try metrics("parts").filter { !$0.contains("val_") }
-        == metrics("whole").filter { !$0.contains("val_") })
+      lines.parts.filter { !$0.hasPrefix(extra) } == lines.whole.filter { !$0.hasPrefix(extra) })
+    #expect(Set(lines.parts).count == lines.parts.count)
     #expect(try folder.checkpointTensors("parts") == folder.checkpointTensors("whole"))
+    // The rates have been halved on the way: the state of the decay matters.
+    #expect(
+      lines.whole.last { $0.contains("\"lr_main\"") }?.contains("\"lr_dvae\": 0.0003,") == false)
   }
 
-  @Test("an interrupt saves the step it finished", arguments: [SIGINT, SIGTERM])
-  func interrupted(_ signal: Int32) throws {
-    let run = try SlateProgram.startTraining("--steps", "100000", out: folder.path("run"))
-    while try run.isRunning && metricsCount("run") < 5 { usleep(20_000) }
+  @Test(
+    "an interrupt saves the step it finished, wherever validations are",
+    arguments: [SIGINT, SIGTERM], [1, 3])
+  func interrupted(_ signal: Int32, _ interval: Int) throws {
+    let run = try SlateProgram.startTraining(
+      "--steps", "100000", "--val-every", "\(interval)", out: folder.path("run"))
+    while try run.isRunning && trainingLines("run") < 5 { usleep(20_000) }
     kill(run.processIdentifier, signal)
     run.waitUntilExit()
     #expect(run.terminationStatus == 0)
-    let steps = try metrics("run").count - 1
+    let steps = try trainingLines("run")
     let resumed = try SlateProgram.run(
       "train", "--resume", folder.path("run"), "--steps", "\(steps + 2)", "--workers", "2")
     #expect(resumed.output.contains("continued after step \(steps)"), "\(resumed.output)")
     #expect(
-      try SlateProgram.trainTiny("--steps", "\(steps + 2)", out: folder.path("whole")).status == 0)
+      try SlateProgram.trainTiny(
+        "--steps", "\(steps + 2)", "--val-every", "\(interval)", out: folder.path("whole")
+      ).status == 0)
+    #expect(try metrics("run") == metrics("whole"))
     #expect(try folder.checkpointTensors("run") == folder.checkpointTensors("whole"))
   }
 
-  @Test("a run that is killed at any moment can be resumed", arguments: 0..<6)
+  @Test("a run that is killed at any moment can be resumed", arguments: 0..<8)
   func killed(_ moment: Int) throws {
     let run = try SlateProgram.startTraining(
       "--steps", "100000", "--val-every", "2", out: folder.path("run"))
@@ -64,6 +88,25 @@ import Testing
     #expect(resumed.status == 0, "\(resumed.errors)")
   }
 
+  @Test("the checkpoint before a damaged one, which is named")
+  func previous() throws {
+    let options = ["--val-every", "2", "--patience", "1"]
+    #expect(
+      try SlateProgram.trainTiny(options + ["--steps", "6"], out: folder.path("run")).status == 0)
+    #expect(
+      try SlateProgram.trainTiny(options + ["--steps", "8"], out: folder.path("whole")).status == 0)
+    let damaged = folder.url.appending(path: "run/checkpoint.safetensors")
+    try Data(contentsOf: damaged).prefix(1000).write(to: damaged)
+    let refused = try SlateProgram.run("train", "--resume", folder.path("run"))
+    #expect(refused.status == 1 && refused.errors.contains(damaged.path), "\(refused.errors)")
+    let resumed = try SlateProgram.run(
+      "train", "--resume", folder.path("run/checkpoint.previous.safetensors"), "--steps", "8",
+      "--workers", "2")
+    #expect(resumed.output.contains("continued after step 4"), "\(resumed.errors)")
+    #expect(try metrics("run") == metrics("whole"))
+    #expect(try folder.checkpointTensors("run") == folder.checkpointTensors("whole"))
+  }
+
   @Test func sizesCannotChange() throws {
     #expect(try SlateProgram.trainTiny("--steps", "1", out: folder.path("run")).status == 0)
     let refused = try SlateProgram.run("train", "--resume", folder.path("run"), "--d-model", "16")
@@ -71,8 +114,9 @@ import Testing
     #expect(refused.errors.contains("sizes"))
   }
 
-  private func metricsCount(_ run: String) throws -> Int {
+  private func trainingLines(_ run: String) throws -> Int {
     let path = folder.path("\(run)/metrics.jsonl")
-    return FileManager.default.fileExists(atPath: path) ? try metrics(run).count : 0
+    guard FileManager.default.fileExists(atPath: path) else { return 0 }
+    return try metrics(run).count { $0.contains("\"loss\"") }
   }
 }

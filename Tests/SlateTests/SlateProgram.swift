@@ -24,12 +24,13 @@ struct SlateProgram {
   static func run(_ arguments: String...) throws -> Outcome { try run(arguments) }
 
   /// `slate train` on a model that trains in moments.
-  static func trainTiny(_ arguments: String..., out: String) throws -> Outcome {
+  static func trainTiny(_ arguments: String..., out: String?) throws -> Outcome {
     try trainTiny(arguments, out: out)
   }
 
-  static func trainTiny(_ arguments: [String], out: String) throws -> Outcome {
-    try run(["train"] + tiny + arguments + ["--out", out])
+  static func trainTiny(_ arguments: [String], out: String?) throws -> Outcome {
+    // The last of several values of an option counts.
+    try run(["train"] + tiny + arguments + (out.map { ["--out", $0] } ?? []))
   }
 
   /// The same, without waiting for its end.
@@ -48,9 +49,18 @@ struct SlateProgram {
     "--batch-size", "4", "--val-images", "10", "--workers", "2",
   ]
 
-  private static func run(_ arguments: [String]) throws -> Outcome {
+  /// Runs `slate` where no file may grow beyond some blocks, as on a full disk.
+  static func runLimited(toBlocks blocks: Int, _ arguments: String...) throws -> Outcome {
+    try run(
+      URL(filePath: "/bin/sh"),
+      ["-c", "ulimit -f \(blocks); exec \"$0\" \"$@\"", executable.path] + arguments)
+  }
+
+  static func run(_ arguments: [String]) throws -> Outcome { try run(executable, arguments) }
+
+  private static func run(_ program: URL, _ arguments: [String]) throws -> Outcome {
     let process = Process()
-    process.executableURL = executable
+    process.executableURL = program
     process.arguments = arguments
     let (output, errors) = (Pipe(), Pipe())
     process.standardOutput = output

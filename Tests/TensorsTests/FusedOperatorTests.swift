@@ -108,6 +108,26 @@ import Testing
     #expect(value(inputs) == value(inputs.map { $0.variable() }))
   }
 
+  /// Shapes for every way in which single-precision products are cut into tiles, none a multiple.
+  @Test(
+    "products in tiles",
+    arguments: [
+      (70, 130, 300, false, false), (7, 150, 1000, false, false), (130, 70, 400, true, false),
+      (7, 130, 200, false, true), (90, 70, 150, false, true), (200, 70, 250, false, true),
+      (150, 1030, 20, false, true), (40, 1030, 90, false, false), (35, 70, 150, true, true),
+    ])
+  func tiledProducts(_ m: Int, _ n: Int, _ k: Int, _ aTransposed: Bool, _ bTransposed: Bool) {
+    let a = testTensor(aTransposed ? [k, m] : [m, k], seed: 1).converted(to: .float32)
+    let b = testTensor(bTransposed ? [n, k] : [k, n], seed: 2).converted(to: .float32)
+    func product(_ dtype: DType) -> [Double] {
+      a.converted(to: dtype).matmul(
+        b.converted(to: dtype), transposingSelf: aTransposed, transposingOther: bTransposed
+      ).scalars
+    }
+    #expect(
+      difference(product(.float32), product(.float64), relative: 1e-6, absolute: 1e-4) == nil)
+  }
+
   @Test("a transposed projection")
   func transposedProjection() throws {
     try expectEqual([testTensor([2, 5, 3], seed: 1), testTensor([4, 3], seed: 2)]) {

@@ -6,8 +6,8 @@ import Training
 /// One piece of work that is compared: what it computes, for the peers to check, and one round of
 /// it, to be timed.
 struct Case {
-  /// What the peers need to do the same: inputs, parameters and our results.
-  let exchange: Exchange
+  /// Computes what the peers need to do the same: inputs, parameters and our results.
+  let exchange: () throws -> Exchange
   /// Does the work once.
   let round: () throws -> Void
 }

@@ -19,11 +19,13 @@ func decoding(folder: URL, size: Int) throws -> Case {
     return Tensor(bytes: images.flatMap(\.pixels), shape: [images.count, size, size, 3])
   }
 
-  var exchange = Exchange()
-  exchange.settings = ["folder": "\"\(folder.path)\"", "size": "\(size)", "batch": "\(batch)"]
-  exchange.add("out.batch", try decoded(0..<batch))
   let batches = (files.count + batch - 1) / batch
-  return Case(exchange: exchange) {
+  return Case {
+    var exchange = Exchange()
+    exchange.settings = ["folder": "\"\(folder.path)\"", "size": "\(size)", "batch": "\(batch)"]
+    exchange.add("out.batch", try decoded(0..<batch))
+    return exchange
+  } round: {
     _ = try Workers.map(batches) { index in
       try decoded(index * batch..<min((index + 1) * batch, files.count)).count
     }

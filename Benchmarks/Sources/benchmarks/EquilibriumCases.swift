@@ -25,16 +25,18 @@ func tanhEquilibrium(width: Int, batch: Int) throws -> Case {
     return (z, try gradients(of: z, cotangent: cotangent.slice(range)))
   }
 
-  var exchange = Exchange()
-  exchange.settings = ["tolerance": "\(tolerance)", "limit": "\(limit)"]
-  exchange.add("in.weight", weight)
-  exchange.add("in.x", x)
-  exchange.add("in.cotangent", cotangent)
-  let (z, table) = try work(0..<batch, tolerance: 1e-6)
-  exchange.add("out.z", z)
-  exchange.add("out.grad.weight", table[weight] ?? weight.zerosLike())
-  exchange.add("out.grad.x", table[x] ?? x.zerosLike())
-  return Case(exchange: exchange) {
+  return Case {
+    var exchange = Exchange()
+    exchange.settings = ["tolerance": "\(tolerance)", "limit": "\(limit)"]
+    exchange.add("in.weight", weight)
+    exchange.add("in.x", x)
+    exchange.add("in.cotangent", cotangent)
+    let (z, table) = try work(0..<batch, tolerance: 1e-6)
+    exchange.add("out.z", z)
+    exchange.add("out.grad.weight", table[weight] ?? weight.zerosLike())
+    exchange.add("out.grad.x", table[x] ?? x.zerosLike())
+    return exchange
+  } round: {
     var table = Gradients()
     for part in try Workers.mapRanges(of: batch, { try work($0, tolerance: tolerance).table }) {
       table.add(part)
@@ -53,17 +55,21 @@ func exactAdjoint(width: Int, batch: Int) throws -> Case {
 
   @Sendable func work(_ range: Range<Int>) throws -> Tensor {
     let part = x.slice(range)
-    let (_, pullback) = try valueWithPullback(at: z.slice(range)) { z in
+    let (_, pullback) = valueWithPullback(at: z.slice(range)) { z in
       (z.linear(weight) + part).tanh()
     }
     return try ExactAdjoint().adjoint(of: v.slice(range), through: pullback)
   }
 
-  var exchange = Exchange()
-  exchange.add("in.weight", weight)
-  exchange.add("in.x", x)
-  exchange.add("in.z", z)
-  exchange.add("in.cotangent", v)
-  exchange.add("out.adjoint", try work(0..<batch))
-  return Case(exchange: exchange) { _ = try Workers.mapRanges(of: batch) { try work($0) } }
+  return Case {
+    var exchange = Exchange()
+    exchange.add("in.weight", weight)
+    exchange.add("in.x", x)
+    exchange.add("in.z", z)
+    exchange.add("in.cotangent", v)
+    exchange.add("out.adjoint", try work(0..<batch))
+    return exchange
+  } round: {
+    _ = try Workers.mapRanges(of: batch) { try work($0) }
+  }
 }

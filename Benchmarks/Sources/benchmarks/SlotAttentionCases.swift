@@ -33,20 +33,22 @@ func slotAttention(
     return (result, try gradients(of: result, cotangent: cotangent.slice(range)))
   }
 
-  var exchange = Exchange()
-  exchange.settings = [
-    "features": "\(width)", "width": "\(width)", "hidden": "\(hidden)",
-    "iterations": "\(iterations)", "implicit": "\(implicit)",
-  ]
-  exchange.add(parametersOf: layer)
-  exchange.add("in.features", features)
-  exchange.add("in.slots", initial)
-  exchange.add("in.cotangent", cotangent)
-  let (result, table) = try work(0..<batch)
-  exchange.add("out.slots", result)
-  exchange.add("out.grad.features", table[features] ?? features.zerosLike())
-  exchange.add(gradients: table, of: layer)
-  return Case(exchange: exchange) {
+  return Case {
+    var exchange = Exchange()
+    exchange.settings = [
+      "features": "\(width)", "width": "\(width)", "hidden": "\(hidden)",
+      "iterations": "\(iterations)", "implicit": "\(implicit)",
+    ]
+    exchange.add(parametersOf: layer)
+    exchange.add("in.features", features)
+    exchange.add("in.slots", initial)
+    exchange.add("in.cotangent", cotangent)
+    let (result, table) = try work(0..<batch)
+    exchange.add("out.slots", result)
+    exchange.add("out.grad.features", table[features] ?? features.zerosLike())
+    exchange.add(gradients: table, of: layer)
+    return exchange
+  } round: {
     let parts = try Workers.mapRanges(of: batch) { try work($0).table }
     var table = Gradients()
     for part in parts { table.add(part) }

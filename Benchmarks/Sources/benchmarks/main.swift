@@ -2,10 +2,11 @@ import Foundation
 import Tensors
 
 // benchmarks CASE [--exchange FILE] [--workers N] [--rounds N] [--folder DIR]
+//            [--serve]
 //
 // With --exchange: writes what peers need to FILE, prints a JSON line, then the seconds of one round
-// for every line "round" on standard input, or what "profile" and "memory" ask for. Without: runs
-// rounds and prints their median, and the profile of one.
+// for every line "round" on standard input, or what "profile" and "memory" ask for; with --serve the
+// same without the file. Otherwise runs rounds and prints their median, and the profile of one.
 
 let arguments = Array(CommandLine.arguments.dropFirst())
 let option = { (name: String) -> String? in
@@ -50,17 +51,28 @@ if arguments.first == "sgemm" {
   print(#"{"gflops": \#(sgemmRate()), "workers": \#(Workers.count)}"#)
   exit(0)
 }
+if arguments.first == "complexity" {
+  MatrixProductThreads.count = 1
+  print(try complexity())
+  exit(0)
+}
 guard let name = arguments.first, let makeCase = cases[name] else {
-  print("usage: benchmarks CASE, one of: sgemm, \(cases.keys.sorted().joined(separator: ", "))")
+  print(
+    "usage: benchmarks CASE, one of: sgemm, complexity, \(cases.keys.sorted().joined(separator: ", "))"
+  )
   exit(2)
 }
 
 let chosen = try makeCase()
-try chosen.round()
 if let exchangeFile {
-  try chosen.exchange.write(to: URL(filePath: exchangeFile))
+  try chosen.exchange().write(to: URL(filePath: exchangeFile))
+  try chosen.round()
+  try serve(chosen)
+} else if arguments.contains("--serve") {
+  try chosen.round()
   try serve(chosen)
 } else {
+  try chosen.round()
   var times: [Double] = []
   let processorTime = clock()
   for _ in 0..<rounds { times.append(try seconds(chosen.round)) }

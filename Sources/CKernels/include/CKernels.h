@@ -78,6 +78,8 @@ long ck_first_nonfinite_f64(const double *a, long n);
 // Moving elements.
 void ck_permute_copy_f32(const float *a, float *out, long rank, const long *shape, const long
     *strides);
+void ck_transpose_f32(const float *a, long stride, float *out, long rows, long cols);
+void ck_transpose_f64(const double *a, long stride, double *out, long rows, long cols);
 void ck_pixel_shuffle2_f32(const float *in, float *out, long batch, long height, long width, long
     channels, int backward);
 void ck_im2col_f32(const float *x, float *cols, long batch, long height, long width, long channels,

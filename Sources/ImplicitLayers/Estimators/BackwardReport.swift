@@ -11,7 +11,8 @@ import Tensors
 public struct BackwardReport: Sendable, CustomStringConvertible {
   /// What estimated the adjoint.
   public let estimator: any AdjointEstimator
-  /// One entry per sample, whose applications are pullbacks.
+  /// One entry per sample, whose applications are pullbacks and whose trace is the relative
+  /// residual after each.
   ///
   /// Where nothing was measured the outcome says so and the residual is NaN; `Measured` measures it
   /// at the price of a pullback.

@@ -10,7 +10,9 @@ extension AdjointEstimator {
   /// enters it is w instead of v, so dL/dtheta = w^T df/dtheta, the implicit function theorem. The
   /// memory that the tape holds is that of one application, whatever the number of iterations.
   ///
-  /// While recording is off, the value is the same and nothing is recorded.
+  /// The value is the solve's own, z*, of which the report gives the residual. Where the rule is a
+  /// number of evaluations, which asks for no residual, it is f(z*): the recorded application is
+  /// one iteration more. While recording is off, the value is the same and nothing is recorded.
   public func solution(
     of map: FixedPointMap, from initial: Tensor, using solver: any ForwardSolver,
     until rule: StoppingRule
@@ -26,7 +28,7 @@ extension AdjointEstimator {
   ///   - solver: how to iterate.
   ///   - rule: when to stop.
   ///   - attaching: receives the recorded image f(z*) and w -> J^T w; what it returns has the
-  ///     image's value and is given w as its cotangent.
+  ///     image's shape and is given w as its cotangent.
   /// - Returns: the solution, recorded.
   /// - Throws: what `map` throws; `MissingInverse`.
   func implicitSolution(
@@ -37,7 +39,9 @@ extension AdjointEstimator {
     let found = try withoutRecording {
       try solver.solve(map, from: initial.detached(), until: rule)
     }
+    let isMeasured = rule.tolerance != nil
     guard isRecording else {
+      if isMeasured { return found }
       return Solution(value: try map(found.value), report: found.report, inverse: found.inverse)
     }
     if inverseUse == .required && found.inverse == nil { throw MissingInverse() }
@@ -47,11 +51,9 @@ extension AdjointEstimator {
       ![.converged, .notMeasured].contains(found.report.samples[$0].outcome)
     }
     let record = BackwardRecord()
-    let value = attaching(image, pullback).transformingCotangent { v in
-      expect(
-        !isRecording,
-        "the gradient of an implicit solution cannot itself be differentiated (creatingGraph: "
-          + "true): its adjoint is solved numerically; use the estimator .unrolled for that")
+    let differentiated = attaching(image, pullback).transformingCotangent(
+      name: "implicit solution"
+    ) { v in
       let pass = BackwardPass(
         estimator: self, pullback: pullback, inverse: inverse, unsolved: unsolved)
       let (w, report) = try pass.run(v)
@@ -59,7 +61,8 @@ extension AdjointEstimator {
       return w
     }
     return Solution(
-      value: value, report: found.report, inverse: found.inverse, backwardRecord: record)
+      value: isMeasured ? differentiated.withElements(of: found.value) : differentiated,
+      report: found.report, inverse: found.inverse, backwardRecord: record)
   }
 }
 
@@ -93,7 +96,9 @@ private struct BackwardPass {
       AdjointProblem(cotangent: unit, pullback: counted, inverse: inverse))
     let unmeasured = LinearSolveReport.Sample(
       outcome: .notMeasured, relativeResidual: .nan, applications: pullbacks)
-    let samples = estimate.report?.samples ?? norms.map { _ in unmeasured }
+    let samples =
+      estimate.report.map { withoutNoise($0.samples, w: estimate.value, v: unit) }
+      ?? norms.map { _ in unmeasured }
     let failed = samples.indices.filter {
       ![.converged, .notMeasured].contains(samples[$0].outcome)
     }
@@ -123,6 +128,25 @@ private struct BackwardPass {
         estimator: estimator, samples: samples, pullbacks: pullbacks, failed: failed,
         fallback: fallback)
     )
+  }
+}
+
+extension BackwardPass {
+  /// What is reported, except that a w beside which v is rounding solves nothing.
+  ///
+  /// w - J^T w is computed to an error of |w| times the unit roundoff at least. Where that is a
+  /// tenth of |v| or more, I - J is singular in all but rounding, and a residual that is claimed to
+  /// be smaller is an accident.
+  private func withoutNoise(
+    _ samples: [LinearSolveReport.Sample], w: Tensor, v: Tensor
+  ) -> [LinearSolveReport.Sample] {
+    zip(samples, zip(w.normsOfSamples, v.normsOfSamples)).map { sample, norms in
+      let noise = w.dtype.unitRoundoff * norms.0 / norms.1
+      guard sample.outcome == .converged, noise >= 0.1, noise.isFinite else { return sample }
+      return LinearSolveReport.Sample(
+        outcome: .stalled, relativeResidual: noise, applications: sample.applications,
+        trace: sample.trace)
+    }
   }
 }
 

@@ -8,7 +8,8 @@ import Tensors
 /// The residual that is tested, v - (I - J^T) w, is relative to |v| in each sample: v enters with
 /// norm 1. From w = 0, K evaluations of Picard iteration are the Neumann series of K terms and
 /// cost K - 1 pullbacks, since the first image, v, is known. Picard iteration needs a spectral
-/// radius below 1; accelerated solvers may do without.
+/// radius below 1; accelerated solvers may do without. A solver that linearises its map
+/// (Newton-Krylov, and the automatic one in the end) is handed the products J^T s themselves.
 public struct IterativeAdjoint: ReportingAdjointEstimator {
   /// How to iterate.
   public let solver: any ForwardSolver
@@ -32,7 +33,7 @@ public struct IterativeAdjoint: ReportingAdjointEstimator {
     memory: AdjointMemory? = nil, onFailure: FailurePolicy = .throwing
   ) {
     self.solver = solver
-    rule = .tolerance(relative: 0, absolute: tolerance, within: limit)
+    rule = StoppingRule.tolerance(relative: 0, absolute: tolerance, within: limit).keepingTrace()
     self.memory = memory
     self.onFailure = onFailure
   }
@@ -47,26 +48,30 @@ public struct IterativeAdjoint: ReportingAdjointEstimator {
 
   /// Iterates w <- J^T w + v in every sample.
   ///
-  /// - Throws: `LinearizedAdjoint` if the solver linearises its map.
+  /// - Throws: what the pullback throws; `LinearizedAdjoint` if the solver asks for products with
+  ///   the adjoint's transpose.
   public func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
     let norms = problem.cotangent.normsOfSamples
     let unit = problem.cotangent.scalingSamples(by: norms.map { $0 > 0 ? 1 / $0 : 1 })
     let start = memory?.start(for: unit)
     var isFirst = start == nil
+    let adjoint = FixedPointMap(
+      { w in
+        if isRecording { throw LinearizedAdjoint() }
+        defer { isFirst = false }
+        return isFirst ? unit : try problem.pullback(w) + unit
+      }, jacobianProduct: problem.pullback)
     let found = try withoutRecording {
-      try solver.solve(
-        { w in
-          if isRecording { throw LinearizedAdjoint(solver: solver) }
-          defer { isFirst = false }
-          return isFirst ? unit : try problem.pullback(w) + unit
-        }, from: start ?? unit.zerosLike(), until: rule)
+      try solver.solve(adjoint, from: start ?? unit.zerosLike(), until: rule)
     }
     memory?.keep(found.value, for: unit)
-    let saved = start == nil ? 1 : 0
+    let saved = (start == nil ? 1 : 0) - found.report.jacobianProducts
     let samples = found.report.samples.map { sample in
       LinearSolveReport.Sample(
         outcome: sample.outcome, relativeResidual: sample.residual,
-        applications: max(sample.evaluations - saved, 0))
+        applications: max(sample.evaluations - saved, 0),
+        // The first iterate, 0, has the residual 1 and needs no pullback.
+        trace: Array(start == nil ? sample.trace.dropFirst() : sample.trace[...]))
     }
     return AdjointEstimate(
       value: found.value.scalingSamples(by: norms),
@@ -75,16 +80,13 @@ public struct IterativeAdjoint: ReportingAdjointEstimator {
   }
 }
 
-/// A solver that linearises its map was to solve an adjoint, which is linear already.
+/// A solver differentiated w -> J^T w + v, which is not recorded.
 public struct LinearizedAdjoint: Error, CustomStringConvertible {
-  /// The solver.
-  public let solver: any ForwardSolver
-
   /// What happened and what to try.
   public var description: String {
-    "\(solver) linearises its map, but products with the Jacobian of w -> J^T w + v are not "
-      + "recorded; a Newton step on this linear system is what .gmres does: use that, or a solver "
-      + "that evaluates its map only, such as .anderson() or .broyden()"
+    "the solver differentiates its map, but of an adjoint, w -> J^T w + v, only forward products "
+      + "are known (MapLinearization.pushforward), since applications of J^T are not recorded; "
+      + "use .gmres, or a solver that evaluates its map only, such as .anderson() or .broyden()"
   }
 }
 

@@ -33,7 +33,7 @@ public struct Measured: ReportingAdjointEstimator {
       LinearSolveReport.Sample(
         outcome: estimate.report?.samples[sample].outcome ?? .notMeasured,
         relativeResidual: norms[sample] == 0 ? 0 : residuals[sample] / norms[sample],
-        applications: pullbacks)
+        applications: pullbacks, trace: estimate.report?.samples[sample].trace ?? [])
     }
     return AdjointEstimate(
       value: estimate.value, report: LinearSolveReport(samples: samples, applications: pullbacks))

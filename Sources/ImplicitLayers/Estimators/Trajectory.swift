@@ -12,14 +12,20 @@ public protocol TensorHistory {
 
 /// The iterates of a solve, one after the other.
 struct Trajectory<Solver: ForwardSolver> {
-  private let context: SolveContext
+  private let map: FixedPointMap
+  private let rule: StoppingRule
   private let solver: Solver
+  /// The evaluations of each sample so far: a solver may look at what is left of them.
+  private var evaluations: [Int]
   private var history: Solver.History
   /// The current iterate.
   private(set) var z: Tensor
 
-  init(of map: FixedPointMap, from initial: Tensor, using solver: Solver) {
-    context = SolveContext(map, batch: initial.shape[0])
+  init(
+    of map: FixedPointMap, from initial: Tensor, using solver: Solver, until rule: StoppingRule
+  ) {
+    (self.map, self.rule) = (map, rule)
+    evaluations = Array(repeating: 0, count: initial.shape[0])
     self.solver = solver
     history = solver.makeHistory()
     z = initial
@@ -27,7 +33,10 @@ struct Trajectory<Solver: ForwardSolver> {
 
   /// Goes on to the next iterate.
   mutating func advance() throws {
+    let context = SolveContext(map, batch: evaluations.count, until: rule)
+    context.counts.ofSamples = evaluations
     z = try solver.next(after: z, image: context.image(of: z), in: context, &history)
+    evaluations = context.counts.ofSamples
   }
 
   /// All tensors on which later iterates depend: z and those of the history.
@@ -57,12 +66,10 @@ struct Trajectory<Solver: ForwardSolver> {
   /// The solve is deterministic, so the returned iterate turns up again, bit by bit. The first
   /// match counts: a later equal one cannot have had a smaller residual.
   ///
-  /// - Parameters:
-  ///   - found: what the solve returned.
-  ///   - rule: what ended it: a number of evaluations returns the last iterate.
+  /// - Parameter found: what the solve returned.
   /// - Returns: per sample, how many steps the returned iterate is away from the first.
   /// - Throws: what the map throws.
-  func positions(in found: Solution, until rule: StoppingRule) throws -> [Int] {
+  func positions(in found: Solution) throws -> [Int] {
     let evaluations = found.report.evaluations
     let batch = found.value.shape[0]
     if rule.tolerance == nil { return Array(repeating: rule.limit, count: batch) }

@@ -65,10 +65,10 @@ public struct Unrolled: BackwardEstimator {
     of map: FixedPointMap, from initial: Tensor, using solver: Solver, until rule: StoppingRule
   ) throws -> Solution {
     let whole = FixedPointMap { try map($0) }
-    let start = Trajectory(of: whole, from: initial, using: solver)
+    let start = Trajectory(of: whole, from: initial, using: solver, until: rule)
     let (found, ends) = try withoutRecording {
       let found = try solver.solve(whole, from: initial.detached(), until: rule)
-      return (found, try start.positions(in: found, until: rule))
+      return (found, try start.positions(in: found))
     }
     let window = UnrolledWindow(ends: ends, lastSteps: lastSteps)
     var trajectory = start
@@ -91,7 +91,9 @@ public struct Unrolled: BackwardEstimator {
         try window.runWithoutKeeping(range, &trajectory, &result)
       }
     }
-    return Solution(value: result, report: found.report, inverse: found.inverse)
+    // Recorded arithmetic may round differently; a residual is that of the point that was found.
+    let value = rule.tolerance == nil ? result : result.withElements(of: found.value)
+    return Solution(value: value, report: found.report, inverse: found.inverse)
   }
 }
 

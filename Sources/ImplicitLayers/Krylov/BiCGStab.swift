@@ -45,7 +45,8 @@ public struct BiCGStab: LinearSolver {
       if !isExact {
         guard progress.applications < limit else { break }
         let image = try `operator`(x).keepingSamples(progress.open)
-        progress.count(for: progress.open)
+        let taking = progress.open
+        progress.count(for: taking)
         if progress.applications == 1 {
           (x, residual) = progress.admit(x, residual: right - image, right: right)
         } else {
@@ -53,6 +54,7 @@ public struct BiCGStab: LinearSolver {
         }
         progress.record(residual)
         let norms = progress.residualNorms
+        progress.trace(norms, of: taking)
         if progress.applications > 1 {
           progress.stall { progress, sample in norms[sample] > 0.9 * best[sample] }
         }
@@ -123,7 +125,8 @@ private struct Pass {
     direction = residual.adding(former, times: beta).keepingSamples(open)
     let corrected = try (preconditioner?(direction) ?? direction).keepingSamples(open)
     product = try `operator`(corrected).keepingSamples(open)
-    progress.count(for: open)
+    let taking = open
+    progress.count(for: taking)
     let productNorms = product.normsOfSamples
     let slopes = product.innerProductsOfSamples(with: shadow)
     for sample in open.indices where open[sample] {
@@ -136,6 +139,7 @@ private struct Pass {
     residual = residual.adding(product, times: steps.map { -$0 }).keepingSamples(open)
     x = x.adding(corrected.keepingSamples(open), times: steps)
     let halfway = keepBest()
+    progress.trace(halfway, of: taking)
 
     // omega minimises |s - omega t|, t = A s; where s is already small enough it is left alone.
     let pending = zip(open, zip(halfway, thresholds)).map { $0 && $1.0 > $1.1 }
@@ -144,7 +148,8 @@ private struct Pass {
     let half = residual.keepingSamples(open)
     let smoothing = try (preconditioner?(half) ?? half).keepingSamples(open)
     let image = try `operator`(smoothing).keepingSamples(open)
-    progress.count(for: open)
+    let smoothed = open
+    progress.count(for: smoothed)
     let imageNorms = image.normsOfSamples
     let overlaps = image.innerProductsOfSamples(with: half)
     for sample in open.indices where open[sample] {
@@ -158,6 +163,7 @@ private struct Pass {
       .adding(image.keepingSamples(open), times: factors.map { -$0 })
     x = x.adding(smoothing.keepingSamples(open), times: factors)
     let norms = keepBest()
+    progress.trace(norms, of: smoothed)
     let correlations = residual.innerProductsOfSamples(with: shadow)
     for sample in open.indices where open[sample] {
       let isLost = abs(correlations[sample]) <= roundoff * norms[sample] * shadowNorms[sample]

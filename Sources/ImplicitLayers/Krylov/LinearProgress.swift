@@ -38,6 +38,17 @@ struct LinearProgress {
     for sample in mask.indices where mask[sample] { samples[sample].applications += 1 }
   }
 
+  /// Adds to the traces of the samples of `mask`.
+  ///
+  /// - Parameters:
+  ///   - norms: |b - A x| after an application, computed or as the method knows it.
+  ///   - mask: the samples that took part in it.
+  mutating func trace(_ norms: [Double], of mask: [Bool]) {
+    for sample in mask.indices where mask[sample] {
+      samples[sample].trace.append(norms[sample] / rightNorms[sample])
+    }
+  }
+
   /// Takes note of b - A x in the open samples, and settles those that are small enough.
   ///
   /// - Parameters:

@@ -56,12 +56,19 @@ public struct LinearSolveReport: Sendable, Equatable {
     /// The applications of A after which the sample was settled; in a backward solve each is one
     /// pullback.
     public var applications: Int
+    /// |b - A x| / |b| after each application, as the method knows it; empty where it knows none.
+    ///
+    /// These are numbers that the method needs itself, so they cost nothing.
+    public var trace: [Double]
 
     /// A sample's entry.
-    public init(outcome: Outcome, relativeResidual: Double, applications: Int) {
+    public init(
+      outcome: Outcome, relativeResidual: Double, applications: Int, trace: [Double] = []
+    ) {
       self.outcome = outcome
       self.relativeResidual = relativeResidual
       self.applications = applications
+      self.trace = trace
     }
   }
 

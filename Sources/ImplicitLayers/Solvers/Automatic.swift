@@ -10,7 +10,7 @@ import Tensors
 /// A sample starts with plain iteration and is handed on when its method is too slow for it; the
 /// report says when and why. The decision rests on the sample's own residuals, so it is the same
 /// whatever else is in the batch. Samples that are handed on together form a group with a history
-/// of its own.
+/// of its own, which starts from the best point of each: a method that led astray leaves no trace.
 public struct Automatic: ForwardSolver {
   /// The second method; default depth 10, since it gets only what Picard cannot do.
   public let anderson: Anderson
@@ -32,6 +32,8 @@ public struct Automatic: ForwardSolver {
   /// The groups of samples and what they are solved with.
   public struct History: Sendable {
     fileprivate var groups: [Group]?
+    /// The best point of each sample.
+    fileprivate var safeguard = Safeguard(growth: .infinity)
   }
 
   fileprivate enum Method: Sendable {
@@ -54,6 +56,8 @@ public struct Automatic: ForwardSolver {
     var rows: [Int]
     var method: Method
     var progress: [MethodProgress]
+    /// Whether the method has yet to begin.
+    var isFresh = true
   }
 
   /// All samples with Picard.
@@ -67,12 +71,14 @@ public struct Automatic: ForwardSolver {
     after z: Tensor, image fz: Tensor, in context: SolveContext, _ history: inout History
   ) throws -> Tensor {
     let norms = withoutRecording { (fz.detached() - z.detached()).normsOfSamples }
+    _ = history.safeguard.start(z, residual: fz - z)
+    let best = history.safeguard.best.map { ($0.z, $0.z + $0.residual) } ?? (z, fz)
     var groups =
       history.groups
       ?? [
         Group(
           rows: Array(norms.indices), method: .picard,
-          progress: Array(repeating: MethodProgress(), count: norms.count))
+          progress: Array(repeating: MethodProgress(), count: norms.count), isFresh: false)
       ]
     // The groups' memories are overwritten in place, which needs them to be held once.
     history.groups = nil
@@ -83,8 +89,11 @@ public struct Automatic: ForwardSolver {
       let rows = groups[index].rows
       let isAll = rows.count == norms.count
       let some = isAll ? context : try context.context(ofRows: rows, around: z)
+      let (start, image) = groups[index].isFresh ? best : (z, fz)
+      groups[index].isFresh = false
       let next = try step(
-        &groups[index].method, isAll ? z : z.samples(rows), isAll ? fz : fz.samples(rows), some)
+        &groups[index].method, isAll ? start : start.samples(rows),
+        isAll ? image : image.samples(rows), some)
       result = isAll ? next : (result ?? fz).replacing(rows, next)
     }
     history.groups = groups
@@ -169,7 +178,7 @@ public struct Automatic: ForwardSolver {
       }
     return Group(
       rows: members.map { group.rows[$0] }, method: method,
-      progress: members.map { group.progress[$0] })
+      progress: members.map { group.progress[$0] }, isFresh: group.isFresh)
   }
 
   /// The groups of some samples.
@@ -182,36 +191,11 @@ public struct Automatic: ForwardSolver {
         guard var smaller = members(group, where: { place[$0] != nil }) else { return nil }
         smaller.rows = smaller.rows.compactMap { place[$0] }
         return smaller
-      })
+      }, safeguard: history.safeguard.samples(positions))
   }
 
   /// As many as the last method's.
   public var toleratedFailures: Int { newtonKrylov.toleratedFailures }
-}
-
-/// How a sample fares with its present method.
-private struct MethodProgress: Sendable {
-  private var steps = 0
-  /// The best residual so far, and when the current stretch began.
-  private var best = Double.infinity
-  private var bestBefore = Double.infinity
-
-  /// Takes note of a residual.
-  ///
-  /// - Returns: why the method is too slow, if the best residual of the last `stretch` steps is not
-  ///   below `factor` times the best before; else nil.
-  mutating func slowness(_ residual: Double, over stretch: Int, factor: Double) -> String? {
-    if residual < best { best = residual }
-    defer { steps += 1 }
-    if steps == 0 { bestBefore = best }
-    guard !residual.isFinite || (steps > 0 && steps % stretch == 0) else { return nil }
-    if residual.isFinite, best < factor * bestBefore {
-      bestBefore = best
-      return nil
-    }
-    return "after \(steps + 1) evaluations the residual is \(residual), its best fell from "
-      + "\(bestBefore) to \(best) in \(stretch) steps"
-  }
 }
 
 extension ForwardSolver where Self == Automatic {
@@ -244,11 +228,13 @@ extension Automatic.Method {
 }
 
 extension Automatic.History: TensorHistory {
-  /// Those of every group, one group after the other.
+  /// The best points, and those of every group, one group after the other.
   public var tensors: [Tensor] {
-    get { (groups ?? []).flatMap(\.method.tensors) }
+    get { safeguard.tensors + (groups ?? []).flatMap(\.method.tensors) }
     set {
-      var rest = newValue[...]
+      let count = safeguard.tensors.count
+      safeguard.tensors = Array(newValue.prefix(count))
+      var rest = newValue.dropFirst(count)
       for index in (groups ?? []).indices {
         guard let count = groups?[index].method.tensors.count else { continue }
         groups?[index].method.tensors = Array(rest.prefix(count))

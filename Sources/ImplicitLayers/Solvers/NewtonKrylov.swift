@@ -11,7 +11,8 @@ import Tensors
 /// |g(z + a s)| <= (1 - 1e-4 a) |g|; if no length will do, a fixed-point step is taken instead.
 /// Each sample has its own Krylov space, forcing term and step length: while one tries a shorter
 /// step, another takes its next. Trial points are the iterates of the ordinary loop, so they count
-/// as evaluations; the linearisation costs one more in each Newton step.
+/// as evaluations; the linearisation costs one more in each Newton step, and where the stopping
+/// rule leaves a sample a single evaluation it takes a fixed-point step.
 ///
 /// Products J s are exact: J^T w is linear in w, so its record on the tape, run backwards, is J s
 /// (`Linearization`): no difference quotient has to choose between truncation and rounding. Where
@@ -102,7 +103,7 @@ public struct NewtonKrylov: ForwardSolver {
           norms[sample] / state.baseNorm, before: state.forcing,
           isFirst: state.baseNorm == .infinity)
         state.baseNorm = norms[sample]
-        (state.length, state.isPlain) = (1, false)
+        (state.length, state.isPlain) = (1, !context.mayLinearize(row: sample))
       } else if state.length > 1.0 / 64 {
         state.length /= 2
       } else {
@@ -112,7 +113,8 @@ public struct NewtonKrylov: ForwardSolver {
     }
     base = base.replacingSamples(accepts, with: z)
     residual = residual.replacingSamples(accepts, with: g)
-    let rows = accepts.indices.filter { accepts[$0] }
+    // With one evaluation left there is none for a linearisation: the step is a plain one.
+    let rows = accepts.indices.filter { accepts[$0] && !history.samples[$0].isPlain }
     if !rows.isEmpty {
       let solved = try newtonStep(
         at: z, residual: g, rows, forcing: rows.map { history.samples[$0].forcing }, in: context)
@@ -146,19 +148,18 @@ public struct NewtonKrylov: ForwardSolver {
 
   /// The same point with the derivative of the fixed point there: v -> (I - J^T)^-1 v -> df/dtheta.
   private func implicitlyDifferentiated(_ z: Tensor, in context: SolveContext) throws -> Tensor {
-    let (image, pullback) = try valueWithPullback(at: z) { try context.image(of: $0) }
+    let (image, pullback) = try valueWithPullback(at: z) {
+      try context.differentiableImage(of: $0)
+    }
     let (dimension, products) = (self.dimension, self.products)
     let tolerance = 4 * z.dtype.unitRoundoff
-    // Zero, but with the derivative of the image.
-    let nothing = image - image.detached()
-    return z
-      + nothing.transformingCotangent { v in
-        let found = try GMRES(
-          dimension: dimension, tolerance: tolerance, limit: 10 * products
-        ).solve(v) { w in try w - pullback(w) }
-        if let failure = AdjointNotSolved(found.report, dtype: v.dtype) { throw failure }
-        return found.value
-      }
+    return image.withElements(of: z).transformingCotangent(name: "unrolled Newton step") { v in
+      let found = try GMRES(
+        dimension: dimension, tolerance: tolerance, limit: 10 * products
+      ).solve(v) { w in try w - pullback(w) }
+      if let failure = AdjointNotSolved(found.report, dtype: v.dtype) { throw failure }
+      return found.value
+    }
   }
 
   /// The line search of some samples.

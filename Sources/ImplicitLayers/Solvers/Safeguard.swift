@@ -28,7 +28,8 @@ struct Safeguard: Sendable {
   let growth: Double
   private var bestNorms: [Double] = []
   private var failures: [Int] = []
-  private var best: Point?
+  /// The point of least residual so far; nil before the first.
+  private(set) var best: Point?
   private var last: Point?
 
   init(growth: Double) { self.growth = growth }

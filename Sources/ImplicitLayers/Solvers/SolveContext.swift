@@ -14,8 +14,11 @@ public final class SolveContext {
     var ofSamples: [Int]
     var remarks: [Int: [String]] = [:]
     var isSettled: [Bool]
+    /// The evaluations that a sample may take; nil if iterations are counted instead.
+    let limit: Int?
 
-    init(batch: Int) {
+    init(batch: Int, limit: Int?) {
+      self.limit = limit
       ofSamples = Array(repeating: 0, count: batch)
       isSettled = Array(repeating: false, count: batch)
     }
@@ -29,9 +32,9 @@ public final class SolveContext {
   /// The samples that the map is evaluated on for these rows.
   private let cost: Int
 
-  init(_ map: FixedPointMap, batch: Int) {
+  init(_ map: FixedPointMap, batch: Int, until rule: StoppingRule) {
     samples = Array(0..<batch)
-    counts = Counts(batch: batch)
+    counts = Counts(batch: batch, limit: rule.tolerance == nil ? nil : rule.limit)
     whole = map
     self.map = map
     cost = batch
@@ -52,6 +55,12 @@ public final class SolveContext {
     counts.evaluations += 1
     counts.sampleEvaluations += cost
     for sample in samples { counts.ofSamples[sample] += 1 }
+    return try differentiableImage(of: z)
+  }
+
+  /// f(z) for its derivative alone: like the recorded application of an implicit estimator, no
+  /// part of what the solve costs.
+  func differentiableImage(of z: Tensor) throws -> Tensor {
     let image = try map(z)
     expect(
       image.shape == z.shape && image.dtype == z.dtype,
@@ -64,13 +73,20 @@ public final class SolveContext {
   ///
   /// Counted as one evaluation; products are counted one by one.
   public func linearization(at z: Tensor) throws -> MapLinearization {
-    try withoutRecording {
+    if let product = map.jacobianProduct { return MapLinearization(product, counts: counts) }
+    return try withoutRecording {
       MapLinearization(try Linearization(at: z) { try image(of: $0) }, counts: counts)
     }
   }
 
   /// Whether the result of a row is final, so that its next iterate does not matter.
   public func isSettled(row: Int) -> Bool { counts.isSettled[samples[row]] }
+
+  /// Whether the stopping rule grants a row an evaluation beside that of its next iterate, so that
+  /// the map may be linearised there.
+  public func mayLinearize(row: Int) -> Bool {
+    counts.limit.map { counts.ofSamples[samples[row]] + 2 <= $0 } ?? true
+  }
 
   /// Leaves a remark about a row in the report: a change of course, for which the stopping rule's
   /// patience starts anew.
@@ -92,26 +108,46 @@ public final class SolveContext {
     if rows.count == samples.count { return self }
     if let restricted = try restricted(to: rows) { return restricted }
     let (map, surroundings) = (self.map, z.detached())
+    let product = map.jacobianProduct.map { product in
+      { (s: Tensor) in
+        try product(surroundings.zerosLike().replacing(rows, s)).samples(rows)
+      }
+    }
     return SolveContext(
-      FixedPointMap { try map(surroundings.replacing(rows, $0)).samples(rows) },
+      FixedPointMap(
+        { try map(surroundings.replacing(rows, $0)).samples(rows) }, jacobianProduct: product),
       samples: rows.map { samples[$0] }, cost: cost, whole: whole, counts: counts)
   }
 }
 
 /// The Jacobian of a map at a point, J = df/dz, as products with vectors.
 public final class MapLinearization {
-  private let exact: Linearization
+  private enum Products {
+    case recorded(Linearization)
+    case forward((Tensor) throws -> Tensor)
+  }
+
+  private let products: Products
   private let counts: SolveContext.Counts
   /// J, [batch, n, n], once it had to be assembled.
   private var dense: Tensor?
 
   init(_ exact: Linearization, counts: SolveContext.Counts) {
-    self.exact = exact
+    products = .recorded(exact)
+    self.counts = counts
+  }
+
+  init(_ product: @escaping (Tensor) throws -> Tensor, counts: SolveContext.Counts) {
+    products = .forward(product)
     self.counts = counts
   }
 
   /// J^T v.
+  ///
+  /// - Throws: what the map's operators throw; `LinearizedAdjoint` if the map is itself the adjoint
+  ///   of another.
   public func pullback(_ v: Tensor) throws -> Tensor {
+    guard case .recorded(let exact) = products else { throw LinearizedAdjoint() }
     counts.jacobianProducts += 1
     return try exact.pullback(v)
   }
@@ -123,7 +159,10 @@ public final class MapLinearization {
   public func pushforward(_ s: Tensor) throws -> Tensor {
     if dense == nil {
       counts.jacobianProducts += 1
-      if let product = try exact.pushforward(s) { return product }
+      switch products {
+      case .forward(let product): return try product(s)
+      case .recorded(let exact): if let product = try exact.pushforward(s) { return product }
+      }
       counts.jacobianProducts -= 1
       dense = try jacobian(shape: s.shape, dtype: s.dtype) { try pullback($0) }
     }

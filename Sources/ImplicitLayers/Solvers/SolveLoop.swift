@@ -23,7 +23,7 @@ extension ForwardSolver {
     expect(
       initial.rank > 0,
       "a fixed point needs a state of shape [batch, ...], but the initial state is a scalar")
-    var context = SolveContext(map, batch: initial.shape[0])
+    var context = SolveContext(map, batch: initial.shape[0], until: rule)
     var progress = SolveProgress(from: initial, until: rule, failures: toleratedFailures)
     var history = makeHistory()
     var departed: [(positions: [Int], inverse: any InverseJacobian)] = []

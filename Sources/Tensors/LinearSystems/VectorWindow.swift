@@ -52,13 +52,14 @@ public struct VectorWindow: Sendable {
     expect(
       a.shape == [batch, length],
       "the window's rows are [\(batch), \(length)]; \(a.shape) does not fit")
-    count = max(count, row + 1)
     if isRecorded || Tensor.records([a] + (b.map { [$0] } ?? [])) {
-      keepRows(below: row)
+      keepRowsAsTensors()
+      count = max(count, row + 1)
       let value = b.map { a - $0 } ?? a
       if row < rows.count { rows[row] = value } else { rows.append(value) }
       return
     }
+    count = max(count, row + 1)
     let storage = writableBuffer(a.dtype)
     switch a.dtype {
     case .float32:
@@ -224,11 +225,11 @@ public struct VectorWindow: Sendable {
   /// The buffer, for kernels that read it while nothing is recorded.
   var unrecordedBuffer: Storage? { isRecorded ? nil : buffer }
 
-  /// Turns to keeping rows as tensors: those below `row` come out of the buffer.
-  private mutating func keepRows(below row: Int) {
+  /// Turns to keeping rows as tensors: those that there are come out of the buffer.
+  private mutating func keepRowsAsTensors() {
     guard let buffer, !isRecorded else { return }
     let all = Tensor(buffer, [batch, capacity, length])
-    rows = (0..<row).map { all.slice($0..<$0 + 1, alongAxis: 1).reshaped([batch, length]) }
+    rows = (0..<count).map { all.slice($0..<$0 + 1, alongAxis: 1).reshaped([batch, length]) }
     self.buffer = nil
   }
 

@@ -158,10 +158,11 @@ func gemm(
   measured("product") {
     switch out.dtype {
     case .float32:
-      cblas_sgemm(
-        CblasRowMajor, left, right, Int32(m), Int32(n), Int32(k), Float(scale), a.f32 + aOffset,
-        Int32(max(aStride, 1)), b.f32 + bOffset, Int32(max(bStride, 1)), Float(keep),
-        out.f32 + outOffset, Int32(outStride))
+      SingleProduct(
+        m: m, n: n, k: k, scale: Float(scale), keep: Float(keep), a: a.f32 + aOffset,
+        aStride: aStride, aTransposed: aTransposed, b: b.f32 + bOffset, bStride: bStride,
+        bTransposed: bTransposed, c: out.f32 + outOffset, cStride: outStride
+      ).run()
     case .float64:
       cblas_dgemm(
         CblasRowMajor, left, right, Int32(m), Int32(n), Int32(k), scale, a.f64 + aOffset,

@@ -59,9 +59,26 @@ extension Tensor {
       case .float32: ck_sum_squares_rows_f32(storage.f32, buffer.baseAddress, rows, cols)
       case .float64: ck_sum_squares_rows_f64(storage.f64, buffer.baseAddress, rows, cols)
       }
-      for row in 0..<rows { buffer[row] = buffer[row].squareRoot() }
+      for row in 0..<rows {
+        // Outside this range squares of doubles lose digits, or everything; those of floats fit.
+        let isSafe = buffer[row].isNaN || (buffer[row] > 1e-280 && buffer[row].isFinite)
+        buffer[row] =
+          isSafe || dtype == .float32
+          ? buffer[row].squareRoot() : scaledNorm(of: row * cols..<(row + 1) * cols)
+      }
       initialized = rows
     }
+  }
+
+  /// The norm of some elements in double precision, by way of a power of two that keeps their
+  /// squares in range.
+  private func scaledNorm(of range: Range<Int>) -> Double {
+    let largest = ck_max_abs_f64(storage.f64 + range.lowerBound, range.count)
+    guard largest > 0 && largest.isFinite else { return largest }
+    let scale = Double(sign: .plus, exponent: min(-Int(largest.exponent), 1000), significand: 1)
+    var sum = 0.0
+    for index in range { sum += (storage.f64[index] * scale) * (storage.f64[index] * scale) }
+    return sum.squareRoot() / scale
   }
 
   /// The largest magnitude; NaN if any element is NaN, 0 if there are none.

@@ -17,13 +17,26 @@ struct DataCommand: ParsableCommand {
         """)
 
     @Argument(help: "A folder of images, or a 3dshapes.h5.") var path: String?
-    @Option(help: "Width and height of the images in the sheet, a multiple of 4.")
+    @Option(help: "Width and height of the images in the sheet.")
     var imageSize = 64
-    @Option(help: ArgumentHelp("Cut out a central square first.", valueName: "pixels"))
+    @Option(
+      help: ArgumentHelp(
+        "Cut out a central square of this many pixels before resizing.", valueName: "pixels"))
     var centerCrop: Int?
     @Option(help: ArgumentHelp("Look at so many images at most.", valueName: "count"))
     var limit: Int?
     @Option(help: ArgumentHelp("The picture to write.", valueName: "file.png")) var sheet: String?
+
+    func validate() throws {
+      guard (8...1024).contains(imageSize) else {
+        throw ValidationError("--image-size \(imageSize): it must be between 8 and 1024")
+      }
+      for (option, value) in [("center-crop", centerCrop), ("limit", limit)] {
+        if let value, value < 1 {
+          throw ValidationError("--\(option) \(value): it must be at least 1")
+        }
+      }
+    }
 
     func run() throws {
       let data = try DataSource(path: path, centerCrop: centerCrop, limit: limit)

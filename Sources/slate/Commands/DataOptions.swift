@@ -5,6 +5,7 @@ import ObjectCentric
 /// Where images come from and how they are read.
 struct DataOptions: ParsableArguments {
   @Option(
+    name: [.customLong("data"), .customLong("data-path")],
     help: ArgumentHelp(
       "A folder of images, or a 3dshapes.h5; without it, scenes are generated.",
       discussion: """
@@ -18,6 +19,14 @@ struct DataOptions: ParsableArguments {
   var centerCrop: Int?
   @Option(help: ArgumentHelp("Use at most this many images.", valueName: "count"))
   var limit: Int?
+
+  func validate() throws {
+    for (option, value) in [("center-crop", centerCrop), ("limit", limit)] {
+      if let value, value < 1 {
+        throw ValidationError("--\(option) \(value): it must be at least 1")
+      }
+    }
+  }
 
   /// The source that these options name, or the one of a run where they name none.
   func source(or run: DataSource? = nil) -> DataSource {
@@ -46,7 +55,7 @@ struct DataSource: Codable, Equatable {
     guard let path else {
       guard let limit else { return GeneratedScenes(imageSize: imageSize, seed: seed) }
       return GeneratedScenes(
-        imageSize: imageSize, seed: seed, training: max(1, limit), held: max(1, limit / 5))
+        imageSize: imageSize, seed: seed, training: limit, held: max(1, limit / 5))
     }
     return try DatasetOptions(imageSize: imageSize, centerCrop: centerCrop, limit: limit)
       .open(URL(filePath: path))

@@ -14,7 +14,7 @@ struct Evaluate: ParsableCommand {
       slots. All are summed over tokens, or pixels and channels, and averaged over images. Where \
       the data has masks, what the slots attend to is compared with them: ari, fg_ari (foreground \
       pixels only), miou and mbo. With --inception, fid compares the regenerated images with the \
-      images.
+      images; the images' statistics can be kept in a file with --statistics.
       """)
 
   @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var runPath: String
@@ -26,11 +26,19 @@ struct Evaluate: ParsableCommand {
     help: ArgumentHelp(
       "Weights of the FID Inception network, as safetensors.", valueName: "file"))
   var inception: String?
+  @Option(
+    help: ArgumentHelp(
+      "Where the images' statistics for fid are read from, or kept if there is no such file.",
+      valueName: "file.safetensors"))
+  var statistics: String?
   @Flag(help: "Print a JSON object.") var json = false
 
   func validate() throws {
     if let images, images < 1 {
       throw ValidationError("--images \(images): at least one is needed")
+    }
+    if statistics != nil, inception == nil {
+      throw ValidationError("--statistics belongs to --inception")
     }
   }
 
@@ -38,16 +46,12 @@ struct Evaluate: ParsableCommand {
     let loaded = try LoadedRun(at: runPath)
     var configuration = loaded.state.configuration
     if let images { configuration.valImages = images }
+    let dataset = try source.source(or: loaded.state.data)
+      .open(imageSize: configuration.imageSize, seed: configuration.seed)
     let evaluation = Evaluation(
       model: loaded.model, configuration: configuration,
-      dataset: try source.source(or: loaded.state.data)
-        .open(imageSize: configuration.imageSize, seed: configuration.seed),
-      split: split)
-    guard evaluation.count > 0 else {
-      throw RunError(
-        path: evaluation.dataset.description, reason: "its \(split.rawValue) part is empty",
-        remedy: "choose another --split")
-    }
+      images: try EvaluationImages(
+        dataset, split, limit: configuration.valImages, tolerance: dataset.tolerance))
     let losses = try evaluation.losses(
       temperature: configuration.temperature(at: loaded.state.progress.step))
     var rows: [(name: String, value: Double?)] = [
@@ -61,18 +65,23 @@ struct Evaluate: ParsableCommand {
       ]
     }
     if let inception {
-      rows.append(("fid", try evaluation.frechetInceptionDistance(Inception(file: inception))))
+      let distance = try evaluation.frechetInceptionDistance(
+        Inception(file: inception), statistics: statistics)
+      rows.append(("fid", distance))
     }
     report(rows, evaluation)
   }
 
   private func report(_ rows: [(name: String, value: Double?)], _ evaluation: Evaluation) {
     if json {
-      let fields = rows.map { "\"\($0.name)\": " + ($0.value.map { "\($0)" } ?? "null") }
+      let fields = rows.map { row in
+        "\"\(row.name)\": " + (row.value.map { $0.isFinite ? "\($0)" : "null" } ?? "null")
+      }
       print("{" + fields.joined(separator: ", ") + "}")
       return
     }
-    print("\(evaluation.count) \(split.rawValue) images of \(evaluation.dataset.description)")
+    print(
+      "\(evaluation.count) \(split.rawValue) images of \(evaluation.images.dataset.description)")
     for (name, value) in rows {
       print(
         name.padding(toLength: 20, withPad: " ", startingAt: 0) + (value.map(\.short) ?? "-"))

@@ -29,10 +29,7 @@ struct FrechetInceptionDistance: ParsableCommand {
     let network = try inception.map { try Inception(file: $0) }
     let sets = try [first, second].map { try statistics(of: $0, network) }
     if let save { try sets[0].write(to: URL(filePath: save)) }
-    for caution in Set(sets.compactMap(\.caution)).sorted() {
-      FileHandle.standardError.write(Data("warning: \(caution)\n".utf8))
-    }
-    let distance = try frechetDistance(sets[0], sets[1])
+    let distance = try frechetDistance(warningOfFew: sets[0], sets[1])
     print(json ? "{\"fid\": \(distance)}" : "fid  \(distance.short)")
   }
 
@@ -43,7 +40,8 @@ struct FrechetInceptionDistance: ParsableCommand {
     guard let network else {
       throw RunError(
         path: path, reason: "images need the network's weights",
-        remedy: "give them with --inception, or a .safetensors file of statistics instead of images")
+        remedy: "give them with --inception, or a .safetensors file of statistics instead of images"
+      )
     }
     let features = try network.features(ofImagesIn: URL(filePath: path))
     guard features.shape[0] >= 2 else {
@@ -63,7 +61,8 @@ extension FeatureStatistics {
     let (mean, factor) = (try file.tensor("mean"), try file.tensor("factor"))
     guard mean.rank == 1, factor.rank == 2, factor.shape[1] == mean.count else {
       throw RunError(
-        path: url.path, reason: "mean \(mean.shape) and factor \(factor.shape) do not belong together",
+        path: url.path,
+        reason: "mean \(mean.shape) and factor \(factor.shape) do not belong together",
         remedy: "write the statistics again with --save")
     }
     self.init(mean: mean, factor: factor, count: file.metadata["images"].flatMap { Int($0) })
@@ -80,19 +79,49 @@ extension FeatureStatistics {
 extension Evaluation {
   /// The distance between the images and what the slots regenerate of them.
   ///
+  /// - Parameters:
+  ///   - network: computes the features.
+  ///   - path: where the images' statistics are read from, or kept if there is no such file.
+  /// - Returns: the distance, with a warning on standard error where the images are few.
   /// - Throws: `RunError` for fewer than two images.
-  func frechetInceptionDistance(_ network: Inception) throws -> Double {
+  func frechetInceptionDistance(
+    _ network: Inception, statistics path: String?
+  ) throws -> Double {
     guard count >= 2 else {
       throw RunError(
-        path: dataset.description, reason: "one image has no covariance",
+        path: images.dataset.description, reason: "one image has no covariance",
         remedy: "look at more images with --images")
     }
-    let features = try pieces { range, images in
-      let made = try model.reconstruct(images, slotNoise: slotNoise(range)).image
-      return (network.features(of: images), network.features(of: made))
+    let real: FeatureStatistics
+    let file = path.map { URL(filePath: $0) }
+    if let file, FileManager.default.fileExists(atPath: file.path) {
+      real = try FeatureStatistics(contentsOf: file)
+    } else {
+      real = try FeatureStatistics(
+        features: .concatenated(pieces { _, images in network.features(of: images) }))
+      if let file { try real.write(to: file) }
     }
-    return try frechetDistance(
-      FeatureStatistics(features: .concatenated(features.map(\.0))),
-      FeatureStatistics(features: .concatenated(features.map(\.1))))
+    let made = try FeatureStatistics(
+      features: .concatenated(
+        pieces { range, images in
+          network.features(
+            of: try model.reconstruct(images, slotNoise: slotNoise(range)).image)
+        }))
+    return try frechetDistance(warningOfFew: real, made)
   }
+}
+
+/// The Frechet distance, with a warning where there are too few images for the covariances.
+private func frechetDistance(
+  warningOfFew first: FeatureStatistics, _ second: FeatureStatistics
+) throws -> Double {
+  guard first.mean.shape == second.mean.shape else {
+    throw RunError(
+      path: "fid",
+      reason:
+        "statistics of \(first.mean.count) and of \(second.mean.count) features cannot be compared",
+      remedy: "make both with the same network")
+  }
+  for caution in Set([first, second].compactMap(\.caution)).sorted() { warn(caution) }
+  return try frechetDistance(first, second)
 }

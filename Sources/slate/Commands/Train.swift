@@ -10,83 +10,135 @@ struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Train SLATE on a folder of images or on generated scenes.",
     discussion: """
-      Writes to the run's folder: checkpoint.safetensors, config.json, metrics.jsonl (a JSON \
-      object a line) and reconstructions.png (a row an image: image, dVAE reconstruction, \
-      reconstruction through the slots, what each slot attends to). An interrupt finishes the \
-      step, saves, and says how to go on.
+      Writes to the run's folder: checkpoint.safetensors and the one before it; config.json, which \
+      --config reads; run.json (configuration, seed, versions, data and its fingerprint); \
+      reconstructions.png (a row an image: image, dVAE reconstruction, reconstruction through the \
+      slots, what each slot attends to); event files for TensorBoard; and metrics.jsonl, a JSON \
+      object a line. In a line of training, seconds_waited is the part of seconds_step that the \
+      step waited for images, and seconds_decoding what decoding took meanwhile, over all of its \
+      threads; while the first is 0 the images are not what limits training. An interrupt finishes \
+      the step, saves, and says how to go on.
       """)
 
   @OptionGroup(title: "Configuration") var values: ConfigurationOptions
   @OptionGroup(title: "Data") var source: DataOptions
   @Option(
+    help: ArgumentHelp(
+      "Train for so many passes through the training images, in place of --steps.",
+      valueName: "count"))
+  var epochs: Int?
+  @Option(
+    name: [.customLong("out"), .customLong("log-path")],
     help: ArgumentHelp("The run's folder; default the next free runs/slate-NNN.", valueName: "run"))
   var out: String?
   @Option(
+    name: [.customLong("resume"), .customLong("checkpoint-path")],
     help: ArgumentHelp(
-      "Continue a run where its checkpoint was written; options change its configuration.",
+      "Continue a run where its checkpoint was written (the run's folder, or a checkpoint in it); "
+        + "options change its configuration.",
       valueName: "run"))
   var resume: String?
   @Option(help: "Threads that share each batch; default the number of processors.")
   var workers: Int?
+  @Option(help: "Threads that decode images ahead of training.") var numWorkers = 2
   @Option(
     help: """
-      Unreadable images an epoch that are passed over with a warning; default one in a hundred, at \
-      most 10.
+      Unreadable images of a part that are passed over with a warning; default one in a hundred of \
+      all images, at most 10.
       """)
   var maxUnreadable: Int?
   @Flag(help: "Print the configuration as JSON and stop.")
   var printConfig = false
+  @Flag(help: "Measure a few steps, print where their time goes by operator, and stop.")
+  var profile = false
 
   func validate() throws {
-    if let workers, workers < 1 {
-      throw ValidationError("--workers \(workers): at least one is needed")
+    for (option, value) in [("workers", workers), ("num-workers", numWorkers)] {
+      if let value, !(1...1024).contains(value) {
+        throw ValidationError("--\(option) \(value): it must be between 1 and 1024")
+      }
     }
     if let maxUnreadable, maxUnreadable < 0 {
       throw ValidationError("--max-unreadable \(maxUnreadable): it must be 0 or more")
     }
+    if let epochs {
+      guard (1...1_000_000).contains(epochs) else {
+        throw ValidationError("--epochs \(epochs): it must be a positive number")
+      }
+      guard values.steps == nil, !printConfig else {
+        throw ValidationError(
+          "--epochs \(epochs): the number of steps follows from it and the data; leave out --steps "
+            + "and --print-config")
+      }
+    }
     if resume != nil, out != nil {
       throw ValidationError("--resume continues in the run's own folder; leave --out out")
+    }
+    if profile, resume != nil || out != nil {
+      throw ValidationError("--profile writes nothing; leave --out and --resume out")
     }
   }
 
   func run() throws {
     if printConfig {
-      print(try values.resolved().json())
+      print(try values.resolved().json(), terminator: "")
       return
     }
     if let workers { Workers.count = workers }
+    if profile {
+      let data = source.source()
+      var (configuration, loader) = try prepared(values.resolved(), data)
+      configuration.probeEvery = 0
+      var trainer = try Trainer(configuration, loader: loader)
+      print(try trainer.profileOfSteps())
+      return
+    }
     var session = try resume.map(continuedSession) ?? newSession()
     try session.run()
   }
 
   private func newSession() throws -> TrainingSession {
-    let configuration = try values.resolved()
     let data = source.source()
-    let trainer = try Trainer(configuration, loader: try loader(configuration, data))
-    let folder = try RunFolder.create(at: out ?? RunFolder.nextFree())
-    return try TrainingSession(trainer, folder: folder, data: data)
+    let (configuration, loader) = try prepared(values.resolved(), data)
+    return try TrainingSession(
+      Trainer(configuration, loader: loader), data: data, tolerance: loader.tolerance
+    ) { try RunFolder.create(at: out ?? RunFolder.nextFree()) }
   }
 
   private func continuedSession(_ path: String) throws -> TrainingSession {
     let run = try LoadedRun(at: path)
-    let configuration = try values.resolved(from: run.state.configuration)
+    let data = source.source(or: run.state.data)
+    let (configuration, loader) = try prepared(
+      values.resolved(from: run.state.configuration), data)
     guard configuration.model == run.state.configuration.model else {
       throw RunError(
         path: path, reason: "the sizes of its model cannot be changed",
         remedy: "leave those options out, or begin a new run")
     }
-    let data = source.source(or: run.state.data)
-    let trainer = try Trainer(
-      resuming: run, configuration: configuration, loader: try loader(configuration, data))
-    return try TrainingSession(trainer, folder: run.folder, data: data)
+    let fingerprint = loader.data.fingerprint
+    if let former = run.state.fingerprint, former != fingerprint {
+      warn(
+        "\(loader.data.description): these are not the images that \(path) was trained on so far "
+          + "(fingerprint \(fingerprint), not \(former)); what follows differs from an uninterrupted "
+          + "run")
+    }
+    return try TrainingSession(
+      Trainer(resuming: run, configuration: configuration, loader: loader), data: data,
+      tolerance: loader.tolerance
+    ) { run.folder }
   }
 
-  private func loader(_ configuration: RunConfiguration, _ data: DataSource) throws -> BatchLoader {
+  /// The images, and the configuration with as many steps as `epochs` says.
+  private func prepared(
+    _ configuration: RunConfiguration, _ data: DataSource
+  ) throws -> (RunConfiguration, BatchLoader) {
     let dataset = try data.open(imageSize: configuration.imageSize, seed: configuration.seed)
     let loader = BatchLoader(
       dataset, batchSize: configuration.batchSize, seed: configuration.seed, dropsLast: true,
-      tolerance: maxUnreadable ?? min(10, dataset.count(of: .train) / 100))
+      threads: numWorkers, tolerance: maxUnreadable ?? dataset.tolerance)
     if data.path != nil { try loader.readAheadIfSmall() }
-    return loader
+    var configuration = configuration
+    if let epochs { configuration.steps = epochs * configuration.stepsPerEpoch(of: loader) }
+    return (try configuration.validated(), loader)
   }
 }

@@ -9,7 +9,9 @@ struct ConfigurationOptions: ParsableArguments {
       "Where the values below start (default: quickstart).",
       discussion: """
         quickstart: minutes on a laptop; shapes3d: the published defaults; paper-64 and paper-96: \
-        the experiments of the paper.
+        the experiments of the paper. The options have the names of the published code. Two of it \
+        are missing: --img-channels, as images always have 3, and --pos-channels, which has no \
+        effect there.
         """))
   var preset: Preset?
 
@@ -32,6 +34,7 @@ struct ConfigurationOptions: ParsableArguments {
 
   @Option(help: "Where slots start: random, or learned (a vector for each slot).")
   var slotInit: SLATE.SlotInitialization?
+  @Option(help: "The deviation of the positions' initial values.") var posDeviation: Double?
 
   @Option(help: "How slot attention is differentiated: \(GradientChoice.forms).")
   var gradient: GradientChoice?
@@ -98,11 +101,13 @@ struct ConfigurationOptions: ParsableArguments {
     set(\.numSlotHeads, numSlotHeads)
     set(\.dropout, dropout)
     set(\.slotInit, slotInit)
+    set(\.posDeviation, posDeviation)
     set(\.gradient, gradient)
     set(\.solver, solver)
     set(\.tolerance, tolerance)
     set(\.lastIsDifferentiated, lastIsDifferentiated)
     set(\.straightThrough, straightThrough)
+    if gradient != nil, straightThrough == nil { result.dropMeaninglessStraightThrough() }
     set(\.iterations, iterations)
     set(\.batchSize, batchSize)
     set(\.accumulate, accumulate)

@@ -19,6 +19,8 @@ struct RunConfiguration: Codable, Equatable, Sendable {
   var dropout = 0.1
 
   var slotInit = SLATE.SlotInitialization.random
+  /// The deviation of the initial positions.
+  var posDeviation = 1.0
 
   var solver = SolverChoice.iteration
   /// The relative residual at which the solve of an image ends; 0 for always `iterations`.
@@ -59,6 +61,9 @@ struct RunConfiguration: Codable, Equatable, Sendable {
   /// Steps between measurements of the slots' fixed point and of the gradient's error; 0 for none.
   var probeEvery = 0
 
+  /// No count of steps, epochs or images is larger.
+  static let largestCount = 1 << 40
+
   /// The sizes of the model.
   var model: SLATE.Configuration {
     var model = SLATE.Configuration()
@@ -73,6 +78,7 @@ struct RunConfiguration: Codable, Equatable, Sendable {
     model.slotHeads = numSlotHeads
     model.dropout = dropout
     model.slotInitialization = slotInit
+    model.positionDeviation = posDeviation
     return model
   }
 
@@ -91,7 +97,7 @@ struct RunConfiguration: Codable, Equatable, Sendable {
       ("slot-size", slotSize), ("mlp-hidden-size", mlpHiddenSize),
       ("num-dec-blocks", numDecBlocks), ("num-heads", numHeads),
       ("num-slot-heads", numSlotHeads), ("iterations", iterations), ("batch-size", batchSize),
-      ("accumulate", accumulate),      ("val-images", valImages),
+      ("accumulate", accumulate), ("val-images", valImages),
     ]
     for (option, value) in sizes {
       try require((1...1_000_000).contains(value), option, value, "a positive number")
@@ -99,7 +105,10 @@ struct RunConfiguration: Codable, Equatable, Sendable {
     for (option, value) in [
       ("steps", steps), ("lr-warmup-steps", lrWarmupSteps), ("patience", patience),
       ("tau-steps", tauSteps), ("val-every", valEvery), ("probe-every", probeEvery),
-    ] { try require(value >= 0, option, value, "0 or more") }
+    ] {
+      try require(
+        (0...RunConfiguration.largestCount).contains(value), option, value, "0 or more")
+    }
     try require(
       dModel % numHeads == 0, "num-heads", numHeads, "a divisor of --d-model \(dModel)")
     try require(
@@ -107,7 +116,7 @@ struct RunConfiguration: Codable, Equatable, Sendable {
       "a divisor of --slot-size \(slotSize)")
     try require((0..<1).contains(tolerance), "tolerance", tolerance, "in [0, 1)")
     try require(
-      !straightThrough || gradient.estimator is any AdjointEstimator, "straight-through", true,
+      !straightThrough || gradient.isImplicit, "straight-through", true,
       "left out with --gradient \(gradient), which reaches the initial slots by itself")
     try require(
       !lastIsDifferentiated || iterations >= 2, "last-is-differentiated", true,
@@ -116,10 +125,17 @@ struct RunConfiguration: Codable, Equatable, Sendable {
     for (option, value) in [("tau-start", tauStart), ("tau-final", tauFinal)] {
       try require(value > 0 && value.isFinite, option, value, "a positive temperature")
     }
-    for (option, value) in [("lr-dvae", lrDvae), ("lr-main", lrMain), ("clip", clip)] {
+    for (option, value) in [
+      ("pos-deviation", posDeviation), ("lr-dvae", lrDvae), ("lr-main", lrMain), ("clip", clip),
+    ] {
       try require(value >= 0 && value.isFinite, option, value, "0 or more")
     }
     return self
+  }
+
+  /// Leaves out a preset's straight-through where a gradient was chosen that is not implicit.
+  mutating func dropMeaninglessStraightThrough() {
+    straightThrough = straightThrough && gradient.isImplicit
   }
 
   /// Chooses how slot attention is solved and differentiated.
@@ -148,12 +164,7 @@ struct ConfigurationError: Error, CustomStringConvertible {
 
 extension RunConfiguration {
   /// The configuration as JSON, in snake case.
-  func json() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(self), as: UTF8.self)
-  }
+  func json() throws -> String { try snakeCaseJSON(self) }
 
   /// This configuration with the values that a JSON object holds, under their names.
   ///
@@ -178,9 +189,12 @@ extension RunConfiguration {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     do {
-      return try decoder.decode(
-        RunConfiguration.self, from: JSONSerialization.data(withJSONObject: values)
-      ).validated()
+      var result = try decoder.decode(
+        RunConfiguration.self, from: JSONSerialization.data(withJSONObject: values))
+      if changes["gradient"] != nil, changes["straight_through"] == nil {
+        result.dropMeaninglessStraightThrough()
+      }
+      return try result.validated()
     } catch let error as DecodingError {
       throw refused(error.shortDescription)
     }

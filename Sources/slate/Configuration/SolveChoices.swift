@@ -10,6 +10,9 @@ struct GradientChoice: Equatable, Sendable {
   let description: String
   let estimator: any BackwardEstimator
 
+  /// Whether it differentiates the fixed point and not the iterations that led there.
+  var isImplicit: Bool { estimator is any AdjointEstimator }
+
   /// The first-order approximation of the implicit gradient.
   static let implicit = GradientChoice(description: "implicit", estimator: .oneStep)
 

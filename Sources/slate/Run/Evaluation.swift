@@ -1,4 +1,3 @@
-import Foundation
 import Images
 import ObjectCentric
 import Tensors
@@ -7,15 +6,14 @@ import Tensors
 struct Evaluation {
   let model: SLATE
   let configuration: RunConfiguration
-  let dataset: any ImageDataset
-  let split: Split
+  let images: EvaluationImages
 
   /// Images are taken in pieces of this many, whatever the number of workers, so that sums do not
   /// depend on it.
   private static let piece = 8
 
   /// The number of images looked at.
-  var count: Int { min(dataset.count(of: split), configuration.valImages) }
+  var count: Int { images.count }
 
   /// Means over images.
   struct Losses: Equatable {
@@ -25,6 +23,9 @@ struct Evaluation {
     var mse: Double
     /// The same with the relaxed tokens made one-hot.
     var hardMse: Double
+
+    /// What decides about learning rates, as in the published code: with one-hot tokens.
+    var published: Double { crossEntropy + hardMse }
   }
 
   /// The training losses at a temperature, without dropout.
@@ -57,19 +58,26 @@ struct Evaluation {
 
   /// How well what the slots attend to finds the objects; nil where the data has no masks.
   func segmentation() throws -> SegmentationScores? {
-    guard try dataset.mask(0, of: split) != nil else { return nil }
-    let (dataset, split) = (dataset, split)
-    let scores = try pieces { range, images -> [SegmentationScores] in
-      let tokens = model.dvae.logits(images).argmaxOfRows()
+    guard try images.mask(0) != nil else { return nil }
+    let scores = try pieces { range, batch -> [SegmentationScores] in
+      let tokens = model.dvae.logits(batch).argmaxOfRows()
       let attention = try model.slots(ofTokens: tokens, noise: slotNoise(range)).attention
       let predicted = SegmentationMask.segmentations(
-        fromAttention: attention.reshaped(attention.shape.prefix(2) + [configuration.model.tokenCount]),
+        fromAttention: attention.reshaped(
+          attention.shape.prefix(2) + [configuration.model.tokenCount]),
         size: configuration.imageSize)
-      return try zip(range, predicted).compactMap { index, mask in
-        try dataset.mask(index, of: split).map { SegmentationScores(predicted: mask, truth: $0) }
+      return try zip(range, predicted).compactMap { position, mask in
+        try images.mask(position).map { SegmentationScores(predicted: mask, truth: $0) }
       }
     }
     return .mean(Array(scores.joined()))
+  }
+
+  /// A picture of the first `count` images as the model sees them.
+  func sheet(of count: Int) throws -> Image {
+    let shown = 0..<min(count, self.count)
+    return try reconstructionSheet(
+      model, images: images.batch(shown), slotNoise: slotNoise(shown))
   }
 
   /// The noise of the initial slots of images `range`.
@@ -94,19 +102,10 @@ struct Evaluation {
   func pieces<Result: Sendable>(
     _ body: @Sendable (_ range: Range<Int>, _ images: Tensor) throws -> Result
   ) throws -> [Result] {
-    let (count, dataset, split) = (count, dataset, split)
+    let (count, images) = (count, images)
     let ranges = stride(from: 0, to: count, by: Evaluation.piece).map {
       $0..<min($0 + Evaluation.piece, count)
     }
-    return try Workers.map(ranges.count) { try body(ranges[$0], dataset.batch(ranges[$0], of: split)) }
-  }
-}
-
-extension ImageDataset {
-  /// Images as numbers in [0, 1], [batch, height, width, 3].
-  func batch(_ indices: some Collection<Int>, of split: Split) throws -> Tensor {
-    let images = try indices.map { try image($0, of: split) }
-    return Tensor(
-      bytes: images.flatMap(\.pixels), shape: [images.count, imageSize, imageSize, 3])
+    return try Workers.map(ranges.count) { try body(ranges[$0], images.batch(ranges[$0])) }
   }
 }

@@ -20,8 +20,8 @@ struct ProbeMeasurement: Sendable {
   var seconds = 0.0
 }
 
-/// Looks at the training gradient in passing: how good is the estimator's adjoint w, compared with
-/// u = (I - J^T)^-1 v from the dense Jacobian at the same point and for the same cotangent?
+/// Looks at the training gradient in passing: compares the estimator's adjoint w with
+/// u = (I - J^T)^-1 v, from the dense Jacobian at the same point and for the same cotangent.
 struct GradientProbe {
   let model: SLATE
   let configuration: RunConfiguration
@@ -119,8 +119,10 @@ private func spectralNorms(_ matrices: Tensor) -> [Double] {
   for _ in 0..<50 {
     let y = matrices.matmul(matrices.matmul(x, transposingSelf: true))
     norms = y.normsOfSamples
-    x = y * Tensor(
-      norms.map { $0 > 0 ? 1 / $0 : 0 }, shape: [batch, 1, 1], dtype: matrices.dtype)
+    x =
+      y
+      * Tensor(
+        norms.map { $0 > 0 ? 1 / $0 : 0 }, shape: [batch, 1, 1], dtype: matrices.dtype)
   }
   return norms.map { $0.squareRoot() }
 }

@@ -12,6 +12,8 @@ struct RunState: Codable, Equatable {
   var configuration: RunConfiguration
   /// Where the images come from.
   var data: DataSource
+  /// What the images were; nil for weights that were not trained here.
+  var fingerprint: String?
 
   private static let key = "run"
 
@@ -23,13 +25,26 @@ struct RunState: Codable, Equatable {
     }
   }
 
-  init(progress: Trainer.Progress, configuration: RunConfiguration, data: DataSource) {
+  init(
+    progress: Trainer.Progress, configuration: RunConfiguration, data: DataSource,
+    fingerprint: String? = nil
+  ) {
     self.progress = progress
     self.configuration = configuration
     self.data = data
+    self.fingerprint = fingerprint
   }
 
+  /// The state that a checkpoint holds.
+  ///
+  /// - Throws: `RunError` naming the file when there is none, it makes no sense, or it is not that of
+  ///   a model with the checkpoint's tensors.
   init(_ checkpoint: Checkpoint, path: String) throws {
+    func damaged(_ reason: String) -> RunError {
+      RunError(
+        path: path, reason: "its description of the run cannot be read (\(reason))",
+        remedy: "go on from the checkpoint before it: --resume RUN/checkpoint.previous.safetensors")
+    }
     do {
       guard let text = checkpoint.metadata[RunState.key] else {
         throw RunError(
@@ -39,10 +54,17 @@ struct RunState: Codable, Equatable {
       self = try JSONDecoder().decode(RunState.self, from: Data(text.utf8))
       configuration = try configuration.validated()
     } catch let error as DecodingError {
-      throw RunError(
-        path: path, reason: "its description of the run cannot be read (\(error.shortDescription))",
-        remedy: "use an earlier checkpoint")
+      throw damaged(error.shortDescription)
+    } catch let error as ConfigurationError {
+      throw damaged(error.description)
     }
+    let counts = [progress.step, progress.epoch, progress.position]
+    guard counts.allSatisfy({ (0...RunConfiguration.largestCount).contains($0) }) else {
+      throw damaged("step, epoch or position are out of range: \(counts)")
+    }
+    var sizes = configuration
+    try sizes.readSizes(of: checkpoint, path: path)
+    guard sizes == configuration else { throw damaged("it is that of a model of other sizes") }
   }
 }
 
@@ -55,15 +77,27 @@ struct LoadedRun {
 
   /// Reads the checkpoint of a run.
   ///
+  /// - Parameter path: the run's folder, or one of the checkpoints in it.
   /// - Throws: `RunError` or `SafetensorsError` naming the file and what is wrong with it.
   init(at path: String) throws {
-    folder = RunFolder(url: URL(filePath: path, directoryHint: .isDirectory))
-    guard FileManager.default.fileExists(atPath: folder.checkpoint.path) else {
+    let isFile = path.hasSuffix(".safetensors")
+    let url = URL(filePath: path)
+    let folder = RunFolder(url: isFile ? url.deletingLastPathComponent() : url)
+    let checkpoint = isFile ? url : folder.checkpoint
+    guard FileManager.default.fileExists(atPath: checkpoint.path) else {
       throw RunError(
-        path: path, reason: "it holds no checkpoint.safetensors",
+        path: path, reason: isFile ? "there is no such file" : "it holds no checkpoint.safetensors",
         remedy: "give the folder that `slate train --out` wrote")
     }
-    checkpoint = try Checkpoint(contentsOf: folder.checkpoint)
+    try self.init(Checkpoint(contentsOf: checkpoint), in: folder)
+  }
+
+  /// The run that a checkpoint describes.
+  ///
+  /// - Throws: `RunError` or `SafetensorsError` naming the file and what is wrong with it.
+  init(_ checkpoint: Checkpoint, in folder: RunFolder) throws {
+    self.folder = folder
+    self.checkpoint = checkpoint
     state = try RunState(checkpoint, path: folder.checkpoint.path)
     var generator = Philox(seed: state.configuration.seed)
     var model = SLATE(state.configuration.model, using: &generator)

@@ -6,7 +6,9 @@ struct ProgressDisplay {
   private let total: Int
   private let first: Int
   private let isTerminal = isatty(STDOUT_FILENO) != 0
-  private let start = ContinuousClock.now
+  /// When the first step was shown, and which it was: rates begin there, after the first
+  /// validation.
+  private var start: (time: ContinuousClock.Instant, step: Int)?
   private var lastDraw = ContinuousClock.now - .seconds(1)
   /// Plain lines come at most this often, by steps, so that equal runs print equal lines.
   private let interval: Int
@@ -20,9 +22,8 @@ struct ProgressDisplay {
 
   /// Shows the state after a step.
   mutating func show(_ record: Trainer.Record) {
-    let done = record.step - first
     if !isTerminal {
-      if done % interval == 0 || record.step == total {
+      if (record.step - first) % interval == 0 || record.step == total {
         print(
           "step \(record.step)/\(total)  loss \(record.loss.short)  cross-entropy "
             + "\(record.crossEntropy.short)  mse \(record.mse.short)")
@@ -32,14 +33,25 @@ struct ProgressDisplay {
     }
     guard lastDraw.duration(to: .now) > .milliseconds(100) || record.step == total else { return }
     lastDraw = .now
-    let elapsed = start.duration(to: .now) / .seconds(1)
-    let rate = Double(done) / elapsed
-    let width = 24
-    let filled = width * record.step / max(total, 1)
+    let start = start ?? (.now, record.step)
+    self.start = start
+    let rate =
+      Double(record.step - start.step) / max(start.time.duration(to: .now) / .seconds(1), 1e-9)
+    let text =
+      " \(record.step)/\(total)  loss \(record.loss.short)  \(rate.short) steps/s  "
+      + "\(duration(Double(total - record.step) / rate)) left"
+    // A line as wide as the terminal would wrap, and could not be redrawn.
+    let width = min(24, max(0, terminalWidth - 1 - text.count))
+    let filled = Int(Double(width) * Double(record.step) / Double(max(total, 1)))
     let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-    draw(
-      "\(bar) \(record.step)/\(total)  loss \(record.loss.short)  \(rate.short) steps/s  "
-        + "\(duration(Double(total - record.step) / rate)) left")
+    draw(String((bar + text).prefix(terminalWidth - 1)))
+  }
+
+  /// The columns of the terminal, 80 where it does not say.
+  private var terminalWidth: Int {
+    var size = winsize()
+    return ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 1
+      ? Int(size.ws_col) : 80
   }
 
   /// Prints a line that stays, above the bar.

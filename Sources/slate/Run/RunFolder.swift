@@ -7,6 +7,7 @@ struct RunFolder {
   var checkpoint: URL { url.appending(path: "checkpoint.safetensors") }
   var metrics: URL { url.appending(path: "metrics.jsonl") }
   var configuration: URL { url.appending(path: "config.json") }
+  var record: URL { url.appending(path: "run.json") }
   var reconstructions: URL { url.appending(path: "reconstructions.png") }
 
   /// Makes the folder for a new run.
@@ -34,11 +35,25 @@ struct RunFolder {
     return folder
   }
 
-  /// The first of runs/slate-001, runs/slate-002, ... that does not exist.
+  /// Writes a small file, whole or not at all.
+  ///
+  /// - Throws: `RunError` naming the file, for example when the disk is full.
+  func write(_ text: String, to file: URL) throws {
+    do {
+      try text.write(to: file, atomically: true, encoding: .utf8)
+    } catch {
+      throw RunError(
+        path: file.path, reason: "it cannot be written (\(error.localizedDescription))",
+        remedy: "free some space or check the permissions, then resume the run")
+    }
+  }
+
+  /// The first folder of runs/slate-001, runs/slate-002 and so on that does not exist.
   static func nextFree() -> String {
     var number = 1
     while true {
-      let path = "runs/slate-" + String(repeating: "0", count: max(0, 3 - String(number).count))
+      let path =
+        "runs/slate-" + String(repeating: "0", count: max(0, 3 - String(number).count))
         + String(number)
       if !FileManager.default.fileExists(atPath: path) { return path }
       number += 1

@@ -8,12 +8,15 @@ struct RunLogs {
   private var metrics: MetricsLog
   private let events: EventFile
 
-  /// Opens the logs of a run that begins, or goes on, after `step` steps.
+  /// Opens the logs of a run.
   ///
+  /// - Parameters:
+  ///   - folder: the run's.
+  ///   - step: the last step that the run goes on after; nil when it has still to measure step 0.
   /// - Throws: `LogError` naming the file that cannot be written.
-  init(_ folder: RunFolder, resumingAt step: Int) throws {
-    metrics = try MetricsLog(folder.metrics, keepingStepsUpTo: step)
-    events = try EventFile(inFolder: folder.url, resumingAt: step == 0 ? nil : step + 1)
+  init(_ folder: RunFolder, resumingAt step: Int?) throws {
+    metrics = try MetricsLog(folder.metrics, keepingStepsUpTo: step ?? -1)
+    events = try EventFile(inFolder: folder.url, resumingAt: step.map { $0 + 1 })
   }
 
   /// A training step.
@@ -26,7 +29,9 @@ struct RunLogs {
         ("tau", .number(record.tau)), ("lr_dvae", .number(record.rates.dvae)),
         ("lr_main", .number(record.rates.main)),
       ] + slots.map { ($0.0, .number($0.1)) } + [
-        ("seconds_waited", .number(record.secondsWaited)), ("seconds", .number(seconds)),
+        ("seconds_step", .number(record.times.step)),
+        ("seconds_waited", .number(record.times.waited)),
+        ("seconds_decoding", .number(record.times.decoding)), ("seconds", .number(seconds)),
       ])
     try events.append(
       scalars: [
@@ -58,11 +63,10 @@ struct RunLogs {
     let entropy = losses.crossEntropy
     try events.append(
       scalars: [
-        ("VAL/loss", entropy + losses.hardMse), ("VAL/cross_entropy", entropy),
+        ("VAL/loss", losses.published), ("VAL/cross_entropy", entropy),
         ("VAL/mse", losses.hardMse), ("VAL/loss_relax", entropy + losses.mse),
         ("VAL/cross_entropy_relax", entropy), ("VAL/mse_relax", losses.mse),
-      ] + (best.map { $0 < .greatestFiniteMagnitude ? [("VAL/best_loss", $0)] : [] } ?? []),
-      step: step)
+      ] + (best.map { [("VAL/best_loss", $0)] } ?? []), step: step)
   }
 
   /// A picture of reconstructions.

@@ -19,11 +19,15 @@ final class StopSignal {
   init() {
     let received = Received()
     self.received = received
+    // A file that grows beyond the limit of its user is an error of the write, like a full disk.
+    signal(SIGXFSZ, SIG_IGN)
     sources = [SIGINT, SIGTERM].map { number in
       signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
       source.setEventHandler {
         if received.flag.exchange(true, ordering: .relaxed) { exit(130) }
+        let note = "\nfinishing the step, then saving; another signal stops at once\n"
+        FileHandle.standardError.write(Data(note.utf8))
       }
       source.resume()
       return source

@@ -15,6 +15,8 @@ struct Trainer {
   private let streams: RandomStreams
   private let parameters: [NamedParameter]
   private var batches: BatchSequence
+  /// The seconds of decoding of this epoch that steps have accounted for.
+  private var decodingSeen = 0.0
 
   /// How far a run has come: with the seed, all that decides what it does next.
   struct Progress: Codable, Equatable {
@@ -26,6 +28,10 @@ struct Trainer {
     var position = 0
     /// The decay of the learning rates, if it is on.
     var plateau: PlateauDecay?
+    /// The step after which the validation images were last measured.
+    var validated: Int?
+    /// The smallest validation loss.
+    var bestLoss: Double?
     /// Seconds of training so far.
     var seconds = 0.0
   }
@@ -54,17 +60,30 @@ struct Trainer {
   }
 
   /// A run continued from its checkpoint: what follows is bitwise what would have followed.
+  ///
+  /// Where there are fewer images than the epoch had used up, the next epoch begins.
   init(resuming run: LoadedRun, configuration: RunConfiguration, loader: BatchLoader) throws {
     try self.init(configuration, loader: loader)
     try run.checkpoint.restore(model)
     optimizer = try run.checkpoint.optimizer(for: model)
+    let unused = progress.plateau
     progress = run.state.progress
-    if configuration.patience == 0 { progress.plateau = nil }
+    if configuration.patience == 0 {
+      progress.plateau = nil
+    } else if progress.plateau == nil {
+      progress.plateau = unused
+    } else {
+      progress.plateau?.patience = configuration.patience
+    }
+    if progress.position > loader.data.count(of: loader.split) {
+      progress.epoch += 1
+      progress.position = 0
+    }
     batches = loader.epoch(progress.epoch, from: progress.position)
   }
 
   /// The number of steps in an epoch; what does not fill a batch is left out.
-  var stepsPerEpoch: Int { max(1, loader.batchesPerEpoch / configuration.accumulate) }
+  var stepsPerEpoch: Int { configuration.stepsPerEpoch(of: loader) }
 
   /// The temperature of the relaxed tokens now.
   var temperature: Double { configuration.temperature(at: progress.step) }
@@ -79,63 +98,117 @@ struct Trainer {
     /// The infinity norm of the gradient before clipping.
     var gradientNorm: Double
     var rates: (dvae: Double, main: Double)
-    /// Seconds that the step waited for images.
-    var secondsWaited: Double
+    var times: Times
     /// What was found at the slots' fixed point, where it was looked at.
     var probe: ProbeMeasurement?
 
     var loss: Double { crossEntropy + mse }
   }
 
+  /// Where the seconds of a step went.
+  struct Times {
+    /// From its beginning to its end.
+    var step = 0.0
+    /// Of these, waiting for images: 0 where decoding is never the bottleneck.
+    var waited = 0.0
+    /// What decoding took meanwhile, summed over its threads; none for images kept in memory.
+    var decoding = 0.0
+  }
+
   /// One step: the gradient of one batch, or the mean gradient of several, and one update.
   ///
-  /// - Throws: `NonFiniteLoss`, before any parameter is changed, when loss or gradient is not
-  ///   finite; `DatasetError` when too many images cannot be read.
+  /// - Throws: `NotFinite`, before any parameter is changed, when loss or gradient is not finite;
+  ///   `DatasetError` when too many images cannot be read.
   mutating func advance() throws -> Record {
-    var (crossEntropy, mse, waited) = (0.0, 0.0, 0.0)
-    var table = Gradients()
-    var probe: ProbeMeasurement?
-    let share = 1 / Double(configuration.batchSize * configuration.accumulate)
-    for part in 0..<configuration.accumulate {
-      let (images, seconds) = try nextBatch()
-      waited += seconds
-      let noise = streams.noise(step: progress.step).substream(UInt64(part))
-      if part == 0, probeIsDue {
-        probe = try GradientProbe(model: model, configuration: configuration)
-          .measure(images, temperature: temperature, noise: noise.substream(0))
-      }
-      let sums = try differentiate(images, share: share, noise: noise)
-      for sum in sums {
-        crossEntropy += sum.crossEntropy * share
-        mse += sum.squaredError * share
-        table.add(sum.gradients)
-      }
-    }
+    let start = ContinuousClock.now
+    var record = Record(
+      step: progress.step + 1, crossEntropy: 0, mse: 0, tau: temperature, gradientNorm: 0,
+      rates: rates, times: Times(), probe: nil)
+    let table = try accumulatedGradients(&record)
     let norm = GradientNorm(of: parameters, in: table)
-    let decay = progress.plateau?.factor ?? 1
-    let warmup = LinearWarmup(steps: configuration.lrWarmupSteps).factor(at: progress.step)
-    let rates = (dvae: configuration.lrDvae * decay, main: configuration.lrMain * decay * warmup)
-    let record = Record(
-      step: progress.step + 1, crossEntropy: crossEntropy, mse: mse, tau: temperature,
-      gradientNorm: norm.infinity, rates: rates, secondsWaited: waited, probe: probe)
+    record.gradientNorm = norm.infinity
     guard record.loss.isFinite, norm.infinity.isFinite else {
-      throw NonFiniteLoss(record: record, gradient: norm.firstNonFinite)
+      try expectFiniteParameters()
+      throw NotFinite(
+        step: record.step,
+        tensor: norm.firstNonFinite.map { "the gradient of \($0)" } ?? "the loss",
+        crossEntropy: record.crossEntropy, mse: record.mse)
     }
+    let rates = record.rates
     optimizer.step(
       parameters, gradients: table,
       scale: configuration.clip > 0 ? norm.clippingFactor(bound: configuration.clip) : 1
     ) { $0.hasPrefix("dvae.") ? rates.dvae : rates.main }
     progress.step += 1
+    record.times.step = start.duration(to: .now) / .seconds(1)
     return record
+  }
+
+  /// The learning rates of the next step.
+  private var rates: (dvae: Double, main: Double) {
+    let decay = progress.plateau?.factor ?? 1
+    let warmup = LinearWarmup(steps: configuration.lrWarmupSteps).factor(at: progress.step)
+    return (configuration.lrDvae * decay, configuration.lrMain * decay * warmup)
+  }
+
+  /// The mean gradient over the batches of a step; losses, times and probe are noted in `record`.
+  private mutating func accumulatedGradients(_ record: inout Record) throws -> Gradients {
+    var table = Gradients()
+    let share = 1 / Double(configuration.batchSize * configuration.accumulate)
+    let noise = streams.noise(step: progress.step)
+    for part in 0..<configuration.accumulate {
+      let images = try nextBatch(&record.times)
+      let first = part * configuration.batchSize
+      do {
+        if part == 0, probeIsDue {
+          record.probe = try GradientProbe(model: model, configuration: configuration)
+            .measure(images, temperature: temperature, noise: noise.substream(0))
+        }
+        for sum in try differentiate(images, share: share, first: first, noise: noise) {
+          record.crossEntropy += sum.crossEntropy * share
+          record.mse += sum.squaredError * share
+          table.add(sum.gradients)
+        }
+      } catch {
+        // A solve that fails because of NaN is not the cause of it.
+        try expectFiniteParameters()
+        throw error
+      }
+    }
+    return table
   }
 
   private var probeIsDue: Bool {
     configuration.probeEvery > 0 && progress.step % configuration.probeEvery == 0
   }
 
-  /// Takes note of a validation at the end of an epoch.
-  mutating func observe(validationLoss: Double) {
-    progress.plateau?.observe(validationLoss)
+  /// Takes note of a validation; at the end of an epoch it may lower the learning rates.
+  ///
+  /// - Throws: `NotFinite` for a loss that is not finite.
+  mutating func observe(_ losses: Evaluation.Losses) throws {
+    guard losses.published.isFinite, losses.mse.isFinite else {
+      try expectFiniteParameters()
+      throw NotFinite(
+        step: progress.step, tensor: "the validation loss", crossEntropy: losses.crossEntropy,
+        mse: losses.mse)
+    }
+    let epochEnds = progress.step > 0 && progress.step % stepsPerEpoch == 0
+    if epochEnds { progress.plateau?.observe(losses.published) }
+    progress.bestLoss = min(progress.bestLoss ?? .infinity, losses.published)
+    progress.validated = progress.step
+  }
+
+  /// Does nothing where every parameter is finite.
+  ///
+  /// - Throws: `NotFinite` naming the first that is not.
+  func expectFiniteParameters() throws {
+    let parameters = parameters
+    let areFinite = Workers.map(parameters.count) {
+      parameters[$0].parameter.tensor.largestMagnitude.isFinite
+    }
+    if let first = areFinite.firstIndex(of: false) {
+      throw NotFinite(step: progress.step, tensor: "the parameter \(parameters[first].name)")
+    }
   }
 
   /// Adds to the time that training has taken.
@@ -143,14 +216,16 @@ struct Trainer {
 
   /// Sums of losses, and gradients, of the parts of a batch.
   ///
-  /// Each worker differentiates its part on a tape of its own; the caller adds in their order.
+  /// Each worker differentiates its part on a tape of its own; the caller adds in their order. Image
+  /// i of a step draws the same noise however the step is divided into batches and parts.
   private func differentiate(
-    _ images: Tensor, share: Double, noise: Philox
+    _ images: Tensor, share: Double, first: Int, noise: Philox
   ) throws -> [(crossEntropy: Double, squaredError: Double, gradients: Gradients)] {
     let (model, configuration, temperature) = (model, configuration, temperature)
     return try Workers.mapRanges(of: images.shape[0]) { range in
-      var draws = noise.substream(0).startingAtSample(range.lowerBound)
-      var dropout: Philox? = noise.substream(1).startingAtSample(range.lowerBound)
+      let sample = first + range.lowerBound
+      var draws = noise.substream(0).startingAtSample(sample)
+      var dropout: Philox? = noise.substream(1).startingAtSample(sample)
       let losses = try model.losses(
         of: images.slice(range),
         noise: SLATE.Noise(batch: range.count, configuration.model, using: &draws),
@@ -162,42 +237,42 @@ struct Trainer {
     }
   }
 
-  /// The next batch, of the next epoch where this one is used up, and the seconds it was waited for.
-  private mutating func nextBatch() throws -> (images: Tensor, seconds: Double) {
-    let before = batches.secondsWaited
-    if let batch = try batches.next() {
-      progress.position = batch.endPosition
-      return (batch.images, batches.secondsWaited - before)
-    }
+  /// The next batch, of the next epoch where this one is used up.
+  private mutating func nextBatch(_ times: inout Times) throws -> Tensor {
+    if let images = try nextBatchOfEpoch(&times) { return images }
     progress.epoch += 1
     progress.position = 0
     batches = loader.epoch(progress.epoch)
-    guard let batch = try batches.next() else {
+    decodingSeen = 0
+    guard let images = try nextBatchOfEpoch(&times) else {
       throw RunError(
         path: loader.data.description, reason: "no batch can be filled with readable images",
         remedy: "repair the files that the warnings name, or choose a smaller --batch-size")
     }
+    return images
+  }
+
+  private mutating func nextBatchOfEpoch(_ times: inout Times) throws -> Tensor? {
+    let waited = batches.secondsWaited
+    guard let batch = try batches.next() else { return nil }
+    times.waited += batches.secondsWaited - waited
+    // Decoding goes on while a step computes: what it took since the last batch was taken.
+    let decoding = batches.secondsDecoding
+    times.decoding += decoding - decodingSeen
+    decodingSeen = decoding
     progress.position = batch.endPosition
-    return (batch.images, batches.secondsWaited)
+    return batch.images
   }
 }
 
 extension RunConfiguration {
+  /// The number of steps in an epoch; what does not fill a batch is left out.
+  func stepsPerEpoch(of loader: BatchLoader) -> Int {
+    max(1, loader.batchesPerEpoch / accumulate)
+  }
+
   /// The temperature of the relaxed tokens after a number of steps.
   func temperature(at step: Int) -> Double {
     CosineAnnealing(from: tauStart, to: tauFinal, steps: tauSteps).value(at: step)
-  }
-}
-
-/// Training has reached NaN or infinity.
-struct NonFiniteLoss: Error, CustomStringConvertible {
-  let record: Trainer.Record
-  let gradient: String?
-
-  var description: String {
-    let culprit = gradient.map { "; the first gradient that is not finite is that of \($0)" } ?? ""
-    return "step \(record.step): the loss is not finite (cross-entropy \(record.crossEntropy), mse "
-      + "\(record.mse))\(culprit); nothing was changed by this step and the last checkpoint is "
-      + "whole: resume the run with a lower --lr-main or --lr-dvae, or with --clip 1"
   }
 }

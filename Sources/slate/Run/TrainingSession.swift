@@ -10,6 +10,9 @@ struct TrainingSession {
   private var trainer: Trainer
   private let folder: RunFolder
   private let data: DataSource
+  private let fingerprint: String
+  private let validationImages: EvaluationImages
+  private let trainingImages: EvaluationImages
   private var logs: RunLogs
   private var display: ProgressDisplay
   private let start = ContinuousClock.now
@@ -18,45 +21,60 @@ struct TrainingSession {
   /// The number of images in reconstructions.png.
   private static let pictured = 6
 
-  /// A session that continues `trainer` in a folder.
+  /// A session that begins or continues the run of `trainer`.
   ///
-  /// - Throws: an error that names the file which cannot be written.
-  init(_ trainer: Trainer, folder: RunFolder, data: DataSource) throws {
+  /// - Parameters:
+  ///   - trainer: the run in memory.
+  ///   - data: where its images come from.
+  ///   - tolerance: unreadable images of a part that are only warned about.
+  ///   - folder: gives the run's folder; asked when everything else is known to be in order.
+  /// - Throws: an error that names the file which cannot be read or written.
+  init(
+    _ trainer: Trainer, data: DataSource, tolerance: Int, folder: () throws -> RunFolder
+  ) throws {
+    let (configuration, images) = (trainer.configuration, trainer.loader.data)
     self.trainer = trainer
-    self.folder = folder
     self.data = data
+    validationImages = try EvaluationImages(
+      images, .validation, limit: configuration.valImages, tolerance: tolerance)
+    trainingImages = try EvaluationImages(
+      images, .train, limit: TrainingSession.pictured, tolerance: tolerance)
+    fingerprint = images.fingerprint
     secondsBefore = trainer.progress.seconds
-    logs = try RunLogs(folder, resumingAt: trainer.progress.step)
-    display = ProgressDisplay(from: trainer.progress.step, to: trainer.configuration.steps)
+    self.folder = try folder()
+    // Before the first validation there is nothing that the log could say.
+    logs = try RunLogs(
+      self.folder,
+      resumingAt: trainer.progress.validated == nil ? nil : trainer.progress.step)
+    display = ProgressDisplay(from: trainer.progress.step, to: configuration.steps)
   }
 
   /// Trains to the last step, or until a signal asks to stop.
   mutating func run() throws {
-    let configuration = trainer.configuration
     let signal = StopSignal()
     try save()
-    try configuration.json().write(to: folder.configuration, atomically: true, encoding: .utf8)
+    try writeDescriptions()
     announce()
-    if trainer.progress.step == 0 { try validate() }
-    while trainer.progress.step < configuration.steps {
+    while !signal.isReceived {
+      if validationIsDue { try validate() }
+      guard trainer.progress.step < trainer.configuration.steps else {
+        display.finish()
+        print("wrote \(place): checkpoint, metrics and reconstructions.png")
+        return
+      }
       let record = try trainer.advance()
       try logs.append(record, seconds: seconds)
       display.show(record)
-      if signal.isReceived {
-        try save()
-        display.finish()
-        print("stopped after step \(record.step); go on with: slate train --resume \(place)")
-        return
-      }
-      if validationIsDue { try validate() }
     }
+    try save()
     display.finish()
-    print("wrote \(place): checkpoint, metrics and reconstructions.png")
+    print("stopped after step \(trainer.progress.step); go on with: slate train --resume \(place)")
   }
 
   /// Every `valEvery` steps or every epoch, at the end, and where the learning rates ask for it.
   private var validationIsDue: Bool {
     let (step, epoch) = (trainer.progress.step, trainer.stepsPerEpoch)
+    guard trainer.progress.validated != step else { return false }
     let interval = trainer.configuration.valEvery > 0 ? trainer.configuration.valEvery : epoch
     return step % interval == 0 || step == trainer.configuration.steps
       || (trainer.progress.plateau != nil && step % epoch == 0)
@@ -73,6 +91,9 @@ struct TrainingSession {
     display.note(
       trainer.progress.step == 0
         ? "run \(place)" : "run \(place), continued after step \(trainer.progress.step)")
+    if trainer.progress.step > configuration.steps {
+      display.note("it has already more steps than the \(configuration.steps) that were asked for")
+    }
   }
 
   private var place: String { folder.url.relativePath }
@@ -83,34 +104,43 @@ struct TrainingSession {
 
   /// Measures the validation images, then saves checkpoint and picture.
   private mutating func validate() throws {
+    let (configuration, step) = (trainer.configuration, trainer.progress.step)
     let evaluation = Evaluation(
-      model: trainer.model, configuration: trainer.configuration, dataset: trainer.loader.data,
-      split: .validation)
+      model: trainer.model, configuration: configuration, images: validationImages)
     let losses = try evaluation.losses(temperature: trainer.temperature)
-    let step = trainer.progress.step
-    if step > 0, step % trainer.stepsPerEpoch == 0 {
-      trainer.observe(validationLoss: losses.crossEntropy + losses.mse)
-    }
-    try logs.append(losses, best: trainer.progress.plateau?.best, step: step, seconds: seconds)
+    try trainer.observe(losses)
+    try logs.append(losses, best: trainer.progress.bestLoss, step: step, seconds: seconds)
     display.note(
       "validation at step \(step): cross-entropy \(losses.crossEntropy.short), mse "
         + "\(losses.mse.short)")
     try save()
-    let shown = 0..<min(TrainingSession.pictured, evaluation.count)
-    let sheet = try reconstructionSheet(
-      trainer.model, images: trainer.loader.data.batch(shown, of: .validation),
-      slotNoise: evaluation.slotNoise(shown))
+    let sheet = try evaluation.sheet(of: TrainingSession.pictured)
     try sheet.write(to: folder.reconstructions)
-    try logs.append(sheet, tag: "VAL_recon", epoch: trainer.progress.epoch, step: step)
+    let seenInTraining = try Evaluation(
+      model: trainer.model, configuration: configuration, images: trainingImages
+    ).sheet(of: TrainingSession.pictured)
+    let epoch = step / trainer.stepsPerEpoch
+    try logs.append(seenInTraining, tag: "TRAIN_recon", epoch: epoch, step: step)
+    try logs.append(sheet, tag: "VAL_recon", epoch: epoch, step: step)
   }
 
   /// Writes the checkpoint.
   private mutating func save() throws {
+    try trainer.expectFiniteParameters()
     trainer.setSeconds(seconds)
     let state = RunState(
-      progress: trainer.progress, configuration: trainer.configuration, data: data)
+      progress: trainer.progress, configuration: trainer.configuration, data: data,
+      fingerprint: fingerprint)
     try Checkpoint(
       of: trainer.model, optimizer: trainer.optimizer, metadata: state.metadata
     ).write(to: folder.checkpoint)
+  }
+
+  /// Writes config.json and run.json.
+  private func writeDescriptions() throws {
+    try folder.write(trainer.configuration.json(), to: folder.configuration)
+    let record = RunRecord(
+      trainer.configuration, data: data, images: trainer.loader.data, fingerprint: fingerprint)
+    try folder.write(record.json(), to: folder.record)
   }
 }

@@ -42,6 +42,35 @@ private let singular = [[0.1, 0.2], [1.0, 0.5], [0.3, -0.4]]
     #expect(report.description.contains("3 pullbacks"))
   }
 
+  @Test("the residual after every pullback is in the report, sample by sample")
+  func trace() throws {
+    let factors = [[0.5, 0.5, 0.5], [0.1, 0.2, 0.3], [-0.4, 0.6, 0.2]]
+    let estimators: [any AdjointEstimator] = [
+      .gmres(tolerance: 1e-10), .gmres(tolerance: 1e-10, dimension: 2),
+      .gmres(tolerance: 1e-10, memory: AdjointMemory()), .biCGStab(tolerance: 1e-10),
+      .iterative(.picard(), tolerance: 1e-10), .iterative(.broyden(), tolerance: 1e-10),
+      .measured(.gmres(tolerance: 1e-10)),
+    ]
+    for estimator in estimators {
+      for _ in 0..<2 {
+        let report = try #require(try pass(factors, estimator).solution.backwardReport)
+        for sample in report.samples {
+          let isCounted = !(estimator is Measured)
+          #expect(sample.trace.count == sample.applications || !isCounted, "\(estimator)")
+          let last = try #require(sample.trace.last)
+          #expect(last <= 1e-10 && abs(last - sample.relativeResidual) < 1e-12, "\(estimator)")
+          #expect(sample.trace.allSatisfy { $0 < 2 }, "\(estimator)")
+        }
+      }
+    }
+    let picard = try pass([[0.5]], .iterative(.picard(), tolerance: 1e-3))
+    // w after k pullbacks is (1 - 2^-(k + 1)) u: its residual is 2^-(k + 1).
+    #expect(
+      picard.solution.backwardReport?.samples[0].trace == (1...10).map { 1 / Double(1 << $0) })
+    let exact = try pass(factors, .exact).solution.backwardReport
+    #expect(exact?.samples.allSatisfy { $0.trace.isEmpty } ?? false)
+  }
+
   @Test("series measure nothing unless asked")
   func measured() throws {
     let factors = [[0.5, 0.5], [0.2, -0.2]]

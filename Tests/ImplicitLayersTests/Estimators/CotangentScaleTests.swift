@@ -31,6 +31,28 @@ import Testing
     }
   }
 
+  @Test("cotangents whose squares underflow or overflow")
+  func farScales() throws {
+    for (dtype, powers) in [(DType.float64, [-900, -600, 600, 900]), (.float32, [-100, 100])] {
+      for (name, estimator) in implicitEstimators(dtype == .float32 ? 1e-4 : 1e-9)
+      where !name.contains("memory") {
+        let unit = try differentiate(
+          .manufacturedTanh(0.45), estimator, dtype: dtype, until: .evaluations(60))
+        for power in powers {
+          let factor = Double(sign: .plus, exponent: power, significand: 1)
+          let scaled = try differentiate(
+            .manufacturedTanh(0.45), estimator, dtype: dtype, until: .evaluations(60), scale: factor
+          )
+          for (a, b) in zip(scaled.gradients, unit.gradients) {
+            #expect(
+              a.map { $0.scalars.map { $0 / factor } } == b?.scalars,
+              "\(name), \(dtype), 2^\(power)")
+          }
+        }
+      }
+    }
+  }
+
   @Test("a cotangent of zeros costs no pullback")
   func zeroCotangent() throws {
     for (name, estimator) in implicitEstimators(1e-9) {

@@ -12,10 +12,9 @@ import Testing
   func everyPair() throws {
     for (problemName, problem) in closedFormProblems {
       for solver in solvers {
-        var estimators = accurateEstimators(1e-13)
-        if !(solver is NewtonKrylov) {
-          estimators.append(("the same solver", .iterative(solver, tolerance: 1e-13, limit: 400)))
-        }
+        let estimators =
+          accurateEstimators(1e-13)
+          + [("the same solver", .iterative(solver, tolerance: 1e-13, limit: 400))]
         for (name, estimator) in estimators {
           let result = try differentiate(
             problem, estimator, using: solver,
@@ -34,10 +33,37 @@ import Testing
     }
   }
 
-  @Test("Newton's method on the adjoint says what to use instead")
+  @Test("Newton's method solves an adjoint that does not contract, and counts its pullbacks")
   func newtonOnTheAdjoint() throws {
+    let w = testTensor([5, 5], seed: 3, scale: 1.2)
+    let adjoint = { (estimator: any AdjointEstimator) in
+      let x = testTensor([3, 5], seed: 4).variable()
+      let solution = try estimator.solution(
+        of: FixedPointMap { z in z.matmul(w) + x }, from: x.zerosLike(), using: .newtonKrylov(),
+        until: .tolerance(relative: 1e-12, within: 60))
+      let table = try gradients(of: solution.value.square().sum())
+      return (try #require(table[x]), try #require(solution.backwardReport))
+    }
+    let (exact, _) = try adjoint(.exact)
+    for solver in [.newtonKrylov(), .automatic] as [any ForwardSolver] {
+      let (gradient, report) = try adjoint(.iterative(solver, tolerance: 1e-12))
+      #expect(difference(gradient, exact, relative: 1e-10) == nil, "\(solver)")
+      #expect(report.converged, "\(solver)")
+      #expect(report.samples.map(\.applications).max() == report.pullbacks, "\(solver)")
+    }
+  }
+
+  @Test("a solver that asks for products with the adjoint's transpose is told what to use")
+  func transposedProducts() throws {
+    struct Gradient: ForwardSolver {
+      func makeHistory() {}
+      func next(after z: Tensor, image fz: Tensor, _ history: inout Void) -> Tensor { fz }
+      func next(
+        after z: Tensor, image fz: Tensor, in context: SolveContext, _ history: inout Void
+      ) throws -> Tensor { try context.linearization(at: z).pullback(fz - z) }
+    }
     let error = #expect(throws: LinearizedAdjoint.self) {
-      try differentiate(.manufacturedTanh(0.25), .iterative(.newtonKrylov()))
+      try differentiate(.manufacturedTanh(0.25), .iterative(Gradient()))
     }
     #expect(error?.description.contains(".gmres") ?? false)
   }

@@ -35,4 +35,18 @@ import Testing
     #expect(remarks.last?.contains("Broyden -> Newton-Krylov") == true, "\(remarks)")
     #expect(difference(solution.value, 1 / (1 - diagonal), relative: 1e-8) == nil)
   }
+
+  @Test("a method that overflowed leaves no trace: the next one starts from the best point")
+  func overflow() throws {
+    // f(z) = z^9 + z - 512 has the fixed point 2, where J = 2305; plain iteration explodes.
+    let report = try Automatic().solve(
+      { z in
+        let cube = z.square() * z
+        return cube.square() * cube + z - 512
+      }, from: Tensor([2.01, 1.98], shape: [2, 1], dtype: .float64),
+      until: .tolerance(relative: 1e-10, within: 200)
+    ).report
+    #expect(report.converged, "\(report)")
+    #expect(report.samples.allSatisfy { !$0.remarks.isEmpty })
+  }
 }

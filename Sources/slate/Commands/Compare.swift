@@ -1,0 +1,121 @@
+import ArgumentParser
+import ComparisonCharts
+import Foundation
+import Images
+import ImplicitLayers
+import NeuralLayers
+import ObjectCentric
+import Tensors
+
+/// `slate compare`.
+struct Compare: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Compare gradient estimators on a trained model's slot attention.",
+    discussion: """
+      Solves slot attention on real images to a tight tolerance, takes the cotangent from the \
+      cross-entropy of their tokens, and differentiates the same fixed point with every estimator. \
+      Prints the table, and writes it as Markdown, CSV and JSON, with charts as SVG.
+      """)
+
+  @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var runPath: String
+  @OptionGroup(title: "Data") var source: DataOptions
+  @Option(help: "The part of the data: train, validation or test.") var split = Split.validation
+  @Option(help: "How many images.") var images = 4
+  @Option(help: "The relative residual of the solve.") var tolerance = 1e-8
+  @Option(name: .customLong("within"), help: "The most applications of the cell in the solve.")
+  var limit = 2000
+  @Option(help: "How often time and memory are measured.") var repeats = 3
+  @Option(help: ArgumentHelp("The folder to write to.", valueName: "dir")) var out = "comparison"
+
+  func validate() throws {
+    guard images >= 1 else { throw ValidationError("--images \(images): at least one is needed") }
+    guard limit >= 1 else { throw ValidationError("--within \(limit): at least one is needed") }
+    guard repeats >= 0 else { throw ValidationError("--repeats \(repeats): it must be 0 or more") }
+    guard tolerance > 0, tolerance < 1 else {
+      throw ValidationError("--tolerance \(tolerance): it must lie between 0 and 1")
+    }
+  }
+
+  func run() throws {
+    var comparison = try comparison(of: LoadedRun(at: runPath))
+    comparison.repeats = repeats
+    let folder = try OutputFolder(out)
+    let report = try comparison.report()
+    print(report.table)
+    try folder.write(
+      "# Gradient estimators on slot attention\n\n\(report.markdown)", "estimators.md")
+    try folder.write(report.csv, "estimators.csv")
+    try folder.write(report.json(), "estimators.json")
+    try folder.draw(LineChart(errorsOf: report), "estimators")
+
+    let costs = try comparison.costs()
+    for (name, sweep) in [
+      ("error-by-terms", try comparison.errors(byTerms: [1, 2, 4, 8, 16, 32])),
+      ("forward-time", costs.forwardTime), ("backward-time", costs.backwardTime),
+      ("tape-memory", costs.tapeMemory),
+    ] {
+      print("\n\(sweep.title)\n\(sweep.table)")
+      try folder.write(sweep.csv, "\(name).csv")
+      try folder.draw(LineChart(sweep), name)
+    }
+    print("\nwrote \(out)")
+  }
+
+  /// The cell of a run's model in double precision, on the first images of a part of the data.
+  private func comparison(of run: LoadedRun) throws -> EstimatorComparison {
+    let configuration = run.state.configuration
+    let dataset = try source.source(or: run.state.data)
+      .open(imageSize: configuration.imageSize, seed: configuration.seed)
+    let shown = try EvaluationImages(dataset, split, limit: images, tolerance: 0)
+    guard shown.count > 0 else {
+      throw RunError(
+        path: dataset.description, reason: "its \(split.rawValue) part is empty",
+        remedy: "choose another --split")
+    }
+    let model = run.model
+    model.convertParameters(to: .float64)
+    var draws = RandomStreams(seed: configuration.seed).validation
+    let (input, loss) = model.slotProblem(
+      of: try shown.batch(0..<shown.count).converted(to: .float64),
+      noise: SLATE.Noise(
+        batch: shown.count, configuration.model, dtype: .float64, using: &draws))
+    var cell = model.slotAttn.slotAttention
+    cell.solver = configuration.solver.solver
+    cell.stoppingRule = .tolerance(relative: tolerance, within: limit)
+    let parameters = cell.namedParameters.map { (name: $0.name, tensor: $0.parameter.tensor) }
+    return try EstimatorComparison(
+      of: cell, input: input, parameters: ParameterGroup.grouping(parameters), loss: loss)
+  }
+}
+
+/// A folder for tables and charts.
+private struct OutputFolder {
+  private let url: URL
+
+  init(_ path: String) throws {
+    url = URL(filePath: path, directoryHint: .isDirectory)
+    do {
+      try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    } catch {
+      throw RunError(
+        path: path, reason: "the folder cannot be made (\(error.localizedDescription))",
+        remedy: "choose another --out")
+    }
+  }
+
+  func write(_ text: String, _ name: String) throws {
+    let file = url.appending(path: name)
+    do {
+      try Data(text.utf8).write(to: file, options: .atomic)
+    } catch {
+      throw RunError(
+        path: file.path, reason: "it cannot be written (\(error.localizedDescription))",
+        remedy: "free some space or choose another --out")
+    }
+  }
+
+  func draw(_ chart: LineChart, _ name: String) throws {
+    try write(chart.svg(.wide), "\(name)-wide.svg")
+    try write(chart.svg(.narrow), "\(name)-narrow.svg")
+  }
+}

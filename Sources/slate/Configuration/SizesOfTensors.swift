@@ -1,0 +1,33 @@
+import Tensors
+import Training
+
+extension RunConfiguration {
+  /// Takes the sizes that a model's tensors show.
+  ///
+  /// - Throws: `RunError` naming a tensor that every model has and this file has not.
+  mutating func readSizes(of checkpoint: Checkpoint, path: String) throws {
+    let shapes = checkpoint.shapes
+    func shape(_ name: String, rank: Int) throws -> Shape {
+      guard let shape = shapes[name], shape.rank == rank else {
+        throw RunError(
+          path: path, reason: "it has no tensor '\(name)' with \(rank) axes",
+          remedy: "save the model's state dictionary under its published names")
+      }
+      return shape
+    }
+    let dictionary = try shape("dictionary.dictionary.weight", rank: 2)
+    (vocabSize, dModel) = (dictionary[0] - 1, dictionary[1])
+    let tokens = try shape("positional_encoder.pe", rank: 3)[1] - 1
+    imageSize = 4 * Int(Double(max(tokens, 0)).squareRoot().rounded())
+    slotSize = try shape("slot_proj.weight", rank: 2)[1]
+    mlpHiddenSize = try shape("slot_attn.slot_attention.mlp.0.weight", rank: 2)[0]
+    numDecBlocks =
+      shapes.keys.filter {
+        $0.hasPrefix("tf_dec.blocks.") && $0.hasSuffix(".ffn.0.weight")
+      }.count
+    slotInit = .random
+    if let learned = shapes["slot_attn.slot_init"], learned.rank == 3 {
+      (slotInit, numSlots) = (.learned, learned[1])
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import Images
+import ObjectCentric
+import Tensors
+
+/// The images of a part that an evaluation looks at: the first ones, without those that cannot be
+/// read.
+struct EvaluationImages: Sendable {
+  let dataset: any ImageDataset
+  let split: Split
+  /// Their positions in the part.
+  private let indices: [Int]
+
+  /// Looks for the first `limit` images of a part.
+  ///
+  /// Each is decoded once, so that a damaged file is found now and not at the end of an epoch.
+  ///
+  /// - Parameters:
+  ///   - dataset: where they are.
+  ///   - split: the part.
+  ///   - limit: the most images.
+  ///   - tolerance: unreadable images that are only warned about, and left out.
+  /// - Throws: the error of the first unreadable image when there are more than `tolerance`; `RunError`
+  ///   when no image is left.
+  init(_ dataset: any ImageDataset, _ split: Split, limit: Int, tolerance: Int) throws {
+    self.dataset = dataset
+    self.split = split
+    let failures = Workers.mapRanges(of: min(dataset.count(of: split), limit)) { range in
+      range.map { index -> (index: Int, error: (any Error)?) in
+        do {
+          _ = try dataset.image(index, of: split)
+          return (index, nil)
+        } catch {
+          return (index, error)
+        }
+      }
+    }.joined()
+    let errors = failures.compactMap(\.error)
+    if let first = errors.first, errors.count > tolerance { throw first }
+    for error in errors { warn("skipped \(error)") }
+    indices = failures.filter { $0.error == nil }.map(\.index)
+    guard !indices.isEmpty else {
+      throw RunError(
+        path: dataset.description,
+        reason: "its \(split.rawValue) part has no image that can be read",
+        remedy: "choose other data or another part")
+    }
+  }
+
+  /// How many there are.
+  var count: Int { indices.count }
+
+  /// Some of them as numbers in [0, 1], [batch, height, width, 3].
+  func batch(_ range: Range<Int>) throws -> Tensor {
+    Tensor(
+      images: try range.map { try dataset.image(indices[$0], of: split) }, size: dataset.imageSize)
+  }
+
+  /// The object of each pixel; nil where the data has no masks.
+  func mask(_ position: Int) throws -> SegmentationMask? {
+    try dataset.mask(indices[position], of: split)
+  }
+}
+
+extension ImageDataset {
+  /// How many unreadable images of a part are only warned about by default: one in a hundred of all
+  /// images, at most 10, so that in a small folder the first one is an error.
+  var tolerance: Int { min(10, Split.allCases.reduce(0) { $0 + count(of: $1) } / 100) }
+}

@@ -1,0 +1,21 @@
+/// Training has reached NaN or infinity.
+struct NotFinite: Error, CustomStringConvertible {
+  /// The steps taken, or the one that was tried.
+  let step: Int
+  /// The first tensor that is not finite: parameters come before losses, these before gradients.
+  let tensor: String
+  /// The losses, where they are known.
+  var crossEntropy: Double?
+  var mse: Double?
+
+  var description: String {
+    let losses =
+      crossEntropy.flatMap { entropy in
+        mse.map { " (cross-entropy \(entropy.short), mse \($0.short))" }
+      } ?? ""
+    return
+      "step \(step): \(tensor) is not finite\(losses); training stopped and the last checkpoint, "
+      + "which is finite, was kept: resume the run with a lower --lr-main or --lr-dvae, or with "
+      + "--clip 1"
+  }
+}

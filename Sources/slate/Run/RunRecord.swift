@@ -1,0 +1,73 @@
+import Foundation
+import ObjectCentric
+import Tensors
+
+/// What run.json says: all that is needed to do the same again, and to see later whether it was the
+/// same.
+///
+/// On resuming it is written anew, for what continues the run.
+struct RunRecord: Codable {
+  /// The images.
+  struct Images: Codable {
+    let description: String
+    let path: String?
+    let centerCrop: Int?
+    let limit: Int?
+    let fingerprint: String
+    let train: Int
+    let validation: Int
+    let test: Int
+  }
+
+  /// What computed.
+  struct Versions: Codable {
+    var slate = Slate.version
+    var swift = Versions.compiler
+    var openblas = linearAlgebraVersion
+    var system = ProcessInfo.processInfo.operatingSystemVersionString
+
+    /// The language version that this program was built with.
+    private static let compiler: String = {
+      #if compiler(>=6.4)
+        "6.4 or later"
+      #elseif compiler(>=6.3)
+        "6.3"
+      #elseif compiler(>=6.2)
+        "6.2"
+      #else
+        "6.1"
+      #endif
+    }()
+  }
+
+  let seed: UInt64
+  let workers: Int
+  let configuration: RunConfiguration
+  let data: Images
+  let versions: Versions
+
+  init(
+    _ configuration: RunConfiguration, data: DataSource, images: any ImageDataset,
+    fingerprint: String
+  ) {
+    seed = configuration.seed
+    workers = Workers.count
+    self.configuration = configuration
+    self.data = Images(
+      description: images.description, path: data.path, centerCrop: data.centerCrop,
+      limit: data.limit, fingerprint: fingerprint, train: images.count(of: .train),
+      validation: images.count(of: .validation), test: images.count(of: .test))
+    versions = Versions()
+  }
+
+  /// The record as JSON, in snake case.
+  func json() throws -> String { try snakeCaseJSON(self) }
+}
+
+/// A value as JSON, in snake case.
+func snakeCaseJSON(_ value: some Encodable) throws -> String {
+  let encoder = JSONEncoder()
+  encoder.keyEncodingStrategy = .convertToSnakeCase
+  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+  return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+}

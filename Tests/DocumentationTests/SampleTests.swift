@@ -1,0 +1,53 @@
+import Foundation
+import Testing
+
+/// Code in the documentation is code that compiles, and prints what is said.
+///
+/// A Swift block has the comment `sample: FILE#REGION` on the line before it, where the file marks
+/// the region with `// snippet.REGION` and `// snippet.end`. A block with the comment
+/// `output: COMMAND` holds what the command prints, all of it; with `part of output: COMMAND`, some
+/// consecutive lines of it.
+@Suite struct SampleTests {
+  @Test func everySwiftBlockIsARegionOfAnExample() throws {
+    var count = 0
+    for page in try Repository.pages() {
+      for block in page.blocks where block.language == "swift" {
+        count += 1
+        let place = "\(page), line \(block.line)"
+        guard let comment = block.comment, comment.hasPrefix("sample: ") else {
+          Issue.record("\(place): a Swift block needs a comment <!-- sample: FILE#REGION -->")
+          continue
+        }
+        let parts = comment.dropFirst("sample: ".count).split(separator: "#").map(String.init)
+        #expect(parts.count == 2, "\(place): '\(comment)' names no file and region")
+        guard parts.count == 2 else { continue }
+        let region = Repository.region(parts[1], of: parts[0])
+        #expect(region != nil, "\(place): there is no region \(parts[1]) in \(parts[0])")
+        #expect(block.text == region, "\(place): differs from \(parts[0])")
+      }
+    }
+    #expect(count >= 10, "the pages were not found")
+  }
+
+  @Test func everyOutputIsWhatTheCommandPrints() throws {
+    var outputs: [String: String] = [:]
+    var count = 0
+    for page in try Repository.pages() {
+      for block in page.blocks {
+        guard let comment = block.comment, let range = comment.range(of: "output: ") else {
+          continue
+        }
+        count += 1
+        let command = String(comment[range.upperBound...])
+        let output = try outputs[command] ?? Program.output(of: command)
+        outputs[command] = output
+        let shown = Program.withoutTrailingSpace(block.text)
+        let agrees =
+          comment.hasPrefix("part of ")
+          ? "\n\(output)\n".contains("\n\(shown)\n") : output == shown
+        #expect(agrees, "\(page), line \(block.line): '\(command)' prints\n\(output)")
+      }
+    }
+    #expect(count >= 5, "the pages were not found")
+  }
+}

@@ -1,0 +1,80 @@
+import Foundation
+import Testing
+
+/// Every example runs to its end and prints what it promises.
+@Suite struct ExamplesTests {
+  @Test func customCellLearnsTheSpirals() throws {
+    let output = try ExampleProgram(name: "CustomCell").output()
+    let last = try #require(output.split(separator: "\n").last)
+    #expect(try #require(numbers(last).first) > 95, "\(output)")
+  }
+
+  @Test func customSolverPasses() throws {
+    let output = try ExampleProgram(name: "CustomSolver").output()
+    #expect(output.hasPrefix("heavy ball passes every check"))
+  }
+
+  @Test func customEstimatorPasses() throws {
+    let output = try ExampleProgram(name: "CustomEstimator").output()
+    #expect(output.hasPrefix("minimal residual passes every check"))
+  }
+
+  @Test func keplerAgreesWithTheClosedForm() throws {
+    let lines = try ExampleProgram(name: "Kepler").output().split(separator: "\n")
+    for line in lines[1...6] {
+      let found = numbers(line).suffix(5)
+      #expect(found.count == 5)
+      // The last two are dE/de and its closed form.
+      let (own, exact) = (found[found.endIndex - 2], found[found.endIndex - 1])
+      #expect(abs(own - exact) <= 2e-5 * abs(exact), "\(line)")
+    }
+    // Orbits that are done leave the solve.
+    let work = numbers(lines[7])
+    #expect(work[0] * 3 < work[work.count - 1], "\(lines[7])")
+  }
+
+  @Test func sinkhornAgreesWithDifferences() throws {
+    let output = try ExampleProgram(name: "Sinkhorn").output()
+    let line = try #require(output.split(separator: "\n").first { $0.hasPrefix("largest diff") })
+    #expect(try #require(numbers(line).first) < 1e-7)
+    #expect(output.contains("reference: least squares (dense SVD), as I - J is singular"))
+  }
+
+  @Test func pageRankPredictsNewLinks() throws {
+    let output = try ExampleProgram(name: "PageRank").output()
+    let links = output.split(separator: "\n").filter { $0.hasPrefix("from ") }.map { numbers($0) }
+    #expect(links.count >= 4)
+    for pair in links { #expect(pair.count == 2 && pair[0] * pair[1] > 0, "\(pair)") }
+    #expect(output.contains("the gradient's advice: a link from "))
+  }
+
+  @Test func slotAttentionIsTheSameImplicitlyAndUnrolled() throws {
+    let output = try ExampleProgram(name: "SlotAttention").output()
+    for name in ["GMRES ", "unrolled ", "unrolled, checkpoints "] {
+      let line = try #require(output.split(separator: "\n").first { $0.hasPrefix(name) })
+      #expect(numbers(line.dropFirst(name.count))[1] < 1e-6, "\(line)")
+    }
+  }
+
+  @Test(arguments: ["tanh", "slot-attention", "kepler", "pagerank"])
+  func compareEstimatorsWritesEverything(_ cell: String) throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "cmp-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let start = ContinuousClock.now
+    let output = try ExampleProgram(name: "CompareEstimators").output(
+      "--cell", cell, "--out", folder.path, "--repeats", "1")
+    #expect(start.duration(to: .now) < .seconds(60))
+    #expect(output.contains("exact (LU)") && output.contains("spectral radius"))
+    for name in [
+      "estimators.md", "estimators.csv", "estimators.json", "estimators-wide.svg",
+      "estimators-narrow.svg", "error-by-terms.csv", "error-by-products.csv",
+      "error-by-tolerance-wide.svg",
+      "tape-memory-narrow.svg", "backward-time.json",
+    ] {
+      let data = try Data(contentsOf: folder.appending(path: name))
+      #expect(data.count > 200, "\(name)")
+    }
+    let json = try Data(contentsOf: folder.appending(path: "estimators.json"))
+    #expect(try JSONSerialization.jsonObject(with: json) is [String: Any])
+  }
+}

@@ -1,0 +1,160 @@
+import ImplicitLayers
+import Tensors
+import TestSupport
+import Testing
+
+// What is handed out is the point that the report speaks of, and never more evaluations of it than
+// were granted.
+
+private let solvers: [any ForwardSolver] = [
+  .picard(), .picard(damping: 0.6), .anderson(), .broyden(), .newtonKrylov(), .automatic,
+]
+
+@Suite struct ReturnedPointTests {
+  @Test("the value of every estimator has the residual that is reported")
+  func residual() throws {
+    let estimators: [any BackwardEstimator] = [
+      .exact, .oneStep, .gmres(), .straightThrough(), .unrolled, .unrolled(lastSteps: 3),
+      .unrolled(keeping: .squareRoot),
+    ]
+    for (dtype, tolerance) in [(DType.float64, 1e-9), (.float32, 1e-5)] {
+      let w = testTensor([6, 6], seed: 3, scale: 0.3, dtype: dtype).variable()
+      let x = testTensor([3, 6], seed: 4, dtype: dtype)
+      let map = FixedPointMap { z in (z.matmul(w) + x).tanh() }
+      for solver in solvers {
+        for estimator in estimators {
+          let solution = try estimator.solution(
+            of: map, from: x.zerosLike(), using: solver,
+            until: .tolerance(relative: tolerance, within: 200))
+          let z = solution.value.detached()
+          let residuals = try withoutRecording { try (map(z) - z).normsOfSamples }
+          #expect(
+            residuals == solution.report.samples.map(\.residual),
+            "\(solver), \(estimator), \(dtype)")
+        }
+      }
+    }
+  }
+
+  @Test("where nothing was found an estimator returns the best iterate, not its image")
+  func bestIterate() throws {
+    let b = Tensor([1, 1], shape: [2, 1], dtype: .float64).variable()
+    let factors = Tensor([0.5, 3], shape: [2, 1], dtype: .float64)
+    let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-12, within: 90)
+    let z = try fixedPoint(from: b.zerosLike(), estimator: .exact, until: rule) { $0 * factors + b }
+    #expect(z.scalars[1] == 0)
+    #expect(try gradients(of: z.sum())[b]?.scalars == [2, -0.5])
+    let again = try withoutRecording {
+      try fixedPoint(from: b.zerosLike(), estimator: .exact, until: rule) { $0 * factors + b }
+    }
+    #expect(again.scalars == z.scalars)
+  }
+
+  @Test("an image that overflows has not converged, though inf <= inf")
+  func overflow() throws {
+    let start = Tensor([1e200, 0.5], shape: [2, 1], dtype: .float64)
+    for solver in solvers {
+      let report = try solver.solve(
+        { z in z.square() * 0.5 }, from: start, until: .tolerance(relative: 1e-6, within: 40)
+      ).report
+      #expect(report.samples[0].outcome == .nonFinite, "\(solver)")
+    }
+  }
+
+  @Test("no sample takes more evaluations than granted, those of a linearisation included")
+  func limit() throws {
+    let orbits = KeplerBatch.five
+    for solver in solvers {
+      for limit in 1...6 {
+        let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-12, within: limit)
+        for estimator in [.exact, .unrolled, .unrolled(keeping: .squareRoot)]
+          as [any BackwardEstimator]
+        {
+          let initial = orbits.meanAnomalies.variable()
+          let solution = try estimator.solution(
+            of: orbits.map(), from: initial, using: solver, until: rule)
+          #expect(
+            solution.report.samples.allSatisfy { $0.evaluations <= limit },
+            "\(solver), \(estimator), \(limit): \(solution.report.samples.map(\.evaluations))")
+        }
+      }
+    }
+  }
+
+  @Test("truncation works after an accelerated solver has filled and refilled its memory")
+  func truncatedAcceleration() throws {
+    for solver in [.anderson(depth: 3), .broyden(memory: 3), .automatic] as [any ForwardSolver] {
+      let w = testTensor([6, 6], seed: 3, scale: 0.35).variable()
+      let x = testTensor([3, 6], seed: 4)
+      let gradient = { (estimator: Unrolled) -> Tensor in
+        let z = try fixedPoint(
+          from: x.zerosLike(), using: solver, estimator: estimator, until: .evaluations(12)
+        ) { z in (z.matmul(w) + x).tanh() }
+        return try #require(gradients(of: z.square().sum())[w])
+      }
+      let whole = try gradient(.unrolled)
+      #expect(
+        try difference(gradient(.unrolled(lastSteps: 12)), whole, relative: 1e-8) == nil,
+        "\(solver)")
+      let part = try gradient(.unrolled(lastSteps: 5))
+      #expect(relativeError(part, whole) < 0.3, "\(solver): \(relativeError(part, whole))")
+    }
+  }
+}
+
+@Suite struct NestedLayerTests {
+  private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-13, within: 200)
+
+  @Test("a layer inside the map of another, with every solver")
+  func nested() throws {
+    let estimators: [any BackwardEstimator] = [
+      .exact, .gmres(tolerance: 1e-12), .unrolled, .iterative(.newtonKrylov(), tolerance: 1e-12),
+    ]
+    let inputs = [
+      testTensor([4, 4], seed: 1, scale: 0.3), testTensor([4, 4], seed: 2, scale: 0.3),
+      testTensor([2, 4], seed: 3),
+    ]
+    for solver in solvers {
+      for estimator in estimators {
+        let found = try gradientDifference(inputs, tolerance: 1e-6) { p in
+          try fixedPoint(
+            from: p[2].zerosLike(), using: solver, estimator: estimator, until: rule
+          ) { z in
+            let inner = try fixedPoint(
+              from: z.zerosLike(), using: solver, estimator: .exact, until: rule
+            ) { y in (y.matmul(p[0]) + z).tanh() }
+            return (inner.matmul(p[1]) + p[2]).tanh()
+          }
+        }
+        #expect(found == nil, "\(solver), \(estimator)")
+      }
+    }
+  }
+
+  @Test("the spectral norm of a map that solves: products J s by way of the dense Jacobian")
+  func spectralNormThroughALayer() throws {
+    var generator = Philox(seed: 4)
+    let half = { (z: Tensor) in
+      // y = y / 2 + z / 4 + ..., so that y = z / 2.
+      try fixedPoint(from: z.zerosLike(), until: rule) { y in y * 0.5 + z * 0.25 }
+    }
+    let norms = try spectralNorm(of: half, at: testTensor([2, 3]), using: &generator)
+    #expect(difference(norms, [0.5, 0.5], absolute: 1e-12) == nil)
+  }
+
+  @Test("an unrolled Newton step has no second derivative, and says so")
+  func secondDerivative() async {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      let b = Tensor.ones([1, 2], dtype: .float64).variable()
+      let z = try fixedPoint(from: b.zerosLike(), using: .newtonKrylov(), estimator: .unrolled) {
+        ($0 * 0.5).sin() + b
+      }
+      _ = try gradients(of: z.square().sum(), creatingGraph: true)
+    }
+    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(message.contains("unrolled Newton step"))
+    #expect(message.contains("second derivative"))
+  }
+}

@@ -1,0 +1,126 @@
+import Foundation
+import Images
+import Tensors
+import Testing
+import Training
+
+/// What is measured of runs and sets of images, and how it is shown.
+@Suite struct MeasurementTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  @Test("masks are compared with what slots attend to")
+  func segmentation() throws {
+    let run = folder.path("run")
+    #expect(try SlateProgram.trainTiny("--steps", "2", out: run).status == 0)
+    let outcome = try SlateProgram.run(
+      "evaluate", run, "--split", "test", "--images", "3", "--json")
+    let values = try JSONDecoder().decode([String: Double?].self, from: Data(outcome.output.utf8))
+    #expect(
+      Set(values.keys) == [
+        "cross_entropy", "mse", "mse_hard", "reconstruction_mse", "ari", "fg_ari", "miou", "mbo",
+      ])
+    for score in ["miou", "mbo"] {
+      let value = try #require(values[score] ?? nil)
+      #expect(value > 0 && value <= 1, "\(score)")
+    }
+    let table = try SlateProgram.run("evaluate", run, "--split", "test", "--images", "3").output
+    #expect(table.hasPrefix("3 test images of generated scenes"), "\(table)")
+    #expect(table.split(separator: "\n").count == 1 + values.count)
+
+    // A folder of masks beside one of images.
+    try writeImages(20, folder, "data/images")
+    try writeImages(20, folder, "data/masks")
+    let masked = try SlateProgram.run("evaluate", run, "--data", folder.path("data"), "--json")
+    #expect(masked.output.contains("\"fg_ari\""), "\(masked.errors)")
+    let plain = try SlateProgram.run("evaluate", run, "--data", folder.path("data/masks"), "--json")
+    #expect(plain.status == 0 && !plain.output.contains("ari"), "\(plain.output)")
+  }
+
+  @Test("the distance of kept statistics: of equal ones 0, of shifted ones the shift squared")
+  func distances() throws {
+    let factor = Tensor([1.0, 2, 0, 0.5, -1, 3], shape: [2, 3], dtype: .float64)
+    for (name, mean) in [("a", [0.0, 1, 2]), ("b", [2.0, 1, -1])] {
+      try SafetensorsFile(
+        [("mean", Tensor(mean, shape: [3], dtype: .float64)), ("factor", factor)],
+        metadata: ["images": "2"]
+      ).write(to: folder.url.appending(path: "\(name).safetensors"))
+    }
+    try SafetensorsFile([("mean", Tensor.ones([5])), ("factor", Tensor.ones([2, 5]))])
+      .write(to: folder.url.appending(path: "wide.safetensors"))
+    func distance(_ first: String, _ second: String) throws -> SlateProgram.Outcome {
+      try SlateProgram.run(
+        "fid", folder.path("\(first).safetensors"), folder.path("\(second).safetensors"), "--json")
+    }
+    func value(_ outcome: SlateProgram.Outcome) throws -> Double {
+      try #require(
+        JSONDecoder().decode([String: Double].self, from: Data(outcome.output.utf8))["fid"])
+    }
+    #expect(try value(distance("a", "a")) < 1e-8)
+    let shifted = try distance("a", "b")
+    #expect(abs(try value(shifted) - 13) < 1e-9)
+    #expect(shifted.errors.contains("2 images"))
+    let mixed = try distance("a", "wide")
+    #expect(mixed.status == 1 && mixed.errors.contains("5 features"), "\(mixed.errors)")
+    let images = try SlateProgram.run("fid", folder.path("a.safetensors"), folder.url.path)
+    #expect(images.status != 0 && images.errors.contains("--inception"))
+  }
+
+  @Test("the published tags, and a chart of each quantity")
+  func logsAndCharts() throws {
+    let run = folder.path("run")
+    #expect(
+      try SlateProgram.trainTiny("--steps", "4", "--probe-every", "2", out: run).status == 0)
+    let events = try #require(
+      FileManager.default.contentsOfDirectory(atPath: run).first { $0.contains("tfevents") })
+    let bytes = try Data(contentsOf: folder.url.appending(path: "run/\(events)"))
+    let tags =
+      ["loss", "cross_entropy", "mse", "tau", "lr_dvae", "lr_main"].map { "TRAIN/" + $0 }
+      + [
+        "loss", "cross_entropy", "mse", "loss_relax", "cross_entropy_relax", "mse_relax",
+        "best_loss",
+      ].map { "VAL/" + $0 } + ["TRAIN_recon/epoch=000", "VAL_recon/epoch=000"]
+      + ["jacobian_spectral_norm", "relative_residual", "iterations", "gradient_norm"].map {
+        "SLOTS/" + $0
+      }
+    for tag in tags {
+      // A tag is field 1 of its message: 0x0a, its length, its letters.
+      #expect(
+        bytes.firstRange(of: Data([0x0a, UInt8(tag.utf8.count)] + tag.utf8)) != nil, "\(tag)")
+    }
+
+    let drawn = try SlateProgram.run("plot", run, run, "--out", folder.path("plots"))
+    #expect(drawn.status == 0, "\(drawn.errors)")
+    for quantity in [
+      "cross_entropy", "jacobian_spectral_norm", "gradient_norm", "relative_residual",
+    ] {
+      let svg = try String(contentsOfFile: folder.path("plots/\(quantity).svg"), encoding: .utf8)
+      #expect(svg.contains("<svg") && svg.contains("</svg>"), "\(quantity)")
+    }
+    let metrics = try String(contentsOfFile: run + "/metrics.jsonl", encoding: .utf8)
+    for line in metrics.split(separator: "\n") where line.contains("\"loss\"") {
+      let values = try JSONDecoder().decode([String: Double?].self, from: Data(line.utf8))
+      let step = try #require(values["seconds_step"] ?? nil)
+      let waited = try #require(values["seconds_waited"] ?? nil)
+      #expect(step > 0 && waited >= 0 && waited < step)
+      #expect(try #require(values["seconds_decoding"] ?? nil) >= 0)
+    }
+  }
+
+  @Test func inspection() throws {
+    try writeImages(20, folder, "images")
+    let sheet = folder.path("sheet.png")
+    let folderOutcome = try SlateProgram.run(
+      "data", "inspect", folder.path("images"), "--sheet", sheet)
+    #expect(folderOutcome.output.contains("train 14, validation 3, test 3"))
+    #expect(folderOutcome.output.contains("20 x 18 pixels (20 of 20 looked at)"))
+    #expect(try Image(contentsOfFile: sheet).width > 128)
+    let scenes = try SlateProgram.run("data", "inspect", "--limit", "50")
+    #expect(scenes.output.contains("train 50, validation 10, test 10 images; with masks"))
+    for option in ["--image-size", "--limit", "--center-crop"] {
+      let refused = try SlateProgram.run("data", "inspect", option, "0")
+      #expect(refused.status != 0 && refused.errors.contains(option))
+    }
+  }
+}

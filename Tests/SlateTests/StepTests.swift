@@ -1,0 +1,109 @@
+import Foundation
+import ImplicitLayers
+import ObjectCentric
+import Tensors
+import Testing
+
+@testable import slate
+
+/// What a configuration makes of a training step.
+@Suite struct StepTests {
+  /// A configuration of a model that is small enough for exact comparisons.
+  private func configuration(
+    _ change: (inout RunConfiguration) -> Void = { _ in }
+  ) throws -> RunConfiguration {
+    var result = RunConfiguration()
+    result.imageSize = 16
+    result.vocabSize = 9
+    result.dModel = 8
+    result.numSlots = 3
+    result.slotSize = 6
+    result.mlpHiddenSize = 10
+    result.numDecBlocks = 1
+    result.numHeads = 2
+    change(&result)
+    return try result.validated()
+  }
+
+  /// The gradient of the cross-entropy of three images by parameter.
+  private func gradients(_ configuration: RunConfiguration) throws -> [String: [Double]] {
+    var weights = Philox(seed: 2)
+    var model = SLATE(configuration.model, using: &weights)
+    model.convertParameters(to: .float64)
+    configuration.apply(to: &model)
+    var draws = Philox(seed: 3)
+    let images = Tensor.uniform([3, 16, 16, 3], dtype: .float64, using: &draws)
+    let noise = SLATE.Noise(batch: 3, configuration.model, dtype: .float64, using: &draws)
+    var none: Philox?
+    let losses = try model.losses(of: images, noise: noise, temperature: 0.8, dropout: &none)
+    let table = try Tensors.gradients(of: losses.crossEntropy)
+    return Dictionary(
+      uniqueKeysWithValues: model.namedParameters.compactMap { entry in
+        table[entry.parameter.tensor].map { (entry.name, $0.scalars) }
+      })
+  }
+
+  @Test(
+    "initial slots learn through unrolling and the straight-through variant alone",
+    arguments: [SLATE.SlotInitialization.random, .learned])
+  func initialSlots(_ initialization: SLATE.SlotInitialization) throws {
+    let names =
+      initialization == .random
+      ? ["slot_attn.slot_mu", "slot_attn.slot_log_sigma"] : ["slot_attn.slot_init"]
+    for (gradient, straight, reaches) in [
+      ("implicit", false, false), ("exact", false, false), ("neumann:3", false, false),
+      ("implicit", true, true), ("neumann:3", true, true), ("unrolled", false, true),
+    ] {
+      let found = try gradients(
+        configuration {
+          $0.slotInit = initialization
+          $0.straightThrough = straight
+          if let choice = GradientChoice(gradient) { $0.gradient = choice }
+        })
+      for name in names {
+        let isReached = found[name].map { $0.contains { $0 != 0 } } ?? false
+        #expect(isReached == reaches, "\(name) by \(gradient), straight-through \(straight)")
+      }
+      #expect(found["slot_attn.slot_attention.project_q.weight"] != nil)
+    }
+  }
+
+  @Test("the n-application variant is n - 1 iterations and one differentiated application")
+  func lastIsDifferentiated() throws {
+    let last = try gradients(
+      configuration {
+        $0.iterations = 4
+        $0.lastIsDifferentiated = true
+      })
+    let more = try gradients(configuration { $0.iterations = 3 })
+    let other = try gradients(configuration { $0.iterations = 4 })
+    #expect(last == more)
+    #expect(last != other)
+    // Truncated unrolling records the last application of the four as well.
+    let truncated = try gradients(
+      configuration {
+        $0.iterations = 4
+        if let choice = GradientChoice("unrolled:1") { $0.gradient = choice }
+      })
+    for (name, gradient) in last {
+      let expected = try #require(truncated[name], "\(name)")
+      for (a, b) in zip(gradient, expected) {
+        #expect(abs(a - b) <= 1e-9 * (1 + abs(b)), "\(name)")
+      }
+    }
+  }
+
+  @Test("two batches of four are one batch of eight, bit by bit")
+  func accumulation() throws {
+    let folder = try TemporaryFolder()
+    let options = ["--steps", "3", "--dropout", "0.2", "--clip", "1"]
+    let whole = try SlateProgram.trainTiny(
+      options + ["--batch-size", "8", "--workers", "2"], out: folder.path("whole"))
+    // A batch of eight is divided among two workers as the two batches are.
+    let parts = try SlateProgram.trainTiny(
+      options + ["--batch-size", "4", "--accumulate", "2", "--workers", "1"],
+      out: folder.path("parts"))
+    #expect(whole.status == 0 && parts.status == 0, "\(whole.errors) \(parts.errors)")
+    #expect(try folder.checkpointTensors("whole") == folder.checkpointTensors("parts"))
+  }
+}
