@@ -88,31 +88,33 @@ public struct SlotAttention: Module, FixedPointLayer {
     }
   }
 
-  /// What every iteration reads: the inputs' keys and values.
+  /// What every iteration reads: the normalised inputs.
+  ///
+  /// Neither keys nor values are ever made. Slots are few and inputs many, so the products with
+  /// W_k and W_v are taken on the side of the slots: q k^T = (q W_k) x^T and w v = (w x) W_v^T.
+  /// An iteration costs two more products of slots, and a solve two products of all inputs less.
   public struct Injection {
-    /// [batch, slot size, inputs], scaled by (slot size / heads)^-1/2.
-    public let keysTransposed: Tensor
-    /// [batch, inputs, slot size].
-    public let values: Tensor
+    /// x, [batch, inputs, feature size].
+    public let inputs: Tensor
+    /// x^T, [batch, feature size, inputs]; not recorded.
+    public let inputsTransposed: Tensor
     /// [batch, slots, slot size].
     public let initialSlots: Tensor
   }
 
-  /// Keys and values, once per solve.
+  /// The normalised inputs, once per solve.
   public func inject(_ input: Input) -> Injection {
-    let features = normInputs(input.features)
-    let scale = 1 / (Double(projectK.outputSize) / Double(heads)).squareRoot()
+    let inputs = normInputs(input.features)
     return Injection(
-      keysTransposed: features.projectedTransposed(projectK.weight.tensor, scale: scale),
-      values: projectV(features),
+      inputs: inputs, inputsTransposed: inputs.detached().transposed(),
       initialSlots: input.initialSlots)
   }
 
-  /// Keys, values and initial slots of some samples: images whose slots have settled leave a solve.
+  /// Inputs and initial slots of some samples: images whose slots have settled leave a solve.
   public func injection(_ injection: Injection, ofSamples positions: [Int]) -> Injection? {
     Injection(
-      keysTransposed: injection.keysTransposed.samples(positions),
-      values: injection.values.samples(positions),
+      inputs: injection.inputs.samples(positions),
+      inputsTransposed: injection.inputsTransposed.samples(positions),
       initialSlots: injection.initialSlots.samples(positions))
   }
 
@@ -121,11 +123,11 @@ public struct SlotAttention: Module, FixedPointLayer {
 
   /// One round of competition and update.
   public func step(_ slots: Tensor, given injection: Injection) -> Tensor {
-    let updates = Tensor.slotUpdates(
-      queries: projectQ(normSlots(slots)), keysTransposed: injection.keysTransposed,
-      values: injection.values, heads: heads, epsilon: epsilon)
-    let flat: Shape = [slots.shape[0] * slots.shape[1], slots.shape[2]]
-    let updated = gru(updates.reshaped(flat), state: slots.reshaped(flat))
+    let means = Tensor.slotMeans(
+      queries: queries(of: slots), inputs: injection.inputs,
+      inputsTransposed: injection.inputsTransposed, scale: logitScale, epsilon: epsilon)
+    let flat = slots.reshaped([slots.shape[0] * slots.shape[1], slots.shape[2]])
+    let updated = gru(updates(from: means), state: flat)
     return (updated + mlp(normMlp(updated))).reshaped(slots.shape)
   }
 
@@ -135,12 +137,47 @@ public struct SlotAttention: Module, FixedPointLayer {
   public func attention(of slots: Tensor, given injection: Injection) -> Tensor {
     withoutRecording {
       let (batch, count) = (slots.shape[0], slots.shape[1])
-      let inputs = injection.values.shape[1]
+      let inputs = injection.inputs.shape[1]
       return Tensor.slotAttention(
-        queries: projectQ(normSlots(slots)), keysTransposed: injection.keysTransposed,
-        heads: heads
+        queries: queries(of: slots), inputsTransposed: injection.inputsTransposed,
+        scale: logitScale
       ).reshaped([batch, heads, count, inputs]).sum(alongAxis: 1)
     }
+  }
+
+  /// (slot size / heads)^-1/2.
+  private var logitScale: Double {
+    (Double(heads) / Double(projectQ.outputSize)).squareRoot()
+  }
+
+  /// q_h W_k,h for each head h: what the inputs themselves are compared with.
+  ///
+  /// - Returns: [batch, heads * slots, feature size], head by head.
+  private func queries(of slots: Tensor) -> Tensor {
+    let (batch, count) = (slots.shape[0], slots.shape[1])
+    let width = projectQ.outputSize / heads
+    let byHead = projectQ(normSlots(slots))
+      .reshaped([batch, count, heads, width]).permuted([2, 0, 1, 3])
+      .reshaped([heads, batch * count, width])
+    let featureSize = projectK.weight.shape[1]
+    return byHead.matmul(projectK.weight.tensor.reshaped([heads, width, featureSize]))
+      .reshaped([heads, batch, count, featureSize]).permuted([1, 0, 2, 3])
+      .reshaped([batch, heads * count, featureSize])
+  }
+
+  /// W_v,h applied to the means of head h, the heads side by side.
+  ///
+  /// - Parameter means: [batch, heads * slots, feature size].
+  /// - Returns: [batch * slots, slot size].
+  private func updates(from means: Tensor) -> Tensor {
+    let (batch, count) = (means.shape[0], means.shape[1] / heads)
+    let (slotSize, featureSize) = (projectV.outputSize, means.shape[2])
+    let byHead = means.reshaped([batch, heads, count, featureSize]).permuted([1, 0, 2, 3])
+      .reshaped([heads, batch * count, featureSize])
+    return byHead.matmul(
+      projectV.weight.tensor.reshaped([heads, slotSize / heads, featureSize]),
+      transposingOther: true
+    ).permuted([1, 0, 2]).reshaped([batch * count, slotSize])
   }
 }
 

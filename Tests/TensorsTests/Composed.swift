@@ -73,14 +73,9 @@ enum Composed {
     return mixed(kept.reshaped([q.shape[0], heads * m, n]), v, heads: heads)
   }
 
-  /// softmax over slots and heads of q k^T, [batch, heads * slots, inputs].
-  static func slotAttention(_ q: Tensor, _ keysTransposed: Tensor, heads: Int) -> Tensor {
-    let size = q.shape[2] / heads
-    let logits = (0..<heads).map { head in
-      let columns = head * size..<(head + 1) * size
-      return q.slice(columns, alongAxis: 2).matmul(keysTransposed.slice(columns, alongAxis: 1))
-    }
-    return Tensor.concatenated(logits, alongAxis: 1).transposed().softmax().transposed()
+  /// softmax over queries of scale q x^T, [batch, queries, inputs].
+  static func slotAttention(_ q: Tensor, _ inputsTransposed: Tensor, scale: Double) -> Tensor {
+    (q.matmul(inputsTransposed) * scale).transposed().softmax().transposed()
   }
 
   /// weights [batch, heads * rows, inputs] times the heads' columns of the values, side by side.

@@ -127,27 +127,4 @@ import Testing
     #expect(
       difference(product(.float32), product(.float64), relative: 1e-6, absolute: 1e-4) == nil)
   }
-
-  @Test("a transposed projection")
-  func transposedProjection() throws {
-    try expectEqual([testTensor([2, 5, 3], seed: 1), testTensor([4, 3], seed: 2)]) {
-      $0[0].projectedTransposed($0[1], scale: 0.7)
-    } _: {
-      ($0[0].linear($0[1]) * 0.7).transposed()
-    }
-  }
-
-  @Test("the gradient of a transposed projection can be differentiated")
-  func secondDerivative() throws {
-    func second(_ project: (Tensor, Tensor) -> Tensor) throws -> [Double] {
-      let x = testTensor([2, 5, 3], seed: 1).variable()
-      let weight = testTensor([4, 3], seed: 2).variable()
-      let first = try gradients(of: project(x, weight).square().sum(), creatingGraph: true)
-      let gradient = try #require(first[x])
-      return try #require(try gradients(of: gradient.square().sum())[weight]).scalars
-    }
-    let ours = try second { $0.projectedTransposed($1, scale: 0.7) }
-    let composed = try second { ($0.linear($1) * 0.7).transposed() }
-    #expect(difference(ours, composed, relative: 1e-11, absolute: 1e-11) == nil)
-  }
 }

@@ -13,10 +13,7 @@ private let attended = [
   testTensor([2, 3, 6], seed: 16), testTensor([2, 5, 6], seed: 17),
   testTensor([2, 5, 6], seed: 18),
 ]
-private let slots = [
-  testTensor([2, 3, 4], seed: 19), testTensor([2, 4, 5], seed: 20),
-  testTensor([2, 5, 4], seed: 21),
-]
+private let slots = [testTensor([2, 3, 4], seed: 19), testTensor([2, 5, 4], seed: 20)]
 private let gates = [
   testTensor([3, 12], seed: 22), testTensor([3, 12], seed: 23), testTensor([3, 4], seed: 24),
 ]
@@ -60,8 +57,14 @@ let fusedOperators: [OperatorCase] = [
   attention(heads: 2, causal: true),
   attention(heads: 2, dropout: 0.4),
   attention(heads: 3, causal: true, dropout: 0.3),
-  slotUpdates(heads: 1),
-  slotUpdates(heads: 2),
+  OperatorCase("slotMeans", slots) {
+    Tensor.slotMeans(
+      queries: $0[0], inputs: $0[1], inputsTransposed: $0[1].transposed(), scale: 0.7,
+      epsilon: 0.01)
+  } composition: {
+    let shares = Composed.slotAttention($0[0], $0[1].transposed(), scale: 0.7) + 0.01
+    return (shares / shares.sum(alongAxis: -1, keepingAxis: true)).matmul($0[1])
+  },
   OperatorCase("gruGates", gates) {
     Tensor.gruGates(inputs: $0[0], hidden: $0[1], state: $0[2])
   } composition: {
@@ -95,11 +98,6 @@ let fusedOperators: [OperatorCase] = [
 
 /// Operators with a fused kernel whose rules are recorded, so that they have second derivatives.
 let recordedCompositions: [OperatorCase] = [
-  OperatorCase("projectedTransposed", [norms[0], testTensor([4, 5], seed: 28)]) {
-    $0[0].projectedTransposed($0[1], scale: 0.7)
-  } composition: {
-    $0[0].matmul($0[1].transposed()).transposed() * 0.7
-  },
   OperatorCase("softmax", [logits]) {
     $0[0].softmax()
   } composition: {
@@ -154,16 +152,5 @@ private func attention(heads: Int, causal: Bool = false, dropout: Double = 0) ->
   } composition: {
     Composed.attention(
       $0[0], $0[1], $0[2], heads: heads, causal: causal, dropout: dropout, Philox(seed: 4))
-  }
-}
-
-private func slotUpdates(heads: Int) -> OperatorCase {
-  OperatorCase("slotUpdates: \(heads) heads", slots) {
-    Tensor.slotUpdates(
-      queries: $0[0], keysTransposed: $0[1], values: $0[2], heads: heads, epsilon: 0.01)
-  } composition: {
-    let shares = Composed.slotAttention($0[0], $0[1], heads: heads) + 0.01
-    let weights = shares / shares.sum(alongAxis: -1, keepingAxis: true)
-    return Composed.mixed(weights, $0[2], heads: heads)
   }
 }

@@ -125,14 +125,37 @@ import Testing
     #expect(x.converted(to: .float64).isRecorded)
   }
 
-  @Test func slotAttentionIsWhatSlotUpdatesWeighs() {
+  @Test(
+    "element i of a permuted tensor comes from the permuted position",
+    arguments: [
+      ([2, 3, 5], [0, 2, 1]), ([2, 3, 5], [2, 0, 1]), ([2, 3, 5], [1, 0, 2]), ([19, 37], [1, 0]),
+      ([1, 4, 1, 5], [2, 1, 3, 0]), ([1, 4, 1, 5], [2, 3, 1, 0]), ([2, 3, 4, 5], [3, 1, 0, 2]),
+    ])
+  func permutedElements(_ extents: [Int], _ order: [Int]) {
+    let count = extents.reduce(1, *)
+    let result = Tensor((0..<count).map(Double.init), shape: Shape(extents), dtype: .float64)
+      .permuted(order)
+    let expected = (0..<count).map { index -> Double in
+      var (rest, position) = (index, [Int](repeating: 0, count: extents.count))
+      for axis in order.reversed() {
+        position[axis] = rest % extents[axis]
+        rest /= extents[axis]
+      }
+      return Double(zip(extents, position).reduce(0) { $0 * $1.0 + $1.1 })
+    }
+    #expect(result.shape == Shape(order.map { extents[$0] }))
+    #expect(result.scalars == expected)
+  }
+
+  @Test func slotAttentionIsWhatSlotMeansWeighs() {
     let queries = testTensor([2, 3, 4], seed: 19)
-    let keys = testTensor([2, 4, 5], seed: 20)
-    for heads in [1, 2, 4] {
-      let attention = Tensor.slotAttention(queries: queries, keysTransposed: keys, heads: heads)
+    let inputs = testTensor([2, 4, 5], seed: 20)
+    for scale in [1, 0.5] {
+      let attention = Tensor.slotAttention(
+        queries: queries, inputsTransposed: inputs, scale: scale)
       #expect(
         difference(
-          attention, Composed.slotAttention(queries, keys, heads: heads), absolute: 1e-14) == nil)
+          attention, Composed.slotAttention(queries, inputs, scale: scale), absolute: 1e-14) == nil)
       let sums = attention.sum(alongAxis: 1)
       #expect(difference(sums, .ones([2, 5], dtype: .float64), absolute: 1e-14) == nil)
     }

@@ -5,6 +5,9 @@ import Tensors
 /// Slot attention on 16 images of 256 inputs: key and value projections, iterations, and back to
 /// the parameters and the features.
 ///
+/// Every worker differentiates by its own part of the features, as in a model whose workers have
+/// each computed that part.
+///
 /// - Parameters:
 ///   - slots: K.
 ///   - width: D, of features and slots.
@@ -23,14 +26,17 @@ func slotAttention(
     featureSize: width, slotSize: width, mlpHiddenSize: hidden,
     estimator: implicit ? .oneStep : .unrolled, stoppingRule: .evaluations(iterations),
     using: &generator)
-  let features = Tensor.normal([batch, inputs, width], using: &generator).variable()
+  let features = Tensor.normal([batch, inputs, width], using: &generator)
   let initial = Tensor.normal([batch, slots, width], using: &generator)
   let cotangent = Tensor.normal([batch, slots, width], using: &generator)
 
-  @Sendable func work(_ range: Range<Int>) throws -> (slots: Tensor, table: Gradients) {
-    let part = features.slice(range)
+  @Sendable func work(
+    _ range: Range<Int>
+  ) throws -> (slots: Tensor, features: Tensor?, table: Gradients) {
+    let part = features.slice(range).variable()
     let result = try layer(.init(features: part, initialSlots: initial.slice(range)))
-    return (result, try gradients(of: result, cotangent: cotangent.slice(range)))
+    let table = try gradients(of: result, cotangent: cotangent.slice(range))
+    return (result, table[part], table)
   }
 
   return Case {
@@ -43,9 +49,9 @@ func slotAttention(
     exchange.add("in.features", features)
     exchange.add("in.slots", initial)
     exchange.add("in.cotangent", cotangent)
-    let (result, table) = try work(0..<batch)
+    let (result, gradient, table) = try work(0..<batch)
     exchange.add("out.slots", result)
-    exchange.add("out.grad.features", table[features] ?? features.zerosLike())
+    exchange.add("out.grad.features", gradient ?? features.zerosLike())
     exchange.add(gradients: table, of: layer)
     return exchange
   } round: {

@@ -17,6 +17,8 @@ extension Tensor {
   }
 
   /// The axes in another order: axis i of the result is axis `order[i]` of this tensor.
+  ///
+  /// Where only axes of extent 1 change places, the elements are shared.
   public func permuted(_ order: [Int]) -> Tensor {
     expect(
       order.sorted() == Array(0..<rank),
@@ -26,6 +28,8 @@ extension Tensor {
       strides[axis] = strides[axis + 1] * shape[axis + 1]
     }
     let outShape = Shape(order.map { shape[$0] })
+    let moving = order.filter { shape[$0] != 1 }
+    if moving == moving.sorted() { return reshaped(outShape) }
     let inStrides = order.map { strides[$0] }
     let extents = outShape.array
     var inverse = order

@@ -1,195 +1,118 @@
 import CKernels
 
 extension Tensor {
-  /// The attention of slots to inputs (Locatello and others 2020; several heads as in SLATE).
+  /// The attention of queries that compete for inputs (Locatello and others 2020; several heads as
+  /// in SLATE).
   ///
-  /// logits = q k^T per head; a = softmax over slots AND heads for each input.
+  /// a = softmax over queries of scale q x^T, for each input.
   ///
   /// - Parameters:
-  ///   - queries: [batch, slots, width].
-  ///   - keysTransposed: [batch, width, inputs], scaled already.
-  ///   - heads: a divisor of the width.
-  /// - Returns: a, [batch, heads * slots, inputs], head by head; not recorded.
+  ///   - queries: q, [batch, queries, width]: one row for each slot, or each head of each slot.
+  ///   - inputsTransposed: x^T, [batch, width, inputs].
+  ///   - scale: default 1.
+  /// - Returns: a, [batch, queries, inputs]; not recorded.
+  ///
+  /// Stops, printing both shapes, when they do not fit.
   public static func slotAttention(
-    queries: Tensor, keysTransposed: Tensor, heads: Int
+    queries: Tensor, inputsTransposed: Tensor, scale: Double = 1
   ) -> Tensor {
-    let plan = SlotAttend(queries, keysTransposed, heads: heads)
-    let attention = Tensor(shape: plan.attentionShape, dtype: queries.dtype) { out in
-      plan.logits(queries.storage, keysTransposed.storage, into: out)
+    expectSameDType("slotAttention", queries, inputsTransposed)
+    expect(
+      queries.rank == 3 && inputsTransposed.rank == 3
+        && queries.shape[0] == inputsTransposed.shape[0]
+        && queries.shape[2] == inputsTransposed.shape[1],
+      "slotAttention needs queries [batch, queries, width] and transposed inputs [batch, width, "
+        + "inputs], not \(queries.shape) and \(inputsTransposed.shape)")
+    let (batch, rows, inputs) = (queries.shape[0], queries.shape[1], inputsTransposed.shape[2])
+    return Tensor(shape: [batch, rows, inputs], dtype: queries.dtype) { out in
+      multiplySamples(batch, queries, inputsTransposed, scale: scale, into: out)
       switch out.dtype {
-      case .float32: ck_slot_softmax_f32(out.f32, plan.batch, plan.rows, plan.inputs)
-      case .float64: ck_slot_softmax_f64(out.f64, plan.batch, plan.rows, plan.inputs)
+      case .float32: ck_slot_softmax_f32(out.f32, batch, rows, inputs)
+      case .float64: ck_slot_softmax_f64(out.f64, batch, rows, inputs)
       }
     }
-    return attention
   }
 
-  /// What slots gather from the inputs: the weighted mean of the values under slot attention.
+  /// The means of the inputs that queries win under slot attention.
   ///
-  /// With a as in `slotAttention(queries:keysTransposed:heads:)`: w = (a + epsilon) / sum over
-  /// inputs of (a + epsilon), updates = w v per head, the heads side by side.
+  /// With a as in `slotAttention(queries:inputsTransposed:scale:)`: w = (a + epsilon) / sum over
+  /// inputs of (a + epsilon), and the result is w x.
   ///
   /// - Parameters:
-  ///   - queries: [batch, slots, width].
-  ///   - keysTransposed: [batch, width, inputs]: transposed once per solve, so that the products of
-  ///     every iteration run along rows.
-  ///   - values: [batch, inputs, width].
-  ///   - heads: a divisor of the width.
-  ///   - epsilon: default 1e-8, which keeps the weights of an ignored slot defined.
-  /// - Returns: [batch, slots, width].
-  public static func slotUpdates(
-    queries: Tensor, keysTransposed: Tensor, values: Tensor, heads: Int, epsilon: Double = 1e-8
+  ///   - queries: q, [batch, queries, width].
+  ///   - inputs: x, [batch, inputs, width].
+  ///   - inputsTransposed: `inputs.transposed()`, computed once for all iterations, so that every
+  ///     product runs along rows. Only its elements are read: derivatives are those of `inputs`.
+  ///   - scale: of the logits; default 1.
+  ///   - epsilon: default 1e-8, which keeps the weights of an ignored query defined.
+  /// - Returns: [batch, queries, width].
+  /// - Complexity: two products of queries and inputs forward, four backward.
+  ///
+  /// Stops, printing both shapes, when they do not fit.
+  public static func slotMeans(
+    queries: Tensor, inputs: Tensor, inputsTransposed: Tensor, scale: Double = 1,
+    epsilon: Double = 1e-8
   ) -> Tensor {
-    expectSameDType("slotUpdates", queries, keysTransposed, values)
-    let plan = SlotAttend(queries, keysTransposed, heads: heads)
+    expectSameDType("slotMeans", queries, inputs, inputsTransposed)
+    let a = slotAttention(queries: queries, inputsTransposed: inputsTransposed, scale: scale)
     expect(
-      values.shape == [plan.batch, plan.inputs, plan.width],
-      "slotUpdates needs values [\(plan.batch), \(plan.inputs), \(plan.width)], not "
-        + "\(values.shape)")
-    let attention = slotAttention(
-      queries: queries, keysTransposed: keysTransposed, heads: heads
-    ).storage
-    let weights = Storage(dtype: queries.dtype, count: attention.count)
-    let sums = Storage(dtype: queries.dtype, count: plan.batch * plan.rows)
-    switch queries.dtype {
-    case .float32:
-      ck_slot_weights_f32(
-        attention.f32, Float(epsilon), weights.f32, sums.f32, plan.batch * plan.rows, plan.inputs)
-    case .float64:
-      ck_slot_weights_f64(
-        attention.f64, epsilon, weights.f64, sums.f64, plan.batch * plan.rows, plan.inputs)
+      inputs.shape == [a.shape[0], a.shape[2], queries.shape[2]],
+      "slotMeans needs inputs that are \(inputsTransposed.shape) when transposed, not "
+        + "\(inputs.shape)")
+    let (batch, rows, count) = (a.shape[0], a.shape[1], a.shape[2])
+    let attention = a.storage
+    let sums = Storage(dtype: a.dtype, count: batch * rows)
+    let weights = Tensor(shape: a.shape, dtype: a.dtype) { out in
+      switch out.dtype {
+      case .float32:
+        ck_slot_weights_f32(
+          attention.f32, Float(epsilon), out.f32, sums.f32, batch * rows, count)
+      case .float64:
+        ck_slot_weights_f64(attention.f64, epsilon, out.f64, sums.f64, batch * rows, count)
+      }
     }
-    let updates = Tensor(plan.mix(weights, values.storage), queries.shape)
-    return updates.recorded(
-      from: [queries, keysTransposed, values], fused: true,
+    return Tensor(shape: queries.shape, dtype: queries.dtype) { out in
+      multiplySamples(batch, weights, inputs, into: out)
+    }.recorded(
+      from: [queries, inputs], fused: true,
       { v, _, needs in
-        let dValues = needs[2] ? Tensor(plan.spread(weights, v.storage), values.shape) : nil
-        guard needs[0] || needs[1] else { return [nil, nil, dValues] }
-        let dLogits = plan.products(v.storage, values.storage)
-        switch v.dtype {
-        case .float32:
-          ck_slot_attention_vjp_f32(
-            attention.f32, weights.f32, sums.f32, dLogits.f32, plan.batch, plan.rows, plan.inputs)
-        case .float64:
-          ck_slot_attention_vjp_f64(
-            attention.f64, weights.f64, sums.f64, dLogits.f64, plan.batch, plan.rows, plan.inputs)
+        let dLogits = Tensor(shape: a.shape, dtype: a.dtype) { out in
+          multiplySamples(batch, v, inputsTransposed, into: out)
+          switch out.dtype {
+          case .float32:
+            ck_slot_attention_vjp_f32(
+              attention.f32, weights.storage.f32, sums.f32, out.f32, batch, rows, count)
+          case .float64:
+            ck_slot_attention_vjp_f64(
+              attention.f64, weights.storage.f64, sums.f64, out.f64, batch, rows, count)
+          }
         }
-        return [
-          needs[0]
-            ? Tensor(plan.queryCotangent(dLogits, keysTransposed.storage), queries.shape) : nil,
-          needs[1]
-            ? Tensor(plan.keyCotangent(dLogits, queries.storage), keysTransposed.shape) : nil,
-          dValues,
-        ]
+        let dQueries = Tensor(shape: queries.shape, dtype: v.dtype) { out in
+          guard needs[0] else { return }
+          multiplySamples(batch, dLogits, inputs, scale: scale, into: out)
+        }
+        guard needs[1] else { return [dQueries, nil] }
+        // Inputs are both keys and values here: dx = scale dlogits^T q + w^T v.
+        let dInputs = Tensor(shape: inputs.shape, dtype: v.dtype) { out in
+          multiplySamples(batch, dLogits, transposed: true, queries, scale: scale, into: out)
+          multiplySamples(batch, weights, transposed: true, v, keep: 1, into: out)
+        }
+        return [dQueries, dInputs]
       })
   }
 }
 
-/// The products of slot attention, head by head.
-///
-/// Rows of the attention are heads times slots.
-private struct SlotAttend {
-  let batch: Int
-  let slots: Int
-  let inputs: Int
-  let width: Int
-  let heads: Int
-
-  init(_ queries: Tensor, _ keysTransposed: Tensor, heads: Int) {
-    expect(
-      queries.rank == 3 && keysTransposed.rank == 3 && heads > 0
-        && queries.shape[2] % heads == 0 && queries.shape[0] == keysTransposed.shape[0]
-        && queries.shape[2] == keysTransposed.shape[1],
-      "slot attention with \(heads) heads needs queries [batch, slots, width] and transposed keys "
-        + "[batch, width, inputs] of a width that the heads divide, not \(queries.shape) and "
-        + "\(keysTransposed.shape)")
-    batch = queries.shape[0]
-    slots = queries.shape[1]
-    inputs = keysTransposed.shape[2]
-    width = queries.shape[2]
-    self.heads = heads
-  }
-
-  var rows: Int { heads * slots }
-  var attentionShape: Shape { [batch, rows, inputs] }
-  private var headWidth: Int { width / heads }
-
-  private func forEach(_ body: (_ sample: Int, _ head: Int, _ block: Int) -> Void) {
-    for sample in 0..<batch {
-      for head in 0..<heads { body(sample, head, (sample * heads + head) * slots * inputs) }
-    }
-  }
-
-  /// q kT -> [batch, rows, inputs].
-  func logits(_ q: Storage, _ kT: Storage, into out: Storage) {
-    forEach { sample, head, block in
-      gemm(
-        q, sample * slots * width + head * headWidth, stride: width, transposed: false, kT,
-        (sample * width + head * headWidth) * inputs, stride: inputs, transposed: false, out,
-        block, stride: inputs, m: slots, n: inputs, k: headWidth)
-    }
-  }
-
-  /// w v -> [batch, slots, width].
-  func mix(_ w: Storage, _ values: Storage) -> Storage {
-    let out = Storage(dtype: w.dtype, count: batch * slots * width)
-    forEach { sample, head, block in
-      gemm(
-        w, block, stride: inputs, transposed: false, values,
-        sample * inputs * width + head * headWidth, stride: width, transposed: false, out,
-        sample * slots * width + head * headWidth, stride: width, m: slots, n: headWidth,
-        k: inputs)
-    }
-    return out
-  }
-
-  /// w^T u -> [batch, inputs, width].
-  func spread(_ w: Storage, _ u: Storage) -> Storage {
-    let out = Storage(dtype: w.dtype, count: batch * inputs * width)
-    forEach { sample, head, block in
-      gemm(
-        w, block, stride: inputs, transposed: true, u, sample * slots * width + head * headWidth,
-        stride: width, transposed: false, out, sample * inputs * width + head * headWidth,
-        stride: width, m: inputs, n: headWidth, k: slots)
-    }
-    return out
-  }
-
-  /// u v^T -> [batch, rows, inputs].
-  func products(_ u: Storage, _ values: Storage) -> Storage {
-    let out = Storage(dtype: u.dtype, count: batch * rows * inputs)
-    forEach { sample, head, block in
-      gemm(
-        u, sample * slots * width + head * headWidth, stride: width, transposed: false, values,
-        sample * inputs * width + head * headWidth, stride: width, transposed: true, out, block,
-        stride: inputs, m: slots, n: inputs, k: headWidth)
-    }
-    return out
-  }
-
-  /// dlogits k -> [batch, slots, width].
-  func queryCotangent(_ dLogits: Storage, _ kT: Storage) -> Storage {
-    let out = Storage(dtype: kT.dtype, count: batch * slots * width)
-    forEach { sample, head, block in
-      gemm(
-        dLogits, block, stride: inputs, transposed: false, kT,
-        (sample * width + head * headWidth) * inputs, stride: inputs, transposed: true, out,
-        sample * slots * width + head * headWidth, stride: width, m: slots, n: headWidth,
-        k: inputs)
-    }
-    return out
-  }
-
-  /// q^T dlogits -> [batch, width, inputs].
-  func keyCotangent(_ dLogits: Storage, _ q: Storage) -> Storage {
-    let out = Storage(dtype: q.dtype, count: batch * width * inputs)
-    forEach { sample, head, block in
-      gemm(
-        q, sample * slots * width + head * headWidth, stride: width, transposed: true, dLogits,
-        block, stride: inputs, transposed: false, out,
-        (sample * width + head * headWidth) * inputs, stride: inputs, m: headWidth, n: inputs,
-        k: slots)
-    }
-    return out
+/// out = scale a b + keep out, or with a^T, sample by sample.
+private func multiplySamples(
+  _ batch: Int, _ a: Tensor, transposed: Bool = false, _ b: Tensor, scale: Double = 1,
+  keep: Double = 0, into out: Storage
+) {
+  let m = a.shape[transposed ? 2 : 1]
+  let (k, n) = (b.shape[1], b.shape[2])
+  for sample in 0..<batch {
+    gemm(
+      scale: scale, a.storage, sample * m * k, stride: a.shape[2], transposed: transposed,
+      b.storage, sample * k * n, stride: n, transposed: false, keep: keep, out, sample * m * n,
+      stride: n, m: m, n: n, k: k)
   }
 }
