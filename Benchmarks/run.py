@@ -57,13 +57,13 @@ def slots(script_target, jax_target):
 
 
 def comparisons(images):
-    deq = [("tanh_equilibrium_torchdeq.py --threads 1", "TorchDEQ"),
-           ("tanh_equilibrium_jax.py --library jaxopt", "JAXopt"),
-           ("tanh_equilibrium_jax.py --library optimistix", "Optimistix")]
+    def anderson(torch_target, jax_target):
+        return [Peer("TorchDEQ", "tanh_equilibrium_torchdeq.py --threads 1", torch_target),
+                Peer("JAXopt", "tanh_equilibrium_jax.py --solver jaxopt-anderson", jax_target)]
 
-    def solvers(torch_target, jax_target):
-        return [Peer(name, command, torch_target if name == "TorchDEQ" else jax_target)
-                for command, name in deq]
+    def picard(target):
+        return [Peer("JAXopt", "tanh_equilibrium_jax.py --solver jaxopt-picard", target),
+                Peer("Optimistix", "tanh_equilibrium_jax.py --solver optimistix-picard", target)]
 
     return [
         Comparison("slate-8", "SLATE training step, 64x64, batch 8",
@@ -79,8 +79,13 @@ def comparisons(images):
         Comparison("slots-192-implicit7", "slot attention, K 6, D 192, 7 iterations, implicit",
                    slots(1, 1), rounds=31),
         Comparison("tanh-256", "tanh equilibrium, n 256, batch 64, Anderson to 1e-5",
-                   solvers(0.2, 0.7), rounds=41),
-        Comparison("tanh-16", "tanh equilibrium, n 16, batch 1", solvers(0.02, 1), rounds=101),
+                   anderson(0.2, 0.7), rounds=41),
+        Comparison("tanh-256-picard", "tanh equilibrium, n 256, batch 64, Picard to 1e-5",
+                   picard(0.7), rounds=41),
+        Comparison("tanh-16", "tanh equilibrium, n 16, batch 1, Anderson to 1e-5",
+                   anderson(0.02, 1), rounds=101),
+        Comparison("tanh-16-picard", "tanh equilibrium, n 16, batch 1, Picard to 1e-5", picard(1),
+                   rounds=101),
         Comparison("exact-512", "exact adjoint, n 512, batch 8",
                    torch_peers("exact_adjoint_torch.py", 0.8, compiled=False), rounds=11),
         Comparison("reconstruction", "autoregressive reconstruction, 8 images",
@@ -259,8 +264,9 @@ def report(results, figures, iterations, sgemm):
         "# Results", "",
         f"Written by `Benchmarks/run.py` on {datetime.date.today()}: {processor()}, {cores} cores; "
         f"{swift}; " + ", ".join(f"{k} {v}" for k, v in sorted(versions.items())) + ".", "",
-        "Rounds of ours and of the peers alternate; a ratio is the median of ours divided by the "
-        "median of the peer, so lower is better. Before the timing, each peer computes our inputs "
+        "Rounds of ours and of the peers alternate, and work shorter than 20 ms is repeated within a "
+        "round; a ratio is the median of ours divided by the median of the peer, so lower is "
+        "better. Before the timing, each peer computes our inputs "
         "with our parameters; the column `difference` is its largest relative difference.", "",
         "| work | ours, ms | peer | peer, ms | ratio | target | difference |",
         "|---|---|---|---|---|---|---|"]

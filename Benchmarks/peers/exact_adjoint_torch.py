@@ -22,9 +22,21 @@ def main():
     jacobians = torch.func.vmap(torch.func.jacrev(step))
     identity = torch.eye(z.shape[1])
 
-    def work():
-        system = (identity - jacobians(z, x)).transpose(-1, -2)
+    def batched(system):
         return torch.linalg.solve(system, v[..., None])[..., 0]
+
+    def one_by_one(system):
+        return torch.stack([torch.linalg.solve(a, b) for a, b in zip(system, v)])
+
+    # The batched solver of some versions fails with more than one thread.
+    try:
+        solve = batched
+        solve(identity.expand(len(v), -1, -1).contiguous())
+    except RuntimeError:
+        solve = one_by_one
+
+    def work():
+        return solve((identity - jacobians(z, x)).transpose(-1, -2))
 
     differences = exchange.differences({"adjoint": work().numpy()})
     harness.serve(

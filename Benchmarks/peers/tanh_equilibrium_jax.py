@@ -1,9 +1,10 @@
 """The tanh equilibrium layer z = tanh(W z + x) in JAX, with JAXopt's or Optimistix' solver, jitted.
 
-JAXopt: Anderson acceleration, implicit differentiation by its own linear solver. Optimistix has no
-Anderson: its fixed-point iteration, differentiated implicitly by GMRES on the transposed system.
+JAXopt has Anderson acceleration and Picard iteration, Optimistix the latter; all are differentiated
+implicitly by GMRES on the transposed system.
 """
 
+from functools import partial
 from importlib.metadata import version
 
 import jax
@@ -12,7 +13,7 @@ import jax.numpy as jnp
 import harness
 
 
-def anderson(limit, tolerance):
+def jaxopt_solver(make, limit, tolerance):
     import jaxopt
 
     def step(z, weight, x):
@@ -21,8 +22,8 @@ def anderson(limit, tolerance):
     def solve(weight, x):
         # JAXopt stops at an absolute residual over the whole batch.
         absolute = tolerance * jnp.linalg.norm(jax.lax.stop_gradient(x))
-        solver = jaxopt.AndersonAcceleration(
-            step, history_size=5, maxiter=limit, tol=tolerance, implicit_diff=True, jit=True,
+        solver = make(jaxopt)(
+            step, maxiter=limit, tol=tolerance, implicit_diff=True, jit=True,
             implicit_diff_solve=lambda matvec, b, **_: jax.scipy.sparse.linalg.gmres(
                 matvec, b, tol=tolerance, solve_method="incremental")[0])
         solver.tol = absolute
@@ -31,7 +32,16 @@ def anderson(limit, tolerance):
     return solve, {"jax": jax.__version__, "jaxopt": version("jaxopt")}
 
 
-def fixed_point(limit, tolerance):
+def anderson(limit, tolerance):
+    return jaxopt_solver(
+        lambda jaxopt: partial(jaxopt.AndersonAcceleration, history_size=5), limit, tolerance)
+
+
+def picard(limit, tolerance):
+    return jaxopt_solver(lambda jaxopt: jaxopt.FixedPointIteration, limit, tolerance)
+
+
+def optimistix_picard(limit, tolerance):
     import lineax
     import optimistix
 
@@ -51,10 +61,11 @@ def fixed_point(limit, tolerance):
 
 
 def main():
-    options = harness.arguments(library="jaxopt")
+    options = harness.arguments(solver="jaxopt-anderson")
     exchange = harness.Exchange(options.exchange)
     s, inputs = exchange.settings, exchange.group("in")
-    make = anderson if options.library == "jaxopt" else fixed_point
+    make = {"jaxopt-anderson": anderson, "jaxopt-picard": picard,
+            "optimistix-picard": optimistix_picard}[options.solver]
     solve, versions = make(s["limit"], s["tolerance"])
     weight, x, cotangent = (jnp.asarray(inputs[name]) for name in ("weight", "x", "cotangent"))
 

@@ -12,15 +12,22 @@ struct BackwardPath {
   private let nodes: [Node]
   private let inputs: [[Int]]
   private let needs: [Needs]
+  /// Whether a node is a target.
+  private let isTarget: [Bool]
 
   /// The path from `output` to `targets`, or to every variable if `targets` is nil.
   init(from output: Node?, to targets: [Node]?) {
     guard let output else {
-      (nodes, inputs, needs) = ([], [], [])
+      (nodes, inputs, needs, isTarget) = ([], [], [], [])
       return
     }
-    let oldest = targets?.map(\.sequence).min() ?? 0
-    let wanted = targets.map { Set($0.map(\.sequence)) }
+    let wanted = targets.map { Descending($0.map(\.sequence).sorted(by: >)) }
+    let oldest = wanted?.last ?? 0
+    let isWanted = { (node: Node) in
+      wanted.map { $0.position(of: node.sequence) != nil } ?? node.isVariable
+    }
+    /// A target is an end: what lies behind it is the business of whoever asked.
+    let inputs = { (node: Node) in wanted != nil && isWanted(node) ? [] : node.inputs }
 
     var found: [Node] = []
     var seen: Set<Int> = []
@@ -32,27 +39,28 @@ struct BackwardPath {
         "this graph has been released by an earlier call of gradients(of:); pass "
           + "retainingGraph: true to that call if you need a second backward pass")
       found.append(node)
-      // A target is an end: what lies behind it is the business of whoever asked.
-      if wanted?.contains(node.sequence) ?? false { continue }
-      for input in node.inputs { if let input { pending.append(input) } }
+      for input in inputs(node) { if let input { pending.append(input) } }
     }
     found.sort { $0.sequence > $1.sequence }
 
-    var reaching: Set<Int> = []
-    for node in found.reversed() {
-      let isTarget = wanted.map { $0.contains(node.sequence) } ?? node.isVariable
-      let leads = node.inputs.contains { $0.map { reaching.contains($0.sequence) } ?? false }
-      if isTarget || leads { reaching.insert(node.sequence) }
+    let order = Descending(found.map(\.sequence))
+    var isReaching = [Bool](repeating: false, count: found.count)
+    for index in found.indices.reversed() {
+      isReaching[index] =
+        isWanted(found[index])
+        || found[index].inputs.contains {
+          $0.flatMap { order.position(of: $0.sequence) }.map { isReaching[$0] } ?? false
+        }
     }
 
-    nodes = found.filter { reaching.contains($0.sequence) }
-    var position: [Int: Int] = [:]
-    for (index, node) in nodes.enumerated() { position[node.sequence] = index }
-    inputs = nodes.map { node in
-      if wanted?.contains(node.sequence) ?? false { return [] }
-      return node.inputs.map { input in input.flatMap { position[$0.sequence] } ?? -1 }
+    let path = found.indices.filter { isReaching[$0] }
+    let place = Descending(path.map { found[$0].sequence })
+    nodes = path.map { found[$0] }
+    isTarget = nodes.map(isWanted)
+    self.inputs = nodes.map { node in
+      inputs(node).map { input in input.flatMap { place.position(of: $0.sequence) } ?? -1 }
     }
-    needs = inputs.map { indices in
+    needs = self.inputs.map { indices in
       var needs = Needs()
       for (input, index) in indices.enumerated() where index >= 0 { needs.insert(input) }
       return needs
@@ -66,14 +74,13 @@ struct BackwardPath {
   ///
   /// - Parameters:
   ///   - seed: dL/doutput.
-  ///   - targets: the sequence numbers of the nodes to report; nil for every variable.
   ///   - releasing: whether nodes are forgotten as soon as they have been used, which frees what
   ///     they hold but makes this the last run.
   ///   - creatingGraph: whether the rules themselves are recorded (second derivatives).
-  ///   - receive: called once for every variable or target on the path, with its cotangent.
+  ///   - receive: called once for every target on the path, with its cotangent.
   /// - Throws: what a rule throws.
   func run(
-    seed: Tensor, targets: Set<Int>? = nil, releasing: Bool, creatingGraph: Bool,
+    seed: Tensor, releasing: Bool, creatingGraph: Bool,
     receive: (Node, Tensor) -> Void
   ) throws {
     guard !nodes.isEmpty else { return }
@@ -86,9 +93,7 @@ struct BackwardPath {
         let node = nodes[index]
         guard let cotangent = cotangents[index] else { continue }
         cotangents[index] = nil
-        if targets.map({ $0.contains(node.sequence) }) ?? node.isVariable {
-          receive(node, cotangent)
-        }
+        if isTarget[index] { receive(node, cotangent) }
         guard !needs[index].isEmpty, let rule = node.rule else { continue }
         if creatingGraph, node.isFused {
           callerMistake(
@@ -110,6 +115,22 @@ struct BackwardPath {
         if releasing { node.release() }
       }
     }
+  }
+}
+
+/// Sequence numbers in descending order, searched by halving.
+private struct Descending {
+  private let numbers: [Int]
+  init(_ numbers: [Int]) { self.numbers = numbers }
+  var last: Int? { numbers.last }
+
+  func position(of number: Int) -> Int? {
+    var (low, high) = (0, numbers.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if numbers[middle] > number { low = middle + 1 } else { high = middle }
+    }
+    return low < numbers.count && numbers[low] == number ? low : nil
   }
 }
 
@@ -249,7 +270,7 @@ public func valueWithPullback(
     madePath = path
     var product: Tensor?
     try path.run(
-      seed: cotangent, targets: [target.sequence], releasing: false, creatingGraph: creatingGraph
+      seed: cotangent, releasing: false, creatingGraph: creatingGraph
     ) { _, gradient in product = gradient }
     return product ?? point.zerosLike()
   }

@@ -13,9 +13,7 @@ public struct Linearization {
   /// f(x), not recorded.
   public let value: Tensor
 
-  private let point: Node
   private let path: BackwardPath
-  private let seed: Node
   private let record: BackwardPath?
   private let inputShape: Shape
 
@@ -27,8 +25,7 @@ public struct Linearization {
     let point = Node(isVariable: false)
     let value = try recording(true) { try f(Tensor(x.storage, x.shape, node: point)) }
     path = BackwardPath(from: value.node, to: [point])
-    seed = Node(isVariable: false)
-    self.point = point
+    let seed = Node(isVariable: false)
     self.value = value.detached()
     inputShape = x.shape
     if path.hasFusedOperators {
@@ -38,7 +35,7 @@ public struct Linearization {
       let zero = value.zerosLike()
       var product: Tensor?
       try path.run(
-        seed: Tensor(zero.storage, zero.shape, node: seed), targets: [point.sequence],
+        seed: Tensor(zero.storage, zero.shape, node: seed),
         releasing: false, creatingGraph: true
       ) { _, gradient in product = gradient }
       record = BackwardPath(from: product?.node, to: [seed])
@@ -51,7 +48,7 @@ public struct Linearization {
   /// - Returns: a tensor of the shape of x.
   /// - Throws: what an operator's rule throws.
   public func pullback(_ v: Tensor) throws -> Tensor {
-    try run(path, v, to: point) ?? .zeros(inputShape, dtype: value.dtype)
+    try run(path, v) ?? .zeros(inputShape, dtype: value.dtype)
   }
 
   /// J s, or nil where an operator of f has no second derivative.
@@ -61,13 +58,13 @@ public struct Linearization {
   /// - Throws: what an operator's rule throws.
   public func pushforward(_ s: Tensor) throws -> Tensor? {
     guard let record else { return nil }
-    return try run(record, s, to: seed) ?? value.zerosLike()
+    return try run(record, s) ?? value.zerosLike()
   }
 
-  private func run(_ path: BackwardPath, _ cotangent: Tensor, to target: Node) throws -> Tensor? {
+  private func run(_ path: BackwardPath, _ cotangent: Tensor) throws -> Tensor? {
     var product: Tensor?
     try path.run(
-      seed: cotangent, targets: [target.sequence], releasing: false, creatingGraph: false
+      seed: cotangent, releasing: false, creatingGraph: false
     ) { _, gradient in product = gradient }
     return product
   }

@@ -29,7 +29,7 @@ public func recomputed(
   let node = Node(
     inputs: inputs.map(\.node) + captured, output: nil, operation: "recomputed",
     isFused: true,
-    rule: { v, _, needs in try segment.pullback(v.reshaped([v.count]), to: captured, needs) })
+    rule: { v, _, _ in try segment.pullback(v.reshaped([v.count]), to: captured) })
   if outputs.count == 1 { return [Tensor(outputs[0].storage, outputs[0].shape, node: node)] }
   let all = withoutRecording { flattened(outputs) }
   let recorded = Tensor(all.storage, all.shape, node: node)
@@ -76,15 +76,13 @@ private struct RecomputedSegment {
     return (outputs.map { $0.detached() }, captured)
   }
 
-  func pullback(_ v: Tensor, to captured: [Node], _ needs: Needs) throws -> [Tensor?] {
+  func pullback(_ v: Tensor, to captured: [Node]) throws -> [Tensor?] {
     let (leaves, outputs) = try run()
     let output = recording(true) { flattened(outputs) }
     let ends = leaves + captured
-    let wanted = ends.indices.filter { needs[$0] }.map { ends[$0] }
     var cotangents: [Int: Tensor] = [:]
-    // What is captured but not wanted must still end the walk.
     try BackwardPath(from: output.node, to: ends).run(
-      seed: v, targets: Set(wanted.map(\.sequence)), releasing: false, creatingGraph: false
+      seed: v, releasing: false, creatingGraph: false
     ) { node, cotangent in cotangents[node.sequence] = cotangent }
     return ends.map { cotangents[$0.sequence] }
   }

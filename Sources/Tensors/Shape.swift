@@ -16,11 +16,13 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, CustomString
   private var length: Int8 = 0
 
   /// The shape with the given extents.
+  @inline(__always)
   public init(_ extents: some Collection<Int>) {
     for extent in extents { append(extent) }
   }
 
   /// The shape written as a literal.
+  @inline(__always)
   public init(arrayLiteral elements: Int...) { self.init(elements) }
 
   /// The number of axes.

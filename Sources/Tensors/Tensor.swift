@@ -39,6 +39,12 @@ public struct Tensor: Sendable {
   /// are taken.
   public func variable() -> Tensor { Tensor(storage, shape, node: Node()) }
 
+  /// Whether the other is a copy of this value: the same elements in memory, at the same place on
+  /// the tape.
+  package func isCopy(of other: Tensor) -> Bool {
+    storage === other.storage && node === other.node && shape == other.shape
+  }
+
   /// Adds the elements of `other`, in place if nothing else sees those of self.
   mutating func accumulate(_ other: Tensor) {
     if node == nil, other.node == nil, isKnownUniquelyReferenced(&storage) {

@@ -17,6 +17,7 @@ import Synchronization
 /// a fixed number gives the same bits every time.
 public enum Workers {
   private static let wanted = Atomic<Int>(0)
+  private static let processors = ck_processor_count()
 
   /// The number of threads that `map` uses; by default the processors that this process may use.
   ///
@@ -24,7 +25,7 @@ public enum Workers {
   public static var count: Int {
     get {
       let count = wanted.load(ordering: .relaxed)
-      return count > 0 ? count : ck_processor_count()
+      return count > 0 ? count : processors
     }
     set {
       expect(newValue >= 1, "at least one worker is needed, not \(newValue)")

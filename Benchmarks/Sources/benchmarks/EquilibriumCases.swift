@@ -1,9 +1,16 @@
 import ImplicitLayers
 import Tensors
 
-/// The layer z = tanh(W z + x), |W|_2 about 0.9, by Anderson acceleration to a relative residual of
-/// 1e-5, and back through the adjoint iteration to the same tolerance.
-func tanhEquilibrium(width: Int, batch: Int) throws -> Case {
+/// The layer z = tanh(W z + x), |W|_2 about 0.9, to a relative residual of 1e-5, and back through
+/// the adjoint iteration to the same tolerance.
+///
+/// - Parameters:
+///   - width: n.
+///   - batch: the number of samples.
+///   - solver: for both iterations.
+/// - Returns: the case.
+/// - Throws: what the solves throw.
+func tanhEquilibrium(width: Int, batch: Int, by solver: any ForwardSolver) throws -> Case {
   let (tolerance, limit) = (1e-5, 100)
   var generator = Philox(seed: 40)
   // The norm of a square matrix of normal numbers is about 2 sqrt(width).
@@ -18,8 +25,8 @@ func tanhEquilibrium(width: Int, batch: Int) throws -> Case {
   ) throws -> (z: Tensor, table: Gradients) {
     let part = x.slice(range)
     let z = try fixedPoint(
-      from: .zeros(part.shape), using: .anderson(depth: 5),
-      estimator: .iterative(.anderson(depth: 5), tolerance: tolerance, limit: limit),
+      from: .zeros(part.shape), using: solver,
+      estimator: .iterative(solver, tolerance: tolerance, limit: limit),
       until: .tolerance(relative: tolerance, within: limit)
     ) { z in (z.linear(weight) + part).tanh() }
     return (z, try gradients(of: z, cotangent: cotangent.slice(range)))

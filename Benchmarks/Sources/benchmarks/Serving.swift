@@ -7,7 +7,7 @@ func serve(_ chosen: Case) throws {
   while let command = readLine() {
     switch command {
     case "round":
-      reply([("seconds", "\(try seconds(chosen.round))")])
+      reply([("seconds", "\(try secondsOfARound(chosen.round))")])
     case "memory":
       reply([("bytes", "\(peakMemory())")])
     case "profile":

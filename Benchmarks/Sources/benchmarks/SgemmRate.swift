@@ -20,12 +20,3 @@ func sgemmRate() -> Double {
     return operations / seconds / 1e9
   }.max() ?? 0
 }
-
-/// Wall-clock seconds of `body`.
-func seconds(_ body: () throws -> Void) rethrows -> Double {
-  let clock = ContinuousClock()
-  let start = clock.now
-  try body()
-  let elapsed = clock.now - start
-  return Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
-}

@@ -16,8 +16,10 @@ let option = { (name: String) -> String? in
 
 let folder = URL(filePath: option("--folder") ?? ".")
 let cases: [String: () throws -> Case] = [
-  "tanh-256": { try tanhEquilibrium(width: 256, batch: 64) },
-  "tanh-16": { try tanhEquilibrium(width: 16, batch: 1) },
+  "tanh-256": { try tanhEquilibrium(width: 256, batch: 64, by: .anderson(depth: 5)) },
+  "tanh-16": { try tanhEquilibrium(width: 16, batch: 1, by: .anderson(depth: 5)) },
+  "tanh-256-picard": { try tanhEquilibrium(width: 256, batch: 64, by: .picard()) },
+  "tanh-16-picard": { try tanhEquilibrium(width: 16, batch: 1, by: .picard()) },
   "exact-512": { try exactAdjoint(width: 512, batch: 8) },
   "decoding": { try decoding(folder: folder, size: 64) },
   "slate-8": { try slateStep(batch: 8) },

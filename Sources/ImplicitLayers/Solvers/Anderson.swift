@@ -66,9 +66,26 @@ public struct Anderson: ForwardSolver {
 
   /// z + mixing g - dF gamma.
   public func next(after z: Tensor, image fz: Tensor, _ history: inout History) throws -> Tensor {
+    let residual = fz - z
+    return try next(after: z, image: fz, residual, residual.normsOfSamples, &history)
+  }
+
+  /// The same, with the residual that the solve has computed already.
+  public func next(
+    after z: Tensor, image fz: Tensor, in context: SolveContext, _ history: inout History
+  ) throws -> Tensor {
+    let residual = context.residual(at: z, image: fz)
+    return try next(after: z, image: fz, residual.value, residual.norms, &history)
+  }
+
+  private func next(
+    after z: Tensor, image fz: Tensor, _ residual: Tensor, _ norms: [Double],
+    _ history: inout History
+  ) throws -> Tensor {
     let shape = z.shape
     let image = fz.flatSamples
-    let start = history.safeguard.start(z.flatSamples, residual: image - z.flatSamples)
+    let start = history.safeguard.start(
+      z.flatSamples, residual: residual.flatSamples, norms: norms)
     let g = start.residual
     let plain = mixing == 1 ? image : start.z + g * mixing
     // z + g is not f(z) to the last digit; the other samples keep theirs.

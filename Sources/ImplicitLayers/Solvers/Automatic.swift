@@ -70,8 +70,9 @@ public struct Automatic: ForwardSolver {
   public func next(
     after z: Tensor, image fz: Tensor, in context: SolveContext, _ history: inout History
   ) throws -> Tensor {
-    let norms = withoutRecording { (fz.detached() - z.detached()).normsOfSamples }
-    _ = history.safeguard.start(z, residual: fz - z)
+    let residual = context.residual(at: z, image: fz)
+    let norms = residual.norms
+    _ = history.safeguard.start(z, residual: residual.value, norms: norms)
     let best = history.safeguard.best.map { ($0.z, $0.z + $0.residual) } ?? (z, fz)
     var groups =
       history.groups
@@ -108,11 +109,11 @@ public struct Automatic: ForwardSolver {
     case .anderson(var history):
       method = .picard
       defer { method = .anderson(history) }
-      return try anderson.next(after: z, image: fz, &history)
+      return try anderson.next(after: z, image: fz, in: context, &history)
     case .broyden(var history):
       method = .picard
       defer { method = .broyden(history) }
-      return broyden.next(after: z, image: fz, &history)
+      return broyden.next(after: z, image: fz, in: context, &history)
     case .newtonKrylov(var history):
       method = .picard
       defer { method = .newtonKrylov(history) }

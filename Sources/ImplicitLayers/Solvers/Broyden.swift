@@ -58,9 +58,24 @@ public struct Broyden: ForwardSolver {
 
   /// z - H+ g.
   public func next(after z: Tensor, image fz: Tensor, _ history: inout History) -> Tensor {
+    let residual = fz - z
+    return next(after: z, residual, residual.normsOfSamples, &history)
+  }
+
+  /// The same, with the residual that the solve has computed already.
+  public func next(
+    after z: Tensor, image fz: Tensor, in context: SolveContext, _ history: inout History
+  ) -> Tensor {
+    let residual = context.residual(at: z, image: fz)
+    return next(after: z, residual.value, residual.norms, &history)
+  }
+
+  private func next(
+    after z: Tensor, _ residual: Tensor, _ norms: [Double], _ history: inout History
+  ) -> Tensor {
     let shape = z.shape
     let start = history.safeguard.start(
-      z.flatSamples, residual: fz.flatSamples - z.flatSamples)
+      z.flatSamples, residual: residual.flatSamples, norms: norms)
     let g = start.residual
     if let returned = start.returned { history.inverse.clear(returned) }
     if history.inverse.rank == memory {

@@ -39,37 +39,40 @@ struct Safeguard: Sendable {
   /// - Parameters:
   ///   - z: the iterate, [batch, n].
   ///   - residual: f(z) - z, [batch, n].
+  ///   - norms: of the residual, one per sample.
   /// - Returns: the given point, or what a sample returned to, with its damped step.
-  mutating func start(_ z: Tensor, residual: Tensor) -> Start {
-    let norms = residual.normsOfSamples
+  mutating func start(_ z: Tensor, residual: Tensor, norms: [Double]) -> Start {
     guard let best, let last else {
       (self.best, self.last) = ((z, residual), (z, residual))
       bestNorms = norms
       failures = Array(repeating: 0, count: norms.count)
       return Start(z: z, residual: residual, returned: nil, fallback: z)
     }
-    var improved = [Bool](repeating: false, count: norms.count)
-    var (isLost, isAstray) = (improved, improved)
-    for sample in norms.indices {
-      isLost[sample] = !norms[sample].isFinite
-      isAstray[sample] = norms[sample].isFinite && norms[sample] > growth * bestNorms[sample]
-      failures[sample] = isLost[sample] || isAstray[sample] ? failures[sample] + 1 : 0
-      if norms[sample] < bestNorms[sample] || !bestNorms[sample].isFinite {
-        bestNorms[sample] = norms[sample]
-        improved[sample] = true
-      }
-    }
-    self.best = replacing(best, improved, with: (z, residual))
-    let finite = replacing((z, residual), isLost, with: last)
-    let start = replacing(finite, isAstray, with: best)
-    self.last = start
-    let returned = zip(isLost, isAstray).map { $0 || $1 }
-    guard returned.contains(true) else {
+    let (bound, bests) = (growth, bestNorms)
+    let isAstray = { norms[$0] > bound * bests[$0] }
+    let isBetter = { norms[$0] < bests[$0] || !bests[$0].isFinite }
+    let isFine = norms.indices.allSatisfy { norms[$0].isFinite && !isAstray($0) }
+    if isFine, norms.indices.allSatisfy(isBetter) {
+      (self.best, self.last) = ((z, residual), (z, residual))
+      bestNorms = norms
+      for sample in norms.indices { failures[sample] = 0 }
       return Start(z: z, residual: residual, returned: nil, fallback: z)
     }
+    let lost = norms.map { !$0.isFinite }
+    let astray = norms.indices.map { norms[$0].isFinite && isAstray($0) }
+    let improved = norms.indices.map(isBetter)
+    for sample in norms.indices {
+      failures[sample] = lost[sample] || astray[sample] ? failures[sample] + 1 : 0
+      if improved[sample] { bestNorms[sample] = norms[sample] }
+    }
+    self.best = replacing(best, improved, with: (z, residual))
+    let finite = replacing((z, residual), lost, with: last)
+    let start = replacing(finite, astray, with: best)
+    self.last = start
+    guard !isFine else { return Start(z: z, residual: residual, returned: nil, fallback: z) }
     let damping = failures.map { $0 == 0 ? 0 : Double(sign: .plus, exponent: -$0, significand: 1) }
     return Start(
-      z: start.z, residual: start.residual, returned: returned,
+      z: start.z, residual: start.residual, returned: zip(lost, astray).map { $0 || $1 },
       fallback: start.z.adding(start.residual, times: damping))
   }
 

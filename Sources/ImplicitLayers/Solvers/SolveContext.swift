@@ -31,6 +31,7 @@ public final class SolveContext {
   private let map: FixedPointMap
   /// The samples that the map is evaluated on for these rows.
   private let cost: Int
+  private var latest: (z: Tensor, image: Tensor, residual: Residual)?
 
   init(_ map: FixedPointMap, batch: Int, until rule: StoppingRule) {
     samples = Array(0..<batch)
@@ -56,6 +57,25 @@ public final class SolveContext {
     counts.sampleEvaluations += cost
     for sample in samples { counts.ofSamples[sample] += 1 }
     return try differentiableImage(of: z)
+  }
+
+  /// f(z) - z at an iterate.
+  struct Residual {
+    /// Of the state's shape, recorded if the iterate or its image is.
+    let value: Tensor
+    /// The Euclidean norm of each sample.
+    let norms: [Double]
+  }
+
+  /// The residual of an iterate, computed once for all who ask: the bookkeeping and the solver.
+  func residual(at z: Tensor, image: Tensor) -> Residual {
+    if let latest, latest.z.isCopy(of: z), latest.image.isCopy(of: image) {
+      return latest.residual
+    }
+    let value = image - z
+    let residual = Residual(value: value, norms: value.normsOfSamples)
+    latest = (z, image, residual)
+    return residual
   }
 
   /// f(z) for its derivative alone: like the recorded application of an implicit estimator, no

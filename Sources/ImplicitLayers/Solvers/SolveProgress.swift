@@ -61,32 +61,35 @@ struct SolveProgress {
   mutating func record(_ z: Tensor, image: Tensor, in context: SolveContext) {
     iterations += 1
     guard rule.tolerance != nil || rule.keepsTrace else { return }
-    let (residuals, imageNorms) = withoutRecording {
-      ((image.detached() - z.detached()).normsOfSamples, image.normsOfSamples)
-    }
+    let residuals = context.residual(at: z, image: image).norms
+    let imageNorms = image.normsOfSamples
     if rule.keepsTrace {
       for (row, sample) in active.enumerated() where states[sample].isOpen {
         report.samples[sample].trace.append(residuals[row])
       }
     }
     guard let tolerance = rule.tolerance else { return }
-    var improved = [Bool](repeating: false, count: active.count)
-    for (row, sample) in active.enumerated() where states[sample].isOpen {
+    var others: [Int] = []
+    for (row, sample) in active.enumerated() {
+      guard states[sample].isOpen else {
+        others.append(row)
+        continue
+      }
       report.samples[sample].evaluations = context.counts.ofSamples[sample]
-      let remarks = context.counts.remarks[sample]?.count ?? 0
+      let all = context.counts.remarks
+      let remarks = all.isEmpty ? 0 : all[sample]?.count ?? 0
       if remarks != states[sample].remarks {
         states[sample].sinceBest = 0
         states[sample].remarks = remarks
       }
-      improved[row] = judge(
+      let isBest = judge(
         sample, residual: residuals[row], imageNorm: imageNorms[row], tolerance: tolerance,
         noise: 16 * z.dtype.unitRoundoff * imageNorms[row])
+      if !isBest { others.append(row) }
       context.counts.isSettled[sample] = !states[sample].isOpen
     }
-    if improved.allSatisfy({ $0 }) {
-      best = z
-    } else if improved.contains(true) {
-      best = Tensor.selectSamples(improved, z, best)
+    if others.count < active.count {
+      best = others.isEmpty ? z : z.replacing(others, best.samples(others))
     }
   }
 

@@ -52,7 +52,7 @@ public struct VectorWindow: Sendable {
     expect(
       a.shape == [batch, length],
       "the window's rows are [\(batch), \(length)]; \(a.shape) does not fit")
-    if isRecorded || Tensor.records([a] + (b.map { [$0] } ?? [])) {
+    if isRecorded || Tensor.records(a, b ?? a) {
       keepRowsAsTensors()
       count = max(count, row + 1)
       let value = b.map { a - $0 } ?? a

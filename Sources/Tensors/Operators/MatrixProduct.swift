@@ -21,15 +21,16 @@ extension Tensor {
     _ other: Tensor, transposingSelf: Bool = false, transposingOther: Bool = false
   ) -> Tensor {
     expectSameDType("matmul", self, other)
-    let mistake =
+    func mistake() -> String {
       "matmul cannot multiply \(shape)\(transposingSelf ? " (transposed)" : "") and "
-      + "\(other.shape)\(transposingOther ? " (transposed)" : ""): it needs [..., m, k] times "
-      + "[..., k, n] with equal leading axes, or one plain matrix"
-    expect(rank >= 2 && other.rank >= 2, mistake)
+        + "\(other.shape)\(transposingOther ? " (transposed)" : ""): it needs [..., m, k] times "
+        + "[..., k, n] with equal leading axes, or one plain matrix"
+    }
+    expect(rank >= 2 && other.rank >= 2, mistake())
     let m = shape[transposingSelf ? -1 : -2]
     let k = shape[transposingSelf ? -2 : -1]
     let n = other.shape[transposingOther ? -2 : -1]
-    expect(k == other.shape[transposingOther ? -1 : -2], mistake)
+    expect(k == other.shape[transposingOther ? -1 : -2], mistake())
 
     if rank > 2, other.rank == 2, !transposingSelf {
       let lead = shape.prefix(rank - 1)
@@ -38,7 +39,7 @@ extension Tensor {
     }
     let lead = shape.prefix(rank - 2)
     let otherLead = other.shape.prefix(other.rank - 2)
-    expect(lead == otherLead || lead.rank == 0 || otherLead.rank == 0, mistake)
+    expect(lead == otherLead || lead.rank == 0 || otherLead.rank == 0, mistake())
     let outLead = lead.rank == 0 ? otherLead : lead
     let batch = outLead.elementCount
     let aStride = lead.rank == 0 ? 0 : m * k

@@ -54,20 +54,19 @@ extension Tensor {
     expect(rank > 0, "a scalar has no batch axis")
     let rows = shape[0]
     let cols = rows == 0 ? 0 : count / rows
-    return [Double](unsafeUninitializedCapacity: rows) { buffer, initialized in
-      switch dtype {
-      case .float32: ck_sum_squares_rows_f32(storage.f32, buffer.baseAddress, rows, cols)
-      case .float64: ck_sum_squares_rows_f64(storage.f64, buffer.baseAddress, rows, cols)
-      }
-      for row in 0..<rows {
-        // Outside this range squares of doubles lose digits, or everything; those of floats fit.
-        let isSafe = buffer[row].isNaN || (buffer[row] > 1e-280 && buffer[row].isFinite)
-        buffer[row] =
-          isSafe || dtype == .float32
-          ? buffer[row].squareRoot() : scaledNorm(of: row * cols..<(row + 1) * cols)
-      }
-      initialized = rows
+    var norms = [Double](repeating: 0, count: rows)
+    switch dtype {
+    case .float32: ck_sum_squares_rows_f32(storage.f32, &norms, rows, cols)
+    case .float64: ck_sum_squares_rows_f64(storage.f64, &norms, rows, cols)
     }
+    for row in 0..<rows {
+      // Outside this range squares of doubles lose digits, or everything; those of floats fit.
+      let isSafe = norms[row].isNaN || (norms[row] > 1e-280 && norms[row].isFinite)
+      norms[row] =
+        isSafe || dtype == .float32
+        ? norms[row].squareRoot() : scaledNorm(of: row * cols..<(row + 1) * cols)
+    }
+    return norms
   }
 
   /// The norm of some elements in double precision, by way of a power of two that keeps their
