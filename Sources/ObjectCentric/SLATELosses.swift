@@ -1,0 +1,167 @@
+import ImplicitLayers
+import NeuralLayers
+import Tensors
+
+// What SLATE is trained on.
+
+extension SLATE {
+  /// The random numbers that a forward pass needs.
+  public struct Noise: Sendable {
+    /// Gumbel noise of the relaxed tokens, [batch, grid, grid, vocabulary].
+    public let gumbelRelaxed: Tensor
+    /// Gumbel noise of the target tokens, independent of the first.
+    public let gumbelHard: Tensor
+    /// Normal noise of the initial slots, [batch, slots, slot size].
+    public let slots: Tensor
+
+    /// Given noise.
+    public init(gumbelRelaxed: Tensor, gumbelHard: Tensor, slots: Tensor) {
+      self.gumbelRelaxed = gumbelRelaxed
+      self.gumbelHard = gumbelHard
+      self.slots = slots
+    }
+
+    /// Noise for a batch: three draws.
+    public init(
+      batch: Int, _ configuration: Configuration, dtype: DType = .float32,
+      using generator: inout Philox
+    ) {
+      let grid: Shape = [
+        batch, configuration.gridSize, configuration.gridSize, configuration.vocabularySize,
+      ]
+      gumbelRelaxed = .gumbel(grid, dtype: dtype, using: &generator)
+      gumbelHard = .gumbel(grid, dtype: dtype, using: &generator)
+      slots = .normal(
+        [batch, configuration.slotCount, configuration.slotSize], dtype: dtype,
+        using: &generator)
+    }
+  }
+
+  /// What a forward pass yields.
+  public struct Losses: Sendable {
+    /// The dVAE's squared error, summed over pixels, channels and samples.
+    public let squaredError: Tensor
+    /// The cross-entropy of the predicted tokens, summed over tokens and samples.
+    public let crossEntropy: Tensor
+    /// The dVAE's reconstruction, [batch, height, width, 3], before it is clamped to [0, 1].
+    public let reconstruction: Tensor
+  }
+
+  /// The losses of a batch.
+  ///
+  /// The dVAE is trained by the squared error of its relaxed reconstruction; the slots and the
+  /// transformer by the cross-entropy of tokens drawn independently, through which no gradient
+  /// flows back into the dVAE.
+  ///
+  /// - Parameters:
+  ///   - image: [batch, height, width, 3].
+  ///   - noise: the random draws.
+  ///   - temperature: of the relaxed tokens.
+  ///   - hard: whether relaxed tokens are made one-hot, straight-through; default false.
+  ///   - generator: for dropout; nil outside training.
+  /// - Returns: sums over the batch, so that parts of a batch add up.
+  /// - Throws: what the fixed-point layer throws.
+  public func losses(
+    of image: Tensor, noise: Noise, temperature: Double, hard: Bool = false,
+    dropout generator: inout Philox?
+  ) throws -> Losses {
+    let batch = image.shape[0]
+    let logits = dvae.logits(image)
+    let reconstruction = decode(
+      logits, noise: noise.gumbelRelaxed, temperature: temperature, hard: hard)
+    let targets = withoutRecording { (logits + noise.gumbelHard).argmaxOfRows() }
+    let embeddings = embed(targets, batch: batch, using: &generator)
+    let slots = try slotAttn.slotAttention(slotInput(embeddings, noise: noise.slots))
+    return Losses(
+      squaredError: (image - reconstruction).square().sum(),
+      crossEntropy: crossEntropy(
+        of: slots, embeddings: embeddings, targets: targets, using: &generator),
+      reconstruction: reconstruction)
+  }
+
+  /// What slot attention starts from, given embedded tokens.
+  func slotInput(_ embeddings: Tensor, noise: Tensor) -> SlotAttention.Input {
+    slotAttn.input(
+      embeddings.slice(1..<1 + configuration.tokenCount, alongAxis: 1), noise: noise)
+  }
+
+  /// The cross-entropy of the tokens that the transformer predicts from slots, summed over tokens
+  /// and samples.
+  private func crossEntropy(
+    of slots: Tensor, embeddings: Tensor, targets: [Int32], using generator: inout Philox?
+  ) -> Tensor {
+    let decoded = tfDec(
+      embeddings.slice(0..<configuration.tokenCount, alongAxis: 1), memory: slotProj(slots),
+      using: &generator)
+    return out(decoded).crossEntropy(targets: targets).sum()
+  }
+
+  /// Slot attention's part of the model on its own: what it is given for a batch, and the loss as a
+  /// function of the slots that it returns.
+  ///
+  /// With it, ways to solve and to differentiate the layer can be compared on real images.
+  ///
+  /// - Parameters:
+  ///   - image: [batch, height, width, 3].
+  ///   - noise: the random draws; tokens are drawn with `gumbelHard`.
+  /// - Returns: the layer's input; slots [batch, slots, slot size] to the mean cross-entropy.
+  public func slotProblem(
+    of image: Tensor, noise: Noise
+  ) -> (input: SlotAttention.Input, loss: (_ slots: Tensor) -> Tensor) {
+    let batch = image.shape[0]
+    let targets = withoutRecording { (dvae.logits(image) + noise.gumbelHard).argmaxOfRows() }
+    var none: Philox?
+    let embeddings = embed(targets, batch: batch, using: &none)
+    return (
+      slotInput(embeddings, noise: noise.slots),
+      { slots in
+        var none: Philox?
+        let entropy = crossEntropy(
+          of: slots, embeddings: embeddings, targets: targets, using: &none)
+        return entropy / Double(batch)
+      }
+    )
+  }
+
+  /// The dVAE's reconstruction through tokens drawn at a temperature, [batch, height, width, 3].
+  private func decode(
+    _ logits: Tensor, noise: Tensor, temperature: Double, hard: Bool
+  ) -> Tensor {
+    let relaxed = logits.gumbelSoftmax(noise: noise, temperature: temperature)
+    return dvae.decode(hard ? relaxed.straightThroughOneHot() : relaxed)
+  }
+
+  /// The dVAE's squared error alone, summed over pixels, channels and samples; as in `losses`.
+  public func squaredError(
+    of image: Tensor, noise: Noise, temperature: Double, hard: Bool
+  ) -> Tensor {
+    let reconstruction = decode(
+      dvae.logits(image), noise: noise.gumbelRelaxed, temperature: temperature, hard: hard)
+    return (image - reconstruction).square().sum()
+  }
+
+  /// Embedded tokens behind the beginning of the sequence, [batch, 1 + tokens, width].
+  func embed(
+    _ tokens: [Int32], batch: Int, using generator: inout Philox?
+  ) -> Tensor {
+    let length = configuration.tokenCount
+    var entries: [Int32] = []
+    entries.reserveCapacity(batch * (1 + length))
+    for sample in 0..<batch {
+      entries.append(0)
+      entries += tokens[sample * length..<(sample + 1) * length].map { $0 + 1 }
+    }
+    let vectors = dictionary.dictionary(entries, shape: [batch, 1 + length])
+    return Dropout(configuration.dropout)(
+      vectors + positionalEncoder.pe.tensor, using: &generator)
+  }
+}
+
+extension Tensor {
+  /// The one-hot vector of each row's largest element, with the gradient of the row itself.
+  func straightThroughOneHot() -> Tensor {
+    let oneHot = Tensor.identity(shape[-1], dtype: dtype)
+      .rows(argmaxOfRows(), shape: shape.prefix(rank - 1))
+    return self + (oneHot - detached())
+  }
+}

@@ -1,0 +1,100 @@
+import ImplicitLayers
+import NeuralLayers
+import Tensors
+
+// Slots of images, and images from slots.
+
+extension SLATE {
+  /// What the slots make of an image.
+  public struct Reconstruction: Sendable {
+    /// The image generated from the slots, [batch, height, width, 3].
+    public let image: Tensor
+    /// Which slot each token belongs to, [batch, slots, grid, grid].
+    public let attention: Tensor
+    /// The slots, [batch, slots, slot size].
+    public let slots: Tensor
+  }
+
+  /// Encodes images into slots and generates them again, token by token, most probable first.
+  ///
+  /// Keys and values of the generated positions are kept, so a token costs one position's work.
+  ///
+  /// - Parameters:
+  ///   - image: [batch, height, width, 3].
+  ///   - noise: of the initial slots, [batch, slots, slot size].
+  /// - Returns: image, attention and slots, not recorded.
+  /// - Throws: what the fixed-point layer throws.
+  public func reconstruct(_ image: Tensor, slotNoise noise: Tensor) throws -> Reconstruction {
+    try withoutRecording {
+      let (batch, grid) = (image.shape[0], configuration.gridSize)
+      let tokens = dvae.logits(image).argmaxOfRows()
+      let (slots, attention) = try slots(ofTokens: tokens, noise: noise)
+      let generated = generate(from: slotProj(slots))
+      return Reconstruction(
+        image: dvae.decode(
+          ids: generated, grid: [batch, grid, grid],
+          vocabularySize: configuration.vocabularySize
+        ).clamped(),
+        attention: attention, slots: slots)
+    }
+  }
+
+  /// The slots of tokens and the attention with which they were last updated, not recorded.
+  ///
+  /// - Parameters:
+  ///   - tokens: in row-major order of [batch, grid, grid].
+  ///   - noise: of the initial slots, [batch, slots, slot size].
+  /// - Returns: slots [batch, slots, slot size] and attention [batch, slots, grid, grid].
+  /// - Throws: what the fixed-point layer throws.
+  public func slots(
+    ofTokens tokens: [Int32], noise: Tensor
+  ) throws -> (slots: Tensor, attention: Tensor) {
+    try withoutRecording {
+      var none: Philox?
+      let (batch, grid) = (noise.shape[0], configuration.gridSize)
+      let embeddings = embed(tokens, batch: batch, using: &none)
+      let (slots, attention) = try slotAttn.slotAttention.attended(
+        slotInput(embeddings, noise: noise))
+      return (slots, attention.reshaped([batch, configuration.slotCount, grid, grid]))
+    }
+  }
+
+  /// The most probable tokens given projected slots [batch, slots, width], one after the other.
+  private func generate(from memory: Tensor) -> [Int32] {
+    let (batch, length) = (memory.shape[0], configuration.tokenCount)
+    var caches = tfDec.blocks.map { _ in
+      KeyValueCache(
+        batch: batch, capacity: length, width: configuration.modelSize, dtype: memory.dtype)
+    }
+    var tokens = [Int32](repeating: 0, count: batch * length)
+    var entries = [Int32](repeating: 0, count: batch)
+    for position in 0..<length {
+      let embedded =
+        dictionary.dictionary(entries, shape: [batch, 1])
+        + positionalEncoder.pe.tensor.slice(position..<position + 1, alongAxis: 1)
+      let next = out(tfDec(next: embedded, memory: memory, caches: &caches)).argmaxOfRows()
+      for sample in 0..<batch { tokens[sample * length + position] = next[sample] }
+      entries = next.map { $0 + 1 }
+    }
+    return tokens
+  }
+
+  /// The dVAE's own reconstruction through its most probable tokens, [batch, height, width, 3].
+  public func dvaeReconstruction(_ image: Tensor) -> Tensor {
+    withoutRecording {
+      dvae.decode(
+        ids: dvae.logits(image).argmaxOfRows(),
+        grid: [image.shape[0], configuration.gridSize, configuration.gridSize],
+        vocabularySize: configuration.vocabularySize
+      ).clamped()
+    }
+  }
+}
+
+extension Tensor {
+  /// The elements of a float32 or float64 image limited to [0, 1]; not recorded.
+  fileprivate func clamped() -> Tensor {
+    let (one, x) = (Tensor.ones([], dtype: dtype), self)
+    return withoutRecording { one - (one - x.relu()).relu() }
+  }
+}

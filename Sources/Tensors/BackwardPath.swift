@@ -1,0 +1,135 @@
+import CKernels
+
+/// The part of the tape between an output and the nodes whose cotangents are wanted.
+///
+/// Made once, run any number of times. Nodes older than every target cannot lead to one, so the
+/// search stops at them: a pullback through one application of a map never walks into the graph
+/// that computed the map's inputs. Of the rest, only nodes from which a target can be reached are
+/// visited, and rules are told which of their inputs matter (`Needs`): products with the
+/// state's Jacobian compute no weight gradients.
+struct BackwardPath {
+  /// From the output to the oldest node; an input's index is larger than its user's.
+  private let nodes: [Node]
+  private let inputs: [[Int]]
+  private let needs: [Needs]
+  /// Whether a node is a target.
+  private let isTarget: [Bool]
+
+  /// The path from `output` to `targets`, or to every variable if `targets` is nil.
+  init(from output: Node?, to targets: [Node]?) {
+    guard let output else {
+      (nodes, inputs, needs, isTarget) = ([], [], [], [])
+      return
+    }
+    let wanted = targets.map { Descending($0.map(\.sequence).sorted(by: >)) }
+    let oldest = wanted?.last ?? 0
+    let isWanted = { (node: Node) in
+      wanted.map { $0.position(of: node.sequence) != nil } ?? node.isVariable
+    }
+    /// A target is an end: what lies behind it is the business of whoever asked.
+    let inputs = { (node: Node) in wanted != nil && isWanted(node) ? [] : node.inputs }
+
+    var found: [Node] = []
+    var seen: Set<Int> = []
+    var pending = [output]
+    while let node = pending.popLast() {
+      guard node.sequence >= oldest, seen.insert(node.sequence).inserted else { continue }
+      expect(
+        !node.isReleased,
+        "this graph has been released by an earlier call of gradients(of:); pass "
+          + "retainingGraph: true to that call if you need a second backward pass")
+      found.append(node)
+      for input in inputs(node) { if let input { pending.append(input) } }
+    }
+    found.sort { $0.sequence > $1.sequence }
+
+    let order = Descending(found.map(\.sequence))
+    var isReaching = [Bool](repeating: false, count: found.count)
+    for index in found.indices.reversed() {
+      isReaching[index] =
+        isWanted(found[index])
+        || found[index].inputs.contains {
+          $0.flatMap { order.position(of: $0.sequence) }.map { isReaching[$0] } ?? false
+        }
+    }
+
+    let path = found.indices.filter { isReaching[$0] }
+    let place = Descending(path.map { found[$0].sequence })
+    nodes = path.map { found[$0] }
+    isTarget = nodes.map(isWanted)
+    self.inputs = nodes.map { node in
+      inputs(node).map { input in input.flatMap { place.position(of: $0.sequence) } ?? -1 }
+    }
+    needs = self.inputs.map { indices in
+      var needs = Needs()
+      for (input, index) in indices.enumerated() where index >= 0 { needs.insert(input) }
+      return needs
+    }
+  }
+
+  /// Whether a rule on the path cannot itself be recorded.
+  var hasFusedOperators: Bool { nodes.contains(where: \.isFused) }
+
+  /// Carries `seed` from the output to the targets.
+  ///
+  /// - Parameters:
+  ///   - seed: dL/doutput.
+  ///   - releasing: whether nodes are forgotten as soon as they have been used, which frees what
+  ///     they hold but makes this the last run.
+  ///   - creatingGraph: whether the rules themselves are recorded (second derivatives).
+  ///   - receive: called once for every target on the path, with its cotangent.
+  /// - Throws: what a rule throws.
+  func run(
+    seed: Tensor, releasing: Bool, creatingGraph: Bool,
+    receive: (Node, Tensor) -> Void
+  ) throws {
+    guard !nodes.isEmpty else { return }
+    var cotangents = [Tensor?](repeating: nil, count: nodes.count)
+    cotangents[0] = seed
+    let former = ck_profile_is_on() ? ck_profile_set_backward(true) : false
+    defer { if ck_profile_is_on() { _ = ck_profile_set_backward(former) } }
+    try recording(creatingGraph) {
+      for index in nodes.indices {
+        let node = nodes[index]
+        guard let cotangent = cotangents[index] else { continue }
+        cotangents[index] = nil
+        if isTarget[index] { receive(node, cotangent) }
+        guard !needs[index].isEmpty, let rule = node.rule else { continue }
+        if creatingGraph, node.isFused {
+          callerMistake(
+            "\(node.operatorName) is a fused operator without a second derivative; compose it from "
+              + "basic operators (for an implicit solution, use the estimator .unrolled) where the "
+              + "gradient itself is to be differentiated")
+        }
+        let results = try measured(node.operation) {
+          try rule(cotangent, node.keptOutput, needs[index])
+        }
+        for (input, target) in inputs[index].enumerated() where target >= 0 {
+          guard let result = results[input] else { continue }
+          if cotangents[target] == nil {
+            cotangents[target] = result
+          } else {
+            cotangents[target]?.accumulate(result)
+          }
+        }
+        if releasing { node.release() }
+      }
+    }
+  }
+}
+
+/// Sequence numbers in descending order, searched by halving.
+private struct Descending {
+  private let numbers: [Int]
+  init(_ numbers: [Int]) { self.numbers = numbers }
+  var last: Int? { numbers.last }
+
+  func position(of number: Int) -> Int? {
+    var (low, high) = (0, numbers.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if numbers[middle] > number { low = middle + 1 } else { high = middle }
+    }
+    return low < numbers.count && numbers[low] == number ? low : nil
+  }
+}

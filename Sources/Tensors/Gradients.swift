@@ -1,0 +1,101 @@
+/// Gradients by variable.
+///
+/// ```swift
+/// let table = try gradients(of: loss)
+/// let step = table[weight]   // nil if the loss does not depend on it
+/// ```
+public struct Gradients: Sendable {
+  private var table: [Int: Tensor] = [:]
+
+  /// An empty table.
+  public init() {}
+
+  /// The gradient with respect to a variable; nil where the loss does not depend on it.
+  public subscript(variable: Tensor) -> Tensor? {
+    get { variable.node.flatMap { table[$0.sequence] } }
+    set {
+      guard let node = variable.node else {
+        callerMistake("a constant has no gradient; make it a variable with variable()")
+      }
+      table[node.sequence] = newValue
+    }
+  }
+
+  /// The number of variables with a gradient.
+  public var count: Int { table.count }
+
+  fileprivate mutating func insert(_ gradient: Tensor, for node: Node) {
+    table[node.sequence] = gradient
+  }
+
+  /// Adds the gradients of `other`, variable by variable: those of another part of the batch.
+  public mutating func add(_ other: Gradients) {
+    var pairs: [(own: Storage, other: Storage)] = []
+    for (key, value) in other.table {
+      guard let position = table.index(forKey: key) else {
+        table[key] = value
+        continue
+      }
+      let shape = table.values[position].shape
+      expect(
+        shape == value.shape,
+        "two gradients of one variable have the shapes \(shape) and \(value.shape)")
+      pairs.append((table.values[position].ownedStorage(), value.storage))
+    }
+    let sums = pairs
+    _ = Workers.map(sums.count) { sums[$0].own.accumulate(sums[$0].other) }
+  }
+}
+
+/// The gradients of a scalar with respect to every variable it depends on.
+///
+/// - Parameters:
+///   - loss: a recorded tensor with one element.
+///   - retainingGraph: whether the graph may be used again. By default each node is released as
+///     soon as it has been used, and only variables stay alive.
+///   - creatingGraph: whether the gradients are recorded too, for second derivatives; implies
+///     `retainingGraph`.
+/// - Returns: a table by variable.
+/// - Throws: what a backward estimator throws, such as a singular adjoint system.
+/// - Complexity: one visit of each node that leads to a variable.
+public func gradients(
+  of loss: Tensor, retainingGraph: Bool = false, creatingGraph: Bool = false
+) throws -> Gradients {
+  try gradients(
+    of: loss, cotangent: .ones(loss.shape, dtype: loss.dtype), retainingGraph: retainingGraph,
+    creatingGraph: creatingGraph, scalarOnly: true)
+}
+
+/// The gradients of the inner product of `output` and `cotangent`.
+///
+/// As `gradients(of:)`, for an output of any shape.
+public func gradients(
+  of output: Tensor, cotangent: Tensor, retainingGraph: Bool = false, creatingGraph: Bool = false
+) throws -> Gradients {
+  try gradients(
+    of: output, cotangent: cotangent, retainingGraph: retainingGraph,
+    creatingGraph: creatingGraph, scalarOnly: false)
+}
+
+private func gradients(
+  of output: Tensor, cotangent: Tensor, retainingGraph: Bool, creatingGraph: Bool,
+  scalarOnly: Bool
+) throws -> Gradients {
+  expect(
+    !scalarOnly || output.count == 1,
+    "a loss has one element, not shape \(output.shape); reduce it with sum() or mean(), or pass "
+      + "a cotangent")
+  expect(
+    cotangent.shape == output.shape && cotangent.dtype == output.dtype,
+    "the cotangent is \(cotangent.dtype) \(cotangent.shape) but the output is "
+      + "\(output.dtype) \(output.shape)")
+  expect(
+    output.node != nil,
+    "this output depends on no variable, or was computed without recording, so it has no "
+      + "gradient; make the inputs variables with variable()")
+  var result = Gradients()
+  try BackwardPath(from: output.node, to: nil).run(
+    seed: cotangent, releasing: !retainingGraph && !creatingGraph, creatingGraph: creatingGraph
+  ) { node, gradient in result.insert(gradient, for: node) }
+  return result
+}
