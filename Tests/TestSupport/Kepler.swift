@@ -58,13 +58,18 @@ public struct KeplerBatch: Sendable {
 }
 
 extension ClosedFormProblem {
-  /// The first four of Kepler's orbits, L = sum E, with gradients by M and e.
+  /// Kepler's five orbits, L = sum E, with gradients by M and e.
   public static let keplerBatch: ClosedFormProblem = {
-    let orbits = KeplerBatch.five.samples([0, 1, 2, 3])
+    let orbits = KeplerBatch.five
+    let (e, anomalies) = (orbits.eccentricityColumn, orbits.solution)
     return ClosedFormProblem(
+      name: "five orbits", contraction: 0.9851,
+      condition: orbits.derivativeByMeanAnomaly.scalars,
       map: { z, theta in theta[0] + theta[1] * z.sin() },
-      parameters: [orbits.meanAnomalies, orbits.eccentricityColumn],
-      initial: orbits.meanAnomalies, solution: orbits.solution, loss: { $0.sum() },
-      gradients: [orbits.derivativeByMeanAnomaly, orbits.derivativeByEccentricity])
+      parameters: [orbits.meanAnomalies, e], initial: orbits.meanAnomalies, solution: anomalies,
+      loss: { $0.sum() },
+      jacobian: (e * anomalies.cos()).reshaped([5, 1, 1]),
+      adjoint: orbits.derivativeByMeanAnomaly,
+      parameterGradients: { [$0, $0 * anomalies.sin()] })
   }()
 }

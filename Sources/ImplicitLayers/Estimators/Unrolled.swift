@@ -12,6 +12,14 @@ import Tensors
 /// grow with the number of iterations n: O(n), or O(n / k + k) with a checkpoint every k steps,
 /// between which steps are computed again.
 ///
+/// A tolerance on the residual bounds the error of z, not that of its derivative, which lags: if
+/// iterate k is off by rho^k, its derivative is off by about k rho^k, and through an accelerated
+/// solver it is that of a step before. In float32, to a relative residual of 2.4e-7, z = cos z is
+/// good to 9e-8 and its unrolled gradient to 1.6e-5; Kepler's equation with e = .99 and E = 1, solved
+/// by Anderson acceleration, to 4e-7 and 2e-3, where the exact adjoint is good to 7e-7. Ask for a
+/// residual well below the accuracy of the gradient, or, where rounding forbids that, for a number
+/// of evaluations.
+///
 /// Truncation and checkpoints replay the solve, whose number of steps is only known afterwards:
 /// with a fixed number of evaluations they cost n evaluations more than plain unrolling, with a
 /// tolerance 2 n more; checkpoints another n on the way back.

@@ -12,9 +12,9 @@ import Tensors
 ///     gamma = argmin |g - dG gamma|^2 + ridge sum_i |dG_i|^2 gamma_i^2
 ///     z+    = z + mixing g - dF gamma
 ///
-/// Each sample has its own differences, coefficients and restarts. On a linear map with as many
-/// differences as unknowns, z+ is f of the GMRES iterate. One evaluation a step; 2 depth + 4
-/// vectors of the state's size are kept.
+/// Each sample has its own differences, coefficients and restarts; a difference of residuals that are
+/// no more than rounding is left out. On a linear map with as many differences as unknowns, z+ is f
+/// of the GMRES iterate. One evaluation a step; 2 depth + 4 vectors of the state's size are kept.
 public struct Anderson: ForwardSolver {
   /// The number of differences, at least 1; one less than the number of iterates that take part.
   public let depth: Int
@@ -48,7 +48,8 @@ public struct Anderson: ForwardSolver {
 
   /// Recent differences and the best point.
   public struct History: Sendable {
-    fileprivate var last: (mixed: Tensor, residual: Tensor)?
+    /// The last point with its residual, and |residual| before anything was taken back.
+    fileprivate var last: (mixed: Tensor, residual: Tensor, norms: [Double])?
     /// dG.
     fileprivate var residuals: LeastSquaresWindow
     /// dF.
@@ -91,13 +92,20 @@ public struct Anderson: ForwardSolver {
     // z + g is not f(z) to the last digit; the other samples keep theirs.
     let mixed =
       start.returned.map { plain.replacingSamples($0, with: start.z + g * mixing) } ?? plain
-    defer { history.last = (mixed, g) }
+    defer { history.last = (mixed, g, norms) }
     guard let last = history.last else { return mixed.reshaped(shape) }
 
     let row = history.step % depth
     history.step += 1
-    history.residuals.set(row, to: g, minus: last.residual)
-    history.images.set(row, to: mixed, minus: last.mixed)
+    // Where both residuals are rounding, their difference says nothing of the map: it is left out.
+    let isNoise = zip(z.residualNoise, zip(norms, last.norms)).map { $1.0 + $1.1 <= $0 }
+    let isInformed = !isNoise.contains(true)
+    history.residuals.set(
+      row, to: isInformed ? g : g.replacingSamples(isNoise, with: last.residual),
+      minus: last.residual)
+    history.images.set(
+      row, to: isInformed ? mixed : mixed.replacingSamples(isNoise, with: last.mixed),
+      minus: last.mixed)
     if let returned = start.returned {
       history.residuals.clear(returned)
       history.images.clear(returned)
@@ -109,7 +117,12 @@ public struct Anderson: ForwardSolver {
   /// The differences of some samples.
   public func history(_ history: History, ofSamples positions: [Int]) -> History? {
     var result = history
-    result.last = history.last.map { ($0.mixed.samples(positions), $0.residual.samples(positions)) }
+    result.last = history.last.map { last in
+      (
+        last.mixed.samples(positions), last.residual.samples(positions),
+        positions.map { last.norms[$0] }
+      )
+    }
     result.residuals = history.residuals.samples(positions)
     result.images = history.images.samples(positions)
     result.safeguard = history.safeguard.samples(positions)
@@ -138,7 +151,7 @@ extension Anderson.History: TensorHistory {
     }
     set {
       var rest = newValue[...]
-      if last != nil { last = (rest.removeFirst(), rest.removeFirst()) }
+      last = last.map { (rest.removeFirst(), rest.removeFirst(), $0.norms) }
       residuals.tensors = Array(rest.prefix(residuals.count))
       images.tensors = Array(rest.dropFirst(residuals.count).prefix(images.count))
       safeguard.tensors = Array(rest.dropFirst(residuals.count + images.count))

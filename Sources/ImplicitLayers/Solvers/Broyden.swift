@@ -11,10 +11,10 @@ import Tensors
 ///
 ///     d = <w, g+> + |s|^2,   u = -H g+ / d,   v = w,   next step = -H g+ |s|^2 / d
 ///
-/// so that a step applies H once and H^T once. Every sample has its own H. On a linear map of n
-/// unknowns it ends within 2n steps (Gay 1979). When the memory is full, H starts again from -I:
-/// dropping single pairs would break the secant equation. One evaluation a step; 2 memory + 5
-/// vectors of the state's size are kept.
+/// so that a step applies H once and H^T once. Every sample has its own H, which a d of no more than
+/// the residuals' rounding leaves as it is. On a linear map of n unknowns it ends within 2n steps
+/// (Gay 1979). When the memory is full, H starts again from -I: dropping single pairs would break
+/// the secant equation. One evaluation a step; 2 memory + 5 vectors of the state's size are kept.
 public struct Broyden: ForwardSolver {
   /// The number of updates after which H starts again from -I, at least 1.
   public let memory: Int
@@ -84,7 +84,9 @@ public struct Broyden: ForwardSolver {
     }
     var step = -history.inverse.applied(to: g)
     if let last = history.last {
-      step = update(&history.inverse, last, g, quasiNewton: step, skipping: start.returned)
+      step = update(
+        &history.inverse, last, g, quasiNewton: step, noise: z.residualNoise,
+        skipping: start.returned)
     }
     // The update assumes a full step, which a damped one is not.
     history.last = (g, step, start.returned)
@@ -98,19 +100,21 @@ public struct Broyden: ForwardSolver {
   ///   - last: the residual before the last step, and that step.
   ///   - g: the residual after it.
   ///   - quasiNewton: -H g with the present H.
+  ///   - noise: what rounding alone makes of a residual, per sample.
   ///   - returned: samples whose last step is not to be learned from.
   /// - Returns: -H g with the new one.
   private func update(
     _ inverse: inout LowRankInverse, _ last: LastStep, _ g: Tensor, quasiNewton: Tensor,
-    skipping returned: [Bool]?
+    noise: [Double], skipping returned: [Bool]?
   ) -> Tensor {
     let w = inverse.transposeApplied(to: last.step)
     let square = last.step.square().sum(alongAxis: 1, keepingAxis: true)
     let d = (w * g).sum(alongAxis: 1, keepingAxis: true) + square
-    // A denominator that is rounding noise, or not finite, carries no information.
+    // A denominator that is rounding noise, or not finite, carries no information: y is known to
+    // the noise of the residuals, <w, y> to |w| times that.
     let bounds = withoutRecording {
-      zip(w.normsOfSamples, (g.detached() - last.residual.detached()).normsOfSamples)
-        .map { 1e-8 * $0 * $1 }
+      let changes = (g.detached() - last.residual.detached()).normsOfSamples
+      return zip(w.normsOfSamples, zip(changes, noise)).map { $0 * max(1e-8 * $1.0, $1.1) }
     }
     let isUsable = zip(d.scalars, bounds).enumerated().map { sample, pair in
       abs(pair.0) > pair.1 && pair.0.isFinite && returned?[sample] != true

@@ -158,7 +158,11 @@ public struct NewtonKrylov: ForwardSolver {
         dimension: dimension, tolerance: tolerance, limit: 10 * products
       ).solve(v) { w in try w - pullback(w) }
       if let failure = AdjointNotSolved(found.report, dtype: v.dtype) { throw failure }
-      return found.value
+      // What comes from NaN stays NaN, in its own sample.
+      let isLost = found.report.samples.map { $0.outcome == .nonFinite }
+      guard isLost.contains(true) else { return found.value }
+      return found.value.replacingSamples(
+        isLost, with: .full(.nan, v.shape, dtype: v.dtype))
     }
   }
 
@@ -183,7 +187,9 @@ public struct NewtonKrylov: ForwardSolver {
     init?(_ report: LinearSolveReport, dtype: DType) {
       let bound = dtype.unitRoundoff.squareRoot()
       guard
-        let row = report.samples.firstIndex(where: { !($0.relativeResidual <= bound) })
+        let row = report.samples.firstIndex(where: {
+          $0.outcome != .nonFinite && !($0.relativeResidual <= bound)
+        })
       else { return nil }
       self.row = row
       relativeResidual = report.samples[row].relativeResidual

@@ -84,7 +84,7 @@ struct SolveProgress {
       }
       let isBest = judge(
         sample, residual: residuals[row], imageNorm: imageNorms[row], tolerance: tolerance,
-        noise: 16 * z.dtype.unitRoundoff * imageNorms[row])
+        noise: z.dtype.residualNoise * imageNorms[row])
       if !isBest { others.append(row) }
       context.counts.isSettled[sample] = !states[sample].isOpen
     }

@@ -182,13 +182,13 @@ import Testing
       ("missing term", MissingTerm()),
     ])
   func planted(_ name: String, _ estimator: any AdjointEstimator) throws {
-    for (problemName, problem) in closedFormProblems where problemName.hasPrefix("tanh") {
+    for problem in [0.25, 0.45].map({ ClosedFormProblem.manufacturedTanh($0) }) {
       let report = try comparison(
         problem,
         estimators: [ComparedEstimator(name, estimator), ComparedEstimator("right", .exact)]
       ).report()
-      #expect(try #require(report[name]?.lowestCosine) < 0.99, "\(problemName)")
-      #expect(try #require(report["right"]?.lowestCosine) > 0.99, "\(problemName)")
+      #expect(try #require(report[name]?.lowestCosine) < 0.99, "\(problem)")
+      #expect(try #require(report["right"]?.lowestCosine) > 0.99, "\(problem)")
     }
   }
 

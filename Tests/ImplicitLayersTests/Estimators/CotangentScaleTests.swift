@@ -4,49 +4,80 @@ import TestSupport
 import Testing
 
 @Suite struct CotangentScaleTests {
-  @Test("powers of two scale every gradient exactly, with the same pullbacks")
-  func exactness() throws {
-    for (problemName, problem) in closedFormProblems {
-      for dtype in [DType.float64, .float32] {
-        for (name, estimator) in implicitEstimators(dtype == .float32 ? 1e-4 : 1e-9) {
-          let what = "\(problemName), \(name), \(dtype)"
-          let unit = try differentiate(
-            problem, estimator, dtype: dtype, until: .evaluations(60))
-          for power in [-40, -17, 23, 40] {
-            let factor = Double(sign: .plus, exponent: power, significand: 1)
-            // A memory of a former pass would change the start.
-            if name.contains("memory") { continue }
-            let scaled = try differentiate(
-              problem, estimator, dtype: dtype, until: .evaluations(60), scale: factor)
-            for (a, b) in zip(scaled.gradients, unit.gradients) {
-              #expect(a.map { ($0 * (1 / factor)).scalars } == b?.scalars, "\(what), 2^\(power)")
-            }
-            let (a, b) = (scaled.solution.backwardReport, unit.solution.backwardReport)
-            #expect(a?.pullbacks == b?.pullbacks, "\(what), 2^\(power)")
-            #expect(
-              a?.samples.map(\.applications) == b?.samples.map(\.applications), "\(what)")
-          }
+  /// What is scaled: an estimator, made anew for each pass so that a memory starts from nothing,
+  /// after a solver.
+  private typealias Pass = (name: String, solver: TabledSolver, make: () -> any BackwardEstimator)
+
+  private func passes(_ tolerance: Double, for problem: ClosedFormProblem) -> [Pass] {
+    let broyden = TabledSolver(name: "Broyden", solver: .broyden())
+    let count = implicitEstimators(tolerance, for: problem).count
+    let implicit = (0..<count).map { index -> Pass in
+      let make = { implicitEstimators(tolerance, for: problem)[index] }
+      return (make().name, broyden, { make().estimator })
+    }
+    let reused = [0, 3].map { refinements -> Pass in
+      ("quasi-Newton reuse", broyden, { .quasiNewtonReuse(refinements: refinements) })
+    }
+    let tied: Pass = ("straight-through", broyden, { .straightThrough(.neumann(terms: 3)) })
+    let unrolled = TabledSolver.all.flatMap { solver in
+      unrolledEstimators(steps: 5).map { name, estimator -> Pass in
+        ("\(name), \(solver.name)", solver, { estimator })
+      }
+    }
+    return implicit + reused + [tied] + unrolled
+  }
+
+  @Test(
+    "powers of two scale every gradient exactly, with the same pullbacks",
+    arguments: ClosedFormProblem.all, [DType.float64, .float32])
+  func exactness(_ problem: ClosedFormProblem, _ dtype: DType) throws {
+    let tolerance = max(Accuracy(dtype: dtype).adjoint(for: problem), 1e-9)
+    for (name, solver, make) in passes(tolerance, for: problem) {
+      let pass = { (scale: Double) in
+        try differentiate(
+          problem, make(), using: solver.solver, dtype: dtype, until: .evaluations(30),
+          scale: scale)
+      }
+      let unit = try pass(1)
+      for power in [-40, -17, 23, 40] {
+        let what = "\(name), 2^\(power)"
+        let factor = Double(sign: .plus, exponent: power, significand: 1)
+        let scaled = try pass(factor)
+        for (a, b) in zip(scaled.gradients, unit.gradients) {
+          #expect(a.map { $0.scalars.map { $0 / factor } } == b?.scalars, "\(what)")
         }
+        // What thirty contractions leave of 2^-40 is no normal number of float32.
+        if dtype == .float64 {
+          let (a, b) = (scaled.initialGradient, unit.initialGradient)
+          #expect(a.map { $0.scalars.map { $0 / factor } } == b?.scalars, "\(what)")
+        }
+        let (a, b) = (scaled.solution.backwardReport, unit.solution.backwardReport)
+        #expect(a?.pullbacks == b?.pullbacks, "\(what)")
+        #expect(a?.samples.map(\.applications) == b?.samples.map(\.applications), "\(what)")
+        #expect(a?.samples.map(\.outcome) == b?.samples.map(\.outcome), "\(what)")
       }
     }
   }
 
   @Test("cotangents whose squares underflow or overflow")
   func farScales() throws {
+    let problem = ClosedFormProblem.manufacturedTanh(0.45)
     for (dtype, powers) in [(DType.float64, [-900, -600, 600, 900]), (.float32, [-100, 100])] {
-      for (name, estimator) in implicitEstimators(dtype == .float32 ? 1e-4 : 1e-9)
-      where !name.contains("memory") {
-        let unit = try differentiate(
-          .manufacturedTanh(0.45), estimator, dtype: dtype, until: .evaluations(60))
+      let tolerance = max(Accuracy(dtype: dtype).adjoint(for: problem), 1e-9)
+      let count = implicitEstimators(tolerance).count
+      for index in 0..<count {
+        let pass = { (scale: Double) in
+          try differentiate(
+            problem, implicitEstimators(tolerance)[index].estimator, dtype: dtype,
+            until: .evaluations(60), scale: scale)
+        }
+        let unit = try pass(1)
         for power in powers {
           let factor = Double(sign: .plus, exponent: power, significand: 1)
-          let scaled = try differentiate(
-            .manufacturedTanh(0.45), estimator, dtype: dtype, until: .evaluations(60), scale: factor
-          )
-          for (a, b) in zip(scaled.gradients, unit.gradients) {
+          for (a, b) in zip(try pass(factor).gradients, unit.gradients) {
             #expect(
               a.map { $0.scalars.map { $0 / factor } } == b?.scalars,
-              "\(name), \(dtype), 2^\(power)")
+              "\(implicitEstimators(tolerance)[index].name), \(dtype), 2^\(power)")
           }
         }
       }

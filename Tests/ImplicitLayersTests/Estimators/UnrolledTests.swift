@@ -15,14 +15,14 @@ import Testing
     let kinds: [Unrolled.Kept] = [
       .checkpoints(every: 1), .checkpoints(every: 4), .checkpoints(every: 100), .squareRoot,
     ]
-    for (name, problem) in closedFormProblems {
+    for problem in ClosedFormProblem.all {
       for rule in [StoppingRule.evaluations(11), tight] {
         for solver in solvers {
           let plain = try differentiate(problem, .unrolled, using: solver, until: rule)
           for kind in kinds {
             let kept = try differentiate(
               problem, .unrolled(keeping: kind), using: solver, until: rule)
-            let what = "\(name), \(kind), \(solver), \(rule.limit)"
+            let what = "\(problem), \(kind), \(solver), \(rule.limit)"
             #expect(
               difference(kept.solution.value, plain.solution.value, absolute: 1e-14) == nil,
               "\(what)")

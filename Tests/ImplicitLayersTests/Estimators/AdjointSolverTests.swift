@@ -3,36 +3,7 @@ import Tensors
 import TestSupport
 import Testing
 
-@Suite struct EstimatorsAndSolversTests {
-  private let solvers: [any ForwardSolver] = [
-    .picard(damping: 0.8), .anderson(), .broyden(), .newtonKrylov(), .automatic,
-  ]
-
-  @Test("every accurate estimator after every solver, and the adjoint by every solver")
-  func everyPair() throws {
-    for (problemName, problem) in closedFormProblems {
-      for solver in solvers {
-        let estimators =
-          accurateEstimators(1e-13)
-          + [("the same solver", .iterative(solver, tolerance: 1e-13, limit: 400))]
-        for (name, estimator) in estimators {
-          let result = try differentiate(
-            problem, estimator, using: solver,
-            until: .tolerance(relative: 1e-15, absolute: 1e-15, within: 400))
-          let what = "\(problemName), \(name), \(solver)"
-          #expect(
-            difference(result.solution.value, problem.solution, relative: 1e-12, absolute: 1e-12)
-              == nil, "\(what)")
-          for (gradient, expected) in zip(result.gradients, problem.gradients) {
-            let gradient = try #require(gradient)
-            #expect(
-              difference(gradient, expected, relative: 1e-10, absolute: 1e-10) == nil, "\(what)")
-          }
-        }
-      }
-    }
-  }
-
+@Suite struct AdjointSolverTests {
   @Test("Newton's method solves an adjoint that does not contract, and counts its pullbacks")
   func newtonOnTheAdjoint() throws {
     let w = testTensor([5, 5], seed: 3, scale: 1.2)

@@ -1,0 +1,108 @@
+import ImplicitLayers
+import Tensors
+import TestSupport
+import Testing
+
+/// Every solver x every estimator x every problem, in both precisions.
+@Suite struct AccuracyMatrixTests {
+  @Test("accurate estimators", arguments: ClosedFormProblem.all, [DType.float64, .float32])
+  func accurate(_ problem: ClosedFormProblem, _ dtype: DType) throws {
+    let accuracy = Accuracy(dtype: dtype)
+    for solver in TabledSolver.all {
+      for (name, estimator) in accurateEstimators(accuracy.adjoint(for: problem), for: problem) {
+        let what = "\(solver.name), \(name)"
+        let result = try differentiate(
+          problem, estimator, using: solver.solver, dtype: dtype,
+          until: .tolerance(relative: accuracy.residual, within: solver.evaluations(for: problem)))
+        expectConverged(result.solution.report, what)
+        #expect(accuracy.fault(inValue: result.solution.value, of: problem) == nil, "\(what)")
+        #expect(
+          accuracy.fault(inGradients: result.gradients, expected: problem.gradients, of: problem)
+            == nil, "\(what)")
+        #expect(result.initialGradient == nil, "\(what)")
+        let backward = try #require(result.solution.backwardReport)
+        let outcome: Outcome = name.contains("Neumann") ? .notMeasured : .converged
+        #expect(backward.samples.allSatisfy { $0.outcome == outcome }, "\(what)")
+        #expect(backward.failed.isEmpty, "\(what)")
+      }
+    }
+  }
+
+  /// Evaluations are counted in float32, where no residual bounds the derivative.
+  ///
+  /// The derivative of iterate k is off by about k rho^k where the iterate is off by rho^k, and lags
+  /// a step behind an accelerated solver. A residual of 1e-14 leaves room for that in float64.
+  @Test("unrolling", arguments: ClosedFormProblem.all, [DType.float64, .float32])
+  func unrolled(_ problem: ClosedFormProblem, _ dtype: DType) throws {
+    let accuracy = Accuracy(dtype: dtype)
+    for solver in TabledSolver.all {
+      let evaluations = solver.evaluations(for: problem)
+      let rule =
+        dtype == .float32
+        ? StoppingRule.evaluations(evaluations)
+        : .tolerance(relative: accuracy.residual, within: evaluations)
+      for (name, estimator) in unrolledEstimators(steps: evaluations) {
+        let what = "\(solver.name), \(name)"
+        let result = try differentiate(
+          problem, estimator, using: solver.solver, dtype: dtype, until: rule)
+        if rule.tolerance == nil {
+          let outcomes = result.solution.report.samples.map(\.outcome)
+          #expect(outcomes.allSatisfy { $0 == .notMeasured }, "\(what)")
+        } else {
+          expectConverged(result.solution.report, what)
+        }
+        #expect(accuracy.fault(inValue: result.solution.value, of: problem) == nil, "\(what)")
+        #expect(
+          accuracy.fault(inGradients: result.gradients, expected: problem.gradients, of: problem)
+            == nil, "\(what)")
+        #expect(result.solution.backwardReport == nil, "\(what)")
+      }
+    }
+  }
+
+  @Test(
+    "biased estimators are what their closed form says: (I - M^k) u, M = (1 - tau) I + tau J^T",
+    arguments: ClosedFormProblem.all, [DType.float64, .float32])
+  func biased(_ problem: ClosedFormProblem, _ dtype: DType) throws {
+    let accuracy = Accuracy(dtype: dtype)
+    for solver in TabledSolver.all {
+      let rule = StoppingRule.tolerance(
+        relative: accuracy.residual, within: solver.evaluations(for: problem))
+      for biased in BiasedEstimator.all {
+        let w = problem.adjoint(ofTerms: biased.terms, damping: biased.damping)
+        // Straight-through changes nothing but the initial state's gradient, which is J^T w.
+        for (isTied, estimator): (Bool, any BackwardEstimator) in [
+          (false, biased.estimator), (true, .straightThrough(biased.estimator)),
+        ] {
+          let what = "\(solver.name), \(biased.name), straight-through: \(isTied)"
+          let result = try differentiate(
+            problem, estimator, using: solver.solver, dtype: dtype, until: rule)
+          expectConverged(result.solution.report, what)
+          #expect(accuracy.fault(inValue: result.solution.value, of: problem) == nil, "\(what)")
+          #expect(
+            accuracy.fault(
+              inGradients: result.gradients + (isTied ? [result.initialGradient] : []),
+              expected: problem.parameterGradients(w) + (isTied ? [problem.pullback(w)] : []),
+              of: problem) == nil, "\(what)")
+          #expect((result.initialGradient != nil) == isTied, "\(what)")
+          let backward = try #require(result.solution.backwardReport)
+          #expect(backward.samples.allSatisfy { $0.outcome == .notMeasured }, "\(what)")
+          #expect(backward.pullbacks == biased.terms - 1, "\(what)")
+        }
+      }
+    }
+  }
+
+  @Test("one step is far off on every problem: the accuracy above is not for free")
+  func negativeControl() throws {
+    for problem in ClosedFormProblem.all {
+      let gradient = try #require(try differentiate(problem, .oneStep).gradients.last ?? nil)
+      #expect(
+        relativeError(gradient, try #require(problem.gradients.last)) > 0.3, "\(problem.name)")
+    }
+  }
+
+  private func expectConverged(_ report: SolveReport, _ what: String) {
+    #expect(report.samples.allSatisfy { $0.outcome == .converged }, "\(what): \(report)")
+  }
+}

@@ -1,0 +1,26 @@
+import ImplicitLayers
+import TestSupport
+
+/// A forward solver that every test of all solvers goes through.
+struct TabledSolver {
+  let name: String
+  let solver: any ForwardSolver
+  /// The damping of plain iteration; nil for a method that accelerates.
+  var damping: Double?
+
+  /// Evaluations that are enough to go as far as float64 can: what theory says of plain iteration,
+  /// and several times what any acceleration takes.
+  func evaluations(for problem: ClosedFormProblem) -> Int {
+    damping.map { problem.iterations(damping: $0) } ?? 150
+  }
+
+  static let all = [
+    TabledSolver(name: "Picard", solver: .picard(), damping: 1),
+    TabledSolver(name: "damped Picard", solver: .picard(damping: 0.7), damping: 0.7),
+    TabledSolver(name: "Anderson", solver: .anderson()),
+    TabledSolver(name: "mixed Anderson", solver: .anderson(depth: 3, mixing: 0.6)),
+    TabledSolver(name: "Broyden", solver: .broyden()),
+    TabledSolver(name: "Newton-Krylov", solver: .newtonKrylov()),
+    TabledSolver(name: "automatic", solver: .automatic),
+  ]
+}
