@@ -33,6 +33,13 @@ static void read_bytes(png_structp png, png_bytep out, size_t count) {
   source->position += (long)count;
 }
 
+// A row of 16-bit samples, in the file's big-endian order, becomes one of bytes: larger values are 255.
+static void saturate(png_structp png, png_row_infop row, png_bytep samples) {
+  (void)png;
+  size_t count = (size_t)row->width * row->channels;
+  for (size_t i = 0; i < count; i++) samples[i] = samples[2 * i] ? 255 : samples[2 * i + 1];
+}
+
 int ci_png_decode(const unsigned char *bytes, long count,
                   unsigned char *(*allocate)(void *context, long width, long height),
                   void *context, char *message) {
@@ -57,7 +64,12 @@ int ci_png_decode(const unsigned char *bytes, long count,
   unsigned char *pixels = allocate(context, w, h);
   if (!pixels) png_error(png, "the size is refused");
   png_set_expand(png);
-  png_set_strip_16(png);
+  if (png_get_bit_depth(png, info) == 16 && png_get_color_type(png, info) == PNG_COLOR_TYPE_GRAY) {
+    png_set_read_user_transform_fn(png, saturate);
+    png_set_user_transform_info(png, NULL, 8, 3);
+  } else {
+    png_set_strip_16(png);
+  }
   png_set_gray_to_rgb(png);
   png_set_strip_alpha(png);
   png_set_interlace_handling(png);

@@ -8,8 +8,10 @@ extension Image {
   /// Decodes a PNG or JPEG file, recognised by its content.
   ///
   /// The pixels equal those of Pillow's `Image.open(file).convert("RGB")`: PNG of any kind with
-  /// alpha dropped, JPEG with the accurate transform and smooth chroma upsampling. The exception is
-  /// PNG with 16 bits of grey: the upper 8 are kept, where Pillow saturates.
+  /// alpha dropped, JPEG with the accurate transform and smooth chroma upsampling. Of PNG with 16 bits
+  /// a channel the upper 8 are kept, with one exception that is an oddity of Pillow's and kept for
+  /// equality's sake: 16 bits of grey without alpha are not scaled but clipped at 255. A picture that
+  /// uses the whole range comes out nearly white; convert it to 8 bits first.
   ///
   /// - Throws: `ImageError` naming the file when it is missing, no image, truncated or damaged.
   public init(contentsOf url: URL) throws {

@@ -31,8 +31,11 @@ extension Image {
     } catch let error as ImageError {
       throw error
     } catch {
+      let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? POSIXError
+      let reason =
+        cause.map { String(cString: strerror($0.code.rawValue)) } ?? error.localizedDescription
       throw ImageError(
-        path: url.path, reason: "it cannot be written (\(error.localizedDescription))",
+        path: url.path, reason: "it cannot be written (\(reason))",
         remedy: "check that the folder exists, is writable and has space")
     }
   }

@@ -9,6 +9,9 @@ enum Python {
   /// Whether the interpreter can be started and knows the package.
   static let hasTensorBoard = (try? run("import tensorboard.backend")) != nil
 
+  /// Whether it can read safetensors files.
+  static let hasSafetensors = (try? run("import safetensors.numpy")) != nil
+
   /// What a program prints.
   static func run(_ program: String, _ arguments: String...) throws -> String {
     let process = Process()

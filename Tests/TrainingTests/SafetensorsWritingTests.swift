@@ -35,6 +35,68 @@ import Testing
     }
   }
 
+  private static let integers: [(type: SafetensorsFile.ScalarType, numbers: [Int])] = [
+    (.i64, [.min, -1, 0, 1, 1 << 53 + 1, .max]),
+    (.i32, [Int(Int32.min), -1, 0, 1, 1 << 24 + 1, Int(Int32.max)]),
+    (.u8, [0, 1, 127, 128, 254, 255]), (.bool, [0, 1, 1, 0, 1, 0]),
+  ]
+
+  /// The extremes of each type, and numbers that neither float32 nor float64 hold.
+  private func integerFile() -> SafetensorsFile {
+    SafetensorsFile(
+      Self.integers.map { entry in
+        .init(entry.type.rawValue, integers: entry.numbers, shape: [2, 3], as: entry.type)
+      } + [.init("steps", integers: [300], shape: []), .init("weight", testTensor([3]))])
+  }
+
+  @Test("whole numbers keep every bit")
+  func integers() throws {
+    let file = try SafetensorsFile(integerFile().serialized(), path: "memory")
+    for (type, numbers) in Self.integers {
+      let entry = try #require(file[type.rawValue])
+      #expect(entry.type == type && entry.shape == [2, 3])
+      #expect(entry.data.count == 6 * type.byteCount)
+      #expect(entry.integers == numbers)
+      #expect(entry.tensor.scalars == numbers.map { Double(Float($0)) })
+    }
+    #expect(file["steps"]?.integers == [300] && file["steps"]?.shape == [])
+    #expect(file["weight"]?.integers == nil)
+  }
+
+  @Test("Python's reader finds the same whole numbers", .enabled(if: Python.hasSafetensors))
+  func integersInPython() throws {
+    try withTemporaryFolder { folder in
+      let url = folder.appending(path: "integers.safetensors")
+      try integerFile().write(to: url)
+      let printed = try Python.run(
+        """
+        import sys, safetensors.numpy
+        file = safetensors.numpy.load_file(sys.argv[1])
+        for name in ["I64", "I32", "U8", "BOOL"]:
+            print(name, file[name].dtype, file[name].shape, *[int(x) for x in file[name].ravel()])
+        print(file["steps"].shape, int(file["steps"]))
+        """, url.path)
+      let dtypes = ["int64", "int32", "uint8", "bool"]
+      let expected = zip(Self.integers, dtypes).map { entry, dtype in
+        "\(entry.type.rawValue) \(dtype) (2, 3) "
+          + entry.numbers.map(String.init).joined(separator: " ")
+      }
+      #expect(printed.split(separator: "\n").map(String.init) == expected + ["() 300"])
+    }
+  }
+
+  @Test func numbersThatDoNotFitStop() async {
+    await #expect(processExitsWith: .failure) {
+      _ = SafetensorsFile.Entry("a", integers: [256], shape: [1], as: .u8)
+    }
+    await #expect(processExitsWith: .failure) {
+      _ = SafetensorsFile.Entry("a", integers: [1, 2], shape: [3])
+    }
+    await #expect(processExitsWith: .failure) {
+      _ = SafetensorsFile.Entry("a", integers: [1], shape: [1], as: .f32)
+    }
+  }
+
   @Test func theDataBeginsAtAMultipleOfEight() throws {
     for name in ["a", "ab", "abc", "abcd", "abcde"] {
       let data = try SafetensorsFile([(name, testTensor([2, 3]))]).serialized()

@@ -3,8 +3,9 @@
 // PNG through libpng, in C because libpng reports errors with longjmp, which Swift cannot cross.
 // The functions return 0, or 1 with a message of at most 255 characters in `message`.
 
-// Decodes to 8-bit RGB, row-major; an alpha channel is dropped. `allocate` is called once with the
-// size and returns room for width * height * 3 bytes, or NULL to refuse the size.
+// Decodes to 8-bit RGB, row-major; an alpha channel is dropped. Of 16 bits the upper 8 are kept, but
+// of pure grey values above 255 become 255, as Pillow has it. `allocate` is called once with the size
+// and returns room for width * height * 3 bytes, or NULL to refuse the size.
 int ci_png_decode(const unsigned char *bytes, long count,
                   unsigned char *(*allocate)(void *context, long width, long height),
                   void *context, char *message);

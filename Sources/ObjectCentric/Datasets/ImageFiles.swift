@@ -65,6 +65,12 @@ enum ImageFiles {
         path: folder.path, reason: "it is a file, not a folder of images",
         remedy: "name the folder that holds the images")
     }
+    guard access(folder.path, R_OK | X_OK) == 0 else {
+      throw DatasetError(
+        path: folder.path,
+        reason: "the folder cannot be read (\(String(cString: strerror(errno))))",
+        remedy: "change its permissions")
+    }
   }
 
   /// Whether there is a folder at the path.

@@ -17,20 +17,21 @@ public struct ImageFolder: ImageDataset {
   /// What logs call the data: "image folder", "CLEVR".
   let kind: String
   let folder: URL
-  let masks: URL?
   /// Paths relative to the folder.
   let parts: [Split: [String]]
+  /// The file of an image's mask, from the image's path relative to the folder; nil without masks.
+  private let maskPath: (@Sendable (_ path: String) -> String)?
 
   init(
-    kind: String, folder: URL, parts: [Split: [String]], masks: URL? = nil, imageSize: Int,
-    framing: Framing
+    kind: String, folder: URL, parts: [Split: [String]], imageSize: Int, framing: Framing,
+    maskPath: (@Sendable (_ path: String) -> String)? = nil
   ) {
     self.kind = kind
     self.folder = folder
     self.parts = parts
-    self.masks = masks
     self.imageSize = imageSize
     self.framing = framing
+    self.maskPath = maskPath
   }
 
   /// All the images below a folder: 70% for training, 15% each for validation and test.
@@ -54,14 +55,20 @@ public struct ImageFolder: ImageDataset {
     let folder = (nested ? inner : url).resolvingSymlinksInPath()
     let sibling = folder.deletingLastPathComponent().appending(path: "masks")
     let hasMasks = folder.lastPathComponent != "masks" && ImageFiles.isFolder(sibling.path)
-    let files = try ImageFiles.found(in: folder).prefix(limit ?? .max)
+    let maskPath = { @Sendable (path: String) in
+      "\(sibling.path)/\(ImageFiles.split(path).stem).png"
+    }
+    let found = try ImageFiles.found(in: folder)
+    let files = found.prefix(limit ?? .max)
     let (first, second) = (Int(0.7 * Double(files.count)), Int(0.85 * Double(files.count)))
     guard first > 0, second > first, files.count > second else {
       throw DatasetError(
         path: url.path,
         reason: "\(files.count) \(files.count == 1 ? "image is" : "images are") too few to be "
           + "split 70-15-15 into training, validation and test",
-        remedy: "provide at least 4")
+        remedy: files.count < found.count && found.count >= 4
+          ? "raise the limit, which leaves out \(found.count - files.count), to 4 at least"
+          : "provide at least 4")
     }
     self.init(
       kind: "image folder", folder: folder,
@@ -69,7 +76,8 @@ public struct ImageFolder: ImageDataset {
         .train: Array(files[..<first]), .validation: Array(files[first..<second]),
         .test: Array(files[second...]),
       ],
-      masks: hasMasks ? sibling : nil, imageSize: imageSize, framing: framing)
+      imageSize: imageSize, framing: framing,
+      maskPath: hasMasks ? maskPath : nil)
   }
 
   /// The kind of data and the path.
@@ -79,7 +87,7 @@ public struct ImageFolder: ImageDataset {
   public func count(of split: Split) -> Int { parts[split]?.count ?? 0 }
 
   /// Whether there is a folder of masks.
-  public var hasMasks: Bool { masks != nil }
+  public var hasMasks: Bool { maskPath != nil }
 
   /// A file, decoded to RGB and made square.
   public func image(_ index: Int, of split: Split) throws -> Image {
@@ -87,12 +95,12 @@ public struct ImageFolder: ImageDataset {
     return try framing.square(Image(contentsOfFile: path), size: imageSize, path: path)
   }
 
-  /// The mask of the same name, or nil when there is no folder of masks.
+  /// The image's mask, or nil when there is no folder of masks.
   ///
   /// - Throws: `ImageError` naming the mask when it is missing or damaged.
   public func mask(_ index: Int, of split: Split) throws -> SegmentationMask? {
-    guard let masks else { return nil }
-    let path = "\(masks.path)/\(ImageFiles.split(path(index, of: split)).stem).png"
+    guard let maskPath else { return nil }
+    let path = maskPath(path(index, of: split))
     let mask = SegmentationMask(redChannelOf: try Image(contentsOfFile: path))
     return try framing.square(mask, size: imageSize, path: path)
   }

@@ -6,6 +6,11 @@ extension ImageFolder {
   /// The parts are lists of scenarios, one a line, in `splits/<list>/{train,eval,test}.txt`; eval is
   /// the validation part. Images come in the order of the lists, within a scenario by name.
   ///
+  /// Where the archive of instance segmentations is unpacked beside the recordings, there are masks:
+  /// `iseg/<scenario>/iseg-w=0-f=0-l=0-c=original-cam_K-mono-0.map`, PNG files in which the red channel
+  /// is 32 times the object's number, and 0 the background. One map serves all pictures that camera K
+  /// took of the scenario, whatever their light and textures.
+  ///
   /// - Parameters:
   ///   - url: the folder that holds `recordings` and `splits`.
   ///   - imageSize: pixels of a side.
@@ -24,9 +29,20 @@ extension ImageFolder {
       let file = folder.appending(path: "splits/\(list)/\(name).txt")
       parts[split] = try recordings(listedIn: file, below: folder, limit: limit ?? .max)
     }
+    let maskPath = { @Sendable (path: String) in
+      folder.path + "/" + segmentation(ofRecording: path)
+    }
     return ImageFolder(
       kind: "ShapeStacks", folder: folder, parts: parts, imageSize: imageSize,
-      framing: centerCrop.map { .centerCrop($0) } ?? .whole)
+      framing: centerCrop.map { .centerCrop($0) } ?? .whole,
+      maskPath: ImageFiles.isFolder(folder.path + "/iseg") ? maskPath : nil)
+  }
+
+  /// The map of a picture: that of its scenario and camera.
+  private static func segmentation(ofRecording path: String) -> String {
+    let parts = path.split(separator: "/")
+    let camera = parts[2].split(separator: "-").first { $0.hasPrefix("cam_") } ?? "cam_?"
+    return "iseg/\(parts[1])/iseg-w=0-f=0-l=0-c=original-\(camera)-mono-0.map"
   }
 
   private static func recordings(

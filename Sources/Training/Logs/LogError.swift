@@ -15,7 +15,7 @@ public struct LogError: Error, CustomStringConvertible {
 
   init(path: String, notWritten error: any Error) {
     self.init(
-      path: path, reason: "the log cannot be written (\(error.localizedDescription))",
+      path: path, reason: "the log cannot be written (\(error.systemReason))",
       remedy: "free some space or check the permissions, then resume the run")
   }
 

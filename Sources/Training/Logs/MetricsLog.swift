@@ -78,7 +78,7 @@ public struct MetricsLog: Sendable {
       data = try Data(contentsOf: url)
     } catch {
       throw LogError(
-        path: url.path, reason: "the log cannot be read (\(error.localizedDescription))",
+        path: url.path, reason: "the log cannot be read (\(error.systemReason))",
         remedy: "check the path and its permissions")
     }
     var lines: [(values: [String: Double], end: Int)] = []

@@ -10,7 +10,7 @@ import Tensors
 /// The layout: a little-endian length, a JSON header of that length, then the data, which the
 /// tensors tile without gap or overlap.
 public struct SafetensorsFile: Sendable {
-  /// The scalar types that can be read; tensors are written as F32 or F64.
+  /// The scalar types that can be read; all but F16 and BF16 can be written.
   public enum ScalarType: String, Sendable {
     /// IEEE double precision.
     case f64 = "F64"
@@ -72,7 +72,7 @@ public struct SafetensorsFile: Sendable {
       data = try Data(contentsOf: url, options: .mappedIfSafe)
     } catch {
       throw SafetensorsError(
-        path: path, reason: "it cannot be read (\(error.localizedDescription))",
+        path: path, reason: "it cannot be read (\(error.systemReason))",
         remedy: "check the path and its permissions")
     }
     try self.init(data, path: path)
@@ -165,20 +165,18 @@ public struct SafetensorsFile: Sendable {
     positions = Dictionary(uniqueKeysWithValues: entries.enumerated().map { ($1.name, $0) })
   }
 
+  /// A file to be written.
+  ///
+  /// Stops when a name occurs twice.
+  public init(_ entries: [Entry], metadata: [String: String] = [:]) {
+    self.init(entries: entries, metadata: metadata, path: "(unsaved)")
+  }
+
   /// A file to be written, from tensors; float32 becomes F32, float64 becomes F64.
   ///
   /// Stops when a name occurs twice.
   public init(_ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:]) {
-    let entries = tensors.map { name, tensor -> Entry in
-      let data =
-        tensor.dtype == .float32
-        ? tensor.floats.withUnsafeBytes { Data($0) }
-        : tensor.scalars.withUnsafeBytes { Data($0) }
-      return Entry(
-        name: name, type: tensor.dtype == .float32 ? .f32 : .f64, shape: tensor.shape.array,
-        data: data)
-    }
-    self.init(entries: entries, metadata: metadata, path: "(unsaved)")
+    self.init(tensors.map { Entry($0.name, $0.tensor) }, metadata: metadata)
   }
 
   /// The tensor's entry, if there is one of that name.
@@ -194,44 +192,6 @@ public struct SafetensorsFile: Sendable {
         remedy: "check that the file was made for this model")
     }
     return entry.tensor
-  }
-}
-
-extension SafetensorsFile.Entry {
-  /// The elements: F64 as float64, everything else as float32.
-  public var tensor: Tensor {
-    let shape = Shape(self.shape)
-    func numbers<T, U>(_ convert: (T) -> U) -> [U] {
-      data.withUnsafeBytes { raw in
-        (0..<shape.elementCount).map {
-          convert(raw.loadUnaligned(fromByteOffset: $0 * MemoryLayout<T>.size, as: T.self))
-        }
-      }
-    }
-    switch type {
-    case .f64: return Tensor(numbers { (x: Double) in x }, shape: shape, dtype: .float64)
-    case .f32: return Tensor(numbers { (x: Float) in x }, shape: shape)
-    case .f16: return Tensor(numbers { (x: UInt16) in halfToFloat(x) }, shape: shape)
-    case .bf16:
-      return Tensor(numbers { (x: UInt16) in Float(bitPattern: UInt32(x) << 16) }, shape: shape)
-    case .i64: return Tensor(numbers { (x: Int64) in Float(x) }, shape: shape)
-    case .i32: return Tensor(numbers { (x: Int32) in Float(x) }, shape: shape)
-    case .u8, .bool: return Tensor(numbers { (x: UInt8) in Float(x) }, shape: shape)
-    }
-  }
-}
-
-/// IEEE half precision to single, without the hardware type that some platforms lack.
-private func halfToFloat(_ half: UInt16) -> Float {
-  let sign: Float = half & 0x8000 == 0 ? 1 : -1
-  let exponent = Int(half >> 10 & 0x1f)
-  let fraction = Float(half & 0x3ff)
-  switch exponent {
-  case 0: return sign * fraction * 0x1p-24
-  case 31: return fraction == 0 ? sign * .infinity : .nan
-  default:
-    return sign * (1 + fraction * 0x1p-10)
-      * Float(sign: .plus, exponent: exponent - 15, significand: 1)
   }
 }
 

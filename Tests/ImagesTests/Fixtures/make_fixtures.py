@@ -53,8 +53,10 @@ with open(os.path.join(folder, "large_square.rgb"), "wb") as file:
     file.write(large.resize((43, 32), Image.BICUBIC).crop((6, 0, 38, 32)).tobytes())
 
 
-def png(name, size, depth, color, rows, interlaced=False):
-    """A PNG file from rows of bytes: what Pillow reads but does not write."""
+def png(name, size, depth, color, rows, interlaced=False, between=()):
+    """A PNG file from rows of bytes: what Pillow reads but does not write.
+
+    `between` holds pairs of kind and content of chunks between header and data."""
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -63,7 +65,10 @@ def png(name, size, depth, color, rows, interlaced=False):
     data = zlib.compress(b"".join(b"\0" + row for row in rows))
     path = os.path.join(folder, name)
     with open(path, "wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data))
+        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header))
+        for kind, content in between:
+            file.write(chunk(kind, content))
+        file.write(chunk(b"IDAT", data))
         file.write(chunk(b"IEND", b""))
     with open(path + ".rgb", "wb") as file:
         file.write(Image.open(path).convert("RGB").tobytes())
@@ -82,3 +87,39 @@ pixels = np.asarray(image)
 passes = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
 rows = [row.tobytes() for y, x, dy, dx in passes for row in pixels[y::dy, x::dx] if row.size]
 png("interlaced.png", image.size, 8, 2, rows, interlaced=True)
+
+# Every kind of PNG that is left: 16 bits of grey (values below and above 255), with a transparent
+# value, with alpha and interlaced; 16 bits of colour with a transparent colour and with alpha; 1, 2
+# and 4 bits of grey, with a transparent value too; palettes whose colours have alphas.
+random = np.random.default_rng(7)
+grey = random.integers(0, 600, (23, 37)).astype(">u2")
+alpha = random.integers(0, 65536, (23, 37)).astype(">u2")
+png("grey16.png", image.size, 16, 0, [row.tobytes() for row in grey])
+clear = [(b"tRNS", struct.pack(">H", int(grey[3, 4])))]
+png("grey16transparent.png", image.size, 16, 0, [row.tobytes() for row in grey], between=clear)
+rows = [row.tobytes() for y, x, dy, dx in passes for row in grey[y::dy, x::dx] if row.size]
+png("grey16interlaced.png", image.size, 16, 0, rows, interlaced=True)
+wide = wide.astype(">u2")
+png("greyalpha16.png", image.size, 16, 4, [row.tobytes() for row in np.stack([wide[..., 0], alpha], -1)])
+png("rgba16.png", image.size, 16, 6, [row.tobytes() for row in np.dstack([wide, alpha])])
+clear = [(b"tRNS", struct.pack(">HHH", *map(int, wide[3, 4])))]
+png("rgb16transparent.png", image.size, 16, 2, [row.tobytes() for row in wide], between=clear)
+
+
+def packed(values, bits):
+    """Rows of numbers below 2^bits, the first in the upper bits of a byte."""
+    digits = (values[..., None] >> np.arange(bits - 1, -1, -1)) & 1
+    return [np.packbits(row.ravel()).tobytes() for row in digits]
+
+
+for bits in [1, 2, 4]:
+    values = random.integers(0, 1 << bits, (23, 37))
+    png(f"grey{bits}.png", image.size, bits, 0, packed(values, bits))
+    clear = [(b"tRNS", struct.pack(">H", 1))]
+    png(f"grey{bits}transparent.png", image.size, bits, 0, packed(values, bits), between=clear)
+colors = (b"PLTE", random.integers(0, 256, 12, dtype="u1").tobytes())
+alphas = (b"tRNS", bytes([0, 130, 255]))
+png("palette2alpha.png", image.size, 2, 3, packed(random.integers(0, 4, (23, 37)), 2), between=[colors, alphas])
+colors = (b"PLTE", random.integers(0, 256, 768, dtype="u1").tobytes())
+alphas = (b"tRNS", random.integers(0, 256, 200, dtype="u1").tobytes())
+png("palettealpha.png", image.size, 8, 3, [row.tobytes() for row in random.integers(0, 256, (23, 37), dtype="u1")], between=[colors, alphas])

@@ -108,6 +108,60 @@ import Testing
     }
   }
 
+  @Test("the instance segmentations of ShapeStacks, by scenario and camera")
+  func shapeStacksMasks() throws {
+    try withTemporaryFolder { folder in
+      for scenario in ["s1", "s2"] {
+        for camera in [3, 12] {
+          for light in 0..<2 {
+            try folder.addImage(
+              "recordings/\(scenario)/rgb-w=\(light)-f=1-l=2-c=unique-cam_\(camera)-mono-0.png",
+              width: 12, height: 12)
+          }
+        }
+      }
+      for list in ["train", "eval", "test"] {
+        try folder.addText("splits/default/\(list).txt", list == "train" ? "s1\ns2\n" : "s1\n")
+      }
+      #expect(try options.open(folder).mask(0, of: .train) == nil)
+
+      // Object n is 32 n in the red channel; alpha and the other channels mean nothing. The left half
+      // of camera 3's map is object `scenario`, the lower half of camera 12's object 6.
+      for (number, scenario) in ["s1", "s2"].enumerated() {
+        var sides = Image(width: 12, height: 12, color: SIMD3(0, 70, 9))
+        var below = sides
+        for pixel in 0..<144 {
+          if pixel % 12 < 6 { sides.pixels[3 * pixel] = UInt8(32 * (number + 1)) }
+          if pixel >= 72 { below.pixels[3 * pixel] = 192 }
+        }
+        for (camera, map) in [(3, sides), (12, below)] {
+          let name = "iseg/\(scenario)/iseg-w=0-f=0-l=0-c=original-cam_\(camera)-mono-0.map"
+          try folder.addText(name, "")
+          try map.write(to: folder.appending(path: name))
+        }
+      }
+      let data = try options.open(folder)
+      // Sorted by name: w=0 of cameras 12 and 3, then w=1.
+      for position in 0..<8 {
+        let name = data.name(position, of: .train)
+        let mask = try #require(try data.mask(position, of: .train))
+        #expect(mask.width == 8 && mask.objectCount == 1)
+        let expected = (0..<64).map { name.contains("cam_3-") ? $0 % 8 < 4 : $0 >= 32 }
+        #expect(mask.ids.map { $0 != 0 } == expected, "\(name)")
+      }
+      var cropped = options
+      cropped.centerCrop = 8
+      #expect(
+        try cropped.open(folder).mask(0, of: .train)?.ids.map { $0 != 0 }
+          == (0..<64).map { $0 >= 32 })
+      #expect("\(DatasetSummary(of: data))".contains("; with masks"))
+
+      try FileManager.default.removeItem(at: folder.appending(path: "iseg/s2"))
+      let missing = #expect(throws: ImageError.self) { try data.mask(4, of: .train) }
+      #expect(missing?.description.contains("iseg/s2/iseg-w=0") == true)
+    }
+  }
+
   @Test func summariesSayWhatWasFound() throws {
     try withTemporaryFolder { folder in
       for index in 0..<6 {
