@@ -6,9 +6,10 @@ import Tensors
 ///
 /// ```swift
 /// let loader = BatchLoader(data, split: .train, batchSize: 50, seed: 7)
-/// for epoch in 0..<10 {
-///   let batches = loader.epoch(epoch)
+/// let batches = loader.epoch(0, goingOn: true)
+/// for _ in 0..<10 {
 ///   while let batch = try batches.next() { train(on: batch.images) }
+///   batches.beginNextEpoch()
 /// }
 /// ```
 /// Batches are the same, in the same order, for every number of threads: the order of an epoch is a
@@ -86,9 +87,13 @@ public struct BatchLoader: Sendable {
   ///   - number: which epoch; it decides about the order.
   ///   - position: how many images of the epoch's order are passed over: the `endPosition` of the
   ///     last batch that was used, to go on after an interruption; default 0.
+  ///   - goesOn: whether decoding goes on into the next epochs (`beginNextEpoch()`), so that their
+  ///     first batches need not be waited for; default false.
   /// - Returns: the batches; decoding begins at once.
-  public func epoch(_ number: Int, from position: Int = 0) -> BatchSequence {
-    BatchSequence(self, order: order(of: number), position: position, warn: warn)
+  public func epoch(
+    _ number: Int, from position: Int = 0, goingOn goesOn: Bool = false
+  ) -> BatchSequence {
+    BatchSequence(self, epoch: number, position: position, goesOn: goesOn, warn: warn)
   }
 
   /// The positions in the data set in the order of an epoch (Fisher and Yates).

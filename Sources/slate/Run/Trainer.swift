@@ -11,11 +11,11 @@ struct Trainer {
   let loader: BatchLoader
   private(set) var model: SLATE
   private(set) var optimizer = Adam()
-  private(set) var progress = Progress()
+  private(set) var progress: Progress
   private let streams: RandomStreams
   private let parameters: [NamedParameter]
-  private var batches: BatchSequence
-  /// The seconds of decoding of this epoch that steps have accounted for.
+  private let batches: BatchSequence
+  /// The seconds of decoding that steps have accounted for.
   private var decodingSeen = 0.0
 
   /// How far a run has come: with the seed, all that decides what it does next.
@@ -40,38 +40,22 @@ struct Trainer {
   ///
   /// - Throws: `RunError` when the data set has fewer training images than a batch.
   init(_ configuration: RunConfiguration, loader: BatchLoader) throws {
-    self.configuration = configuration
-    self.loader = loader
-    streams = RandomStreams(seed: configuration.seed)
-    var weights = streams.weights
-    model = SLATE(configuration.model, using: &weights)
-    configuration.apply(to: &model)
-    parameters = model.namedParameters
-    progress.plateau =
-      configuration.patience > 0 ? PlateauDecay(patience: configuration.patience) : nil
-    guard loader.batchesPerEpoch > 0 else {
-      let count = loader.data.count(of: .train)
-      throw RunError(
-        path: loader.data.description,
-        reason: "its training part has \(count) images, fewer than a batch",
-        remedy: "choose a --batch-size of at most \(count)")
+    var progress = Progress()
+    if configuration.patience > 0 {
+      progress.plateau = PlateauDecay(patience: configuration.patience)
     }
-    batches = loader.epoch(0)
+    try self.init(configuration, loader: loader, progress: progress)
   }
 
   /// A run continued from its checkpoint: what follows is bitwise what would have followed.
   ///
   /// Where there are fewer images than the epoch had used up, the next epoch begins.
   init(resuming run: LoadedRun, configuration: RunConfiguration, loader: BatchLoader) throws {
-    try self.init(configuration, loader: loader)
-    try run.checkpoint.restore(model)
-    optimizer = try run.checkpoint.optimizer(for: model)
-    let unused = progress.plateau
-    progress = run.state.progress
+    var progress = run.state.progress
     if configuration.patience == 0 {
       progress.plateau = nil
     } else if progress.plateau == nil {
-      progress.plateau = unused
+      progress.plateau = PlateauDecay(patience: configuration.patience)
     } else {
       progress.plateau?.patience = configuration.patience
     }
@@ -79,7 +63,30 @@ struct Trainer {
       progress.epoch += 1
       progress.position = 0
     }
-    batches = loader.epoch(progress.epoch, from: progress.position)
+    try self.init(configuration, loader: loader, progress: progress)
+    try run.checkpoint.restore(model)
+    optimizer = try run.checkpoint.optimizer(for: model)
+  }
+
+  private init(_ configuration: RunConfiguration, loader: BatchLoader, progress: Progress) throws {
+    guard loader.batchesPerEpoch > 0 else {
+      let count = loader.data.count(of: .train)
+      throw RunError(
+        path: loader.data.description,
+        reason: "its training part has \(count) \(count == 1 ? "image" : "images"), fewer than a "
+          + "batch of \(loader.batchSize)",
+        remedy: count == 0
+          ? "provide more images" : "choose a --batch-size of at most \(count)")
+    }
+    self.configuration = configuration
+    self.loader = loader
+    self.progress = progress
+    streams = RandomStreams(seed: configuration.seed)
+    var weights = streams.weights
+    model = SLATE(configuration.model, using: &weights)
+    configuration.apply(to: &model)
+    parameters = model.namedParameters
+    batches = loader.epoch(progress.epoch, from: progress.position, goingOn: true)
   }
 
   /// The number of steps in an epoch; what does not fill a batch is left out.
@@ -109,9 +116,11 @@ struct Trainer {
   struct Times {
     /// From its beginning to its end.
     var step = 0.0
-    /// Of these, waiting for images: 0 where decoding is never the bottleneck.
+    /// Of these, waiting for images that were not decoded yet: 0 where decoding is never the
+    /// bottleneck.
     var waited = 0.0
-    /// What decoding took meanwhile, summed over its threads; none for images kept in memory.
+    /// The processor time of decoding meanwhile, summed over its threads; next to none for images
+    /// kept in memory.
     var decoding = 0.0
   }
 
@@ -242,8 +251,7 @@ struct Trainer {
     if let images = try nextBatchOfEpoch(&times) { return images }
     progress.epoch += 1
     progress.position = 0
-    batches = loader.epoch(progress.epoch)
-    decodingSeen = 0
+    batches.beginNextEpoch()
     guard let images = try nextBatchOfEpoch(&times) else {
       throw RunError(
         path: loader.data.description, reason: "no batch can be filled with readable images",

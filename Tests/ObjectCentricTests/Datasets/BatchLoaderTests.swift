@@ -17,6 +17,8 @@ private struct Numbered: ImageDataset {
   }
   let size: Int
   var broken: Set<Int> = []
+  /// Microseconds that an image takes.
+  var delay: UInt32 = 0
   let counter = Counter()
   var description: String { "numbered images" }
   var imageSize: Int { 2 }
@@ -25,7 +27,7 @@ private struct Numbered: ImageDataset {
     counter.decoded.withLock { $0 += 1 }
     if broken.contains(index) { throw Broken() }
     // Later images take less time, so that threads finish out of order.
-    if index % 3 == 0 { usleep(200) }
+    if index % 3 == 0 || delay > 0 { usleep(max(200, delay)) }
     return Image(width: 2, height: 2, color: SIMD3(UInt8(index), 51, 255))
   }
   func mask(_ index: Int, of split: Split) -> SegmentationMask? { nil }
@@ -135,15 +137,60 @@ private func batches(_ loader: BatchLoader, _ epoch: Int, from position: Int = 0
     #expect(none.counter.decoded.withLock { $0 } == 30)
   }
 
+  /// Waits until so many images have been decoded, for as long as a busy machine may need.
+  private func expectDecoded(_ count: Int, of data: Numbered) {
+    for _ in 0..<500 where data.counter.decoded.withLock({ $0 }) < count { usleep(10_000) }
+    usleep(20_000)
+    #expect(data.counter.decoded.withLock { $0 } == count)
+  }
+
+  @Test("decoding goes on into the next epoch, and beyond one smaller than the window")
+  func epochsFollow() throws {
+    for (prefetch, ahead) in [(2, 8), (7, 28)] {
+      let data = Numbered(size: 13)
+      let loader = BatchLoader(
+        data, batchSize: 4, seed: 5, dropsLast: true, prefetch: prefetch, cacheBytes: 0)
+      let sequence = loader.epoch(3, from: 4, goingOn: true)
+      for epoch in 3..<7 {
+        var indices: [Int] = []
+        while let batch = try sequence.next() {
+          indices += batch.indices
+          #expect(batch.endPosition == indices.count + (epoch == 3 ? 4 : 0))
+        }
+        let order = loader.order(of: epoch)
+        #expect(indices == Array(epoch == 3 ? order[4..<12] : order[..<12]))
+        // All of this epoch is taken, and the window is full of the epochs after it.
+        expectDecoded(13 * (epoch - 2) - 4 + ahead, of: data)
+        sequence.beginNextEpoch()
+      }
+      let waited = sequence.secondsWaited
+      #expect(try sequence.next()?.indices == Array(loader.order(of: 7)[..<4]))
+      #expect(sequence.secondsWaited == waited)
+    }
+  }
+
+  @Test("waiting is the time in which no image is ready")
+  func waiting() throws {
+    let data = Numbered(size: 12, delay: 30_000)
+    let slow = BatchLoader(data, batchSize: 4, seed: nil, threads: 1, cacheBytes: 0).epoch(0)
+    _ = try slow.next()
+    // Four times 30 ms, less what passed before the batch was asked for.
+    #expect(slow.secondsWaited > 0.06)
+    expectDecoded(12, of: data)
+    let waited = slow.secondsWaited
+    _ = try slow.next()
+    #expect(slow.secondsWaited == waited)
+    // Sleeping is no decoding.
+    #expect(slow.secondsDecoding < 0.06)
+  }
+
   @Test func decodingStopsWhenNobodyTakesBatches() throws {
     let data = Numbered(size: 200)
     let loader = BatchLoader(data, batchSize: 4, seed: 1, prefetch: 2)
     var sequence: BatchSequence? = loader.epoch(0)
     #expect(try sequence?.next()?.indices.count == 4)
-    // Four taken, two batches ahead; a busy machine may need some time for these.
-    for _ in 0..<500 where data.counter.decoded.withLock({ $0 }) < 12 { usleep(10_000) }
-    usleep(20_000)
-    #expect(data.counter.decoded.withLock { $0 } == 12)
+    // Four taken, two batches ahead.
+    expectDecoded(12, of: data)
     #expect(sequence?.imagesDelivered == 4)
     #expect((sequence?.secondsDecoding ?? 0) > 0)
     sequence = nil

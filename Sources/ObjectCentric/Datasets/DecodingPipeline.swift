@@ -1,0 +1,158 @@
+import Foundation
+import Images
+import Tensors
+
+/// Threads that decode images ahead of who takes them, in the order of an epoch and, if they are to,
+/// of the epochs after it.
+///
+/// The threads are `window` images ahead at most; going on beyond the end of an epoch, they never
+/// leave who takes the first images of the next one waiting for a pipeline that is empty. The mutable
+/// state is guarded by one condition, which is why sharing the pipeline with its threads is safe
+/// although the compiler cannot check it.
+final class DecodingPipeline: @unchecked Sendable {
+  /// An image of the data set, and what became of it.
+  typealias Decoded = (index: Int, result: Result<Image, any Error>)
+
+  /// A position in the order of an epoch.
+  private struct Place: Hashable {
+    var epoch: Int
+    var position: Int
+  }
+
+  private let orderOf: @Sendable (_ epoch: Int) -> [Int]
+  private let decode: @Sendable (_ index: Int) throws -> Image
+  private let goesOn: Bool
+  private let window: Int
+  private let condition = NSCondition()
+  /// Of the epochs that images are claimed or taken from.
+  private var orders: [Int: [Int]]
+  private var decoded: [Place: Result<Image, any Error>] = [:]
+  /// The next place that a thread decodes.
+  private var claimed: Place
+  /// The next place that is taken.
+  private var taken: Place
+  /// Places that are claimed and not taken.
+  private var ahead = 0
+  private var isStopped = false
+  private var decodingSeconds = 0.0
+
+  init(
+    epoch: Int, position: Int, goesOn: Bool, window: Int,
+    orderOf: @escaping @Sendable (_ epoch: Int) -> [Int],
+    decode: @escaping @Sendable (_ index: Int) throws -> Image
+  ) {
+    let order = orderOf(epoch)
+    expect(
+      position >= 0 && position <= order.count,
+      "an epoch of \(order.count) images cannot begin at position \(position)")
+    self.orderOf = orderOf
+    self.decode = decode
+    self.goesOn = goesOn
+    self.window = window
+    orders = [epoch: order]
+    claimed = Place(epoch: epoch, position: position)
+    taken = claimed
+  }
+
+  /// How many images of the epoch's order have been taken.
+  var position: Int { condition.withLock { taken.position } }
+  /// Processor time of the threads.
+  var secondsDecoding: Double { condition.withLock { decodingSeconds } }
+
+  func start(threads: Int) {
+    for _ in 0..<threads {
+      let thread = Thread { [self] in work() }
+      thread.name = "image decoding"
+      thread.start()
+    }
+  }
+
+  /// Lets the threads end after the image they are at.
+  func stop() {
+    condition.withLock {
+      isStopped = true
+      condition.broadcast()
+    }
+  }
+
+  /// The next images of the epoch's order: `count` of them, or fewer at its end.
+  ///
+  /// All are taken at once, because every call wakes the threads up.
+  func take(_ count: Int) -> (images: [Decoded], secondsWaited: Double) {
+    condition.withLock {
+      var images: [Decoded] = []
+      var waited = Duration.zero
+      let order = order(of: taken.epoch)
+      while images.count < count, taken.position < order.count {
+        if let result = decoded.removeValue(forKey: taken) {
+          images.append((order[taken.position], result))
+          taken.position += 1
+          ahead -= 1
+        } else {
+          condition.broadcast()
+          let start = ContinuousClock.now
+          condition.wait()
+          waited += ContinuousClock.now - start
+        }
+      }
+      condition.broadcast()
+      return (images, waited / .seconds(1))
+    }
+  }
+
+  /// Takes the images of the next epoch from now on; stops unless all of this one are taken.
+  func beginNextEpoch() {
+    condition.withLock {
+      expect(goesOn, "the threads decode one epoch only")
+      let left = order(of: taken.epoch).count - taken.position
+      expect(left == 0, "\(left) images of the epoch have not been taken yet")
+      orders[taken.epoch] = nil
+      taken = Place(epoch: taken.epoch + 1, position: 0)
+      if claimed.epoch < taken.epoch { claimed = taken }
+    }
+  }
+
+  private func work() {
+    while let (place, index) = claim() {
+      let start = processorSeconds()
+      let result = Result { try decode(index) }
+      let spent = processorSeconds() - start
+      condition.withLock {
+        decoded[place] = result
+        decodingSeconds += spent
+        if place == taken { condition.broadcast() }
+      }
+    }
+  }
+
+  /// The next place to decode, as soon as it lies within the window; nil when none is left.
+  private func claim() -> (place: Place, index: Int)? {
+    condition.withLock {
+      while !isStopped, ahead >= window { condition.wait() }
+      if isStopped { return nil }
+      if claimed.position == order(of: claimed.epoch).count {
+        guard goesOn else { return nil }
+        claimed = Place(epoch: claimed.epoch + 1, position: 0)
+      }
+      let order = order(of: claimed.epoch)
+      guard claimed.position < order.count else { return nil }
+      defer { claimed.position += 1 }
+      ahead += 1
+      return (claimed, order[claimed.position])
+    }
+  }
+
+  private func order(of epoch: Int) -> [Int] {
+    if let order = orders[epoch] { return order }
+    let order = orderOf(epoch)
+    orders[epoch] = order
+    return order
+  }
+}
+
+/// What the calling thread has computed so far, without what it waited for processor or disk.
+private func processorSeconds() -> Double {
+  var time = timespec()
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}
