@@ -10,9 +10,11 @@ train: packages
 	.build/release/slate train --preset quickstart
 
 # Tests run optimised: the kernels are C, and a hundred times slower otherwise. They have a build
-# folder of their own, because tests see internal declarations and `slate` is built without that.
+# folder of their own, because tests see internal declarations and `slate` is built without that. Last
+# comes a package that depends on this one: its first build takes a minute, later ones some seconds.
 test: packages
 	swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
+	swift run -c release --package-path Examples/Standalone --scratch-path .build-tests/standalone
 
 bench: packages
 	Benchmarks/run.py

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 /// Trains and examines SLATE with implicit slot attention.
 @main
@@ -21,4 +22,11 @@ struct Slate: ParsableCommand {
       Train.self, Evaluate.self, Reconstruct.self, Compare.self, Plot.self, DataCommand.self,
       Import.self, FrechetInceptionDistance.self,
     ])
+
+  /// Runs the command that the arguments name.
+  static func main() {
+    // A file that grows beyond the limit of its user is an error of the write, like a full disk.
+    signal(SIGXFSZ, SIG_IGN)
+    main(nil)
+  }
 }

@@ -73,11 +73,74 @@ import Training
     #expect(!FileManager.default.fileExists(atPath: folder.path("run")))
   }
 
-  @Test func foldersThatCannotBeWritten() throws {
+  @Test("an estimator that reuses an inverse needs a solver that learns one")
+  func inverses() throws {
+    expectRefused(
+      try SlateProgram.trainTiny("--gradient", "quasi-newton", out: folder.path("run")),
+      naming: "--gradient quasi-newton", "--solver broyden", "--solver is iteration")
+    #expect(!FileManager.default.fileExists(atPath: folder.path("run")))
+    let trained = try SlateProgram.trainTiny(
+      "--gradient", "quasi-newton", "--solver", "broyden", "--steps", "1", out: folder.path("run"))
+    #expect(trained.status == 0, "\(trained.errors)")
+  }
+
+  @Test("a comparison where there is no fixed point names options that help")
+  func nothingToCompare() throws {
+    #expect(try SlateProgram.trainTiny("--steps", "1", out: folder.path("run")).status == 0)
+    let refused = try SlateProgram.run(
+      "compare", folder.path("run"), "--within", "1", "--out", folder.path("comparison"))
+    expectRefused(refused, naming: folder.path("run"), "--within", "--tolerance")
+    #expect(!refused.errors.contains("largestResidual"))
+  }
+
+  @Test("reasons are the system's words")
+  func foldersThatCannotBeWritten() throws {
     try write(Data(), "file")
     expectRefused(
       try SlateProgram.trainTiny("--steps", "1", out: folder.path("file/run")),
-      naming: folder.path("file/run"))
+      naming: folder.path("file/run"), "Not a directory")
+    #expect(try SlateProgram.trainTiny("--steps", "1", out: folder.path("run")).status == 0)
+    expectRefused(
+      try SlateProgram.run("plot", folder.path("run"), "--out", folder.path("file/plots")),
+      naming: folder.path("file/plots"), "Not a directory")
+    try write(Image(width: 20, height: 20).pngData(), "image.png")
+    expectRefused(
+      try SlateProgram.run(
+        "reconstruct", folder.path("run"), folder.path("image.png"), "--out",
+        folder.path("nowhere/a.png")), naming: "nowhere/a.png", "No such file or directory")
+    expectRefused(
+      try SlateProgram.run(
+        "reconstruct", folder.path("run"), folder.path("image.png"), "--out",
+        folder.path("a.jpg")), naming: "a.jpg: pictures are written as PNG")
+    expectRefused(
+      try SlateProgram.run("import", folder.path("nowhere")), naming: "No such file or directory")
+    expectRefused(
+      try SlateProgram.run("train", "--resume", folder.path("file")), naming: "neither a run's")
+  }
+
+  @Test(
+    "configuration files that make no sense",
+    arguments: [
+      ("{\"d_model\": 8,", "no JSON (Unexpected end of file"), ("[1]", "no object"),
+      ("{\"d_modle\": 8}", "'d_modle'"), ("{\"d_model\": \"big\"}", "'d_model': Expected"),
+      ("{\"d_model\": 7}", "--num-heads"),
+    ])
+  func configurations(_ text: String, _ reason: String) throws {
+    try write(Data(text.utf8), "config.json")
+    expectRefused(
+      try SlateProgram.run("train", "--config", folder.path("config.json"), "--print-config"),
+      naming: reason)
+  }
+
+  @Test("a limit that leaves too few images is what is named")
+  func limits() throws {
+    for index in 0..<6 {
+      try write(Image(width: 16, height: 16).pngData(), "images/\(index).png")
+    }
+    expectRefused(
+      try SlateProgram.trainTiny(
+        "--data", folder.path("images"), "--limit", "1", out: folder.path("run")),
+      naming: "1 image is", "limit, which leaves out 5")
   }
 
   @Test func aRunIsNotOverwritten() throws {

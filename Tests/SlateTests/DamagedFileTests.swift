@@ -101,7 +101,7 @@ import Testing
     // The limit counts 512 or 1024 bytes, depending on the shell: 100 of them are too few either way.
     let full = try SlateProgram.runLimited(
       toBlocks: 100, "train", "--resume", folder.path("run"), "--steps", "4")
-    #expect(full.status > 0)
+    #expect(full.status == 1)
     #expect(
       full.errors.contains(url.path) && full.errors.contains("free some space"), "\(full.errors)")
     #expect(try Data(contentsOf: url) == whole)
@@ -110,5 +110,18 @@ import Testing
     let resumed = try SlateProgram.run("train", "--resume", folder.path("run"), "--steps", "4")
     #expect(resumed.status == 0, "\(resumed.errors)")
     #expect(resumed.output.contains("continued after step 2"))
+  }
+
+  @Test("other files that do not fit on the disk are errors that name them")
+  func fullDiskElsewhere() throws {
+    let run = folder.path("run")
+    #expect(try SlateProgram.trainTiny("--steps", "2", out: run).status == 0)
+    let plots = try SlateProgram.runLimited(
+      toBlocks: 1, "plot", run, "--out", folder.path("plots"))
+    #expect(plots.status == 1 && plots.errors.contains("plots/"), "\(plots.errors)")
+    let imported = try SlateProgram.runLimited(
+      toBlocks: 1, "import", run + "/checkpoint.safetensors", "--out", folder.path("imported"))
+    #expect(imported.status == 1, "\(imported.errors)")
+    #expect(imported.errors.contains("imported/checkpoint.safetensors"), "\(imported.errors)")
   }
 }

@@ -98,6 +98,15 @@ import Training
       let svg = try String(contentsOfFile: folder.path("plots/\(quantity).svg"), encoding: .utf8)
       #expect(svg.contains("<svg") && svg.contains("</svg>"), "\(quantity)")
     }
+    // What is drawn, and which line is whose: two runs of one name have their paths in the legend.
+    let chart = try String(contentsOfFile: folder.path("plots/cross_entropy.svg"), encoding: .utf8)
+    #expect(chart.contains("Cross-entropy in training") && chart.contains(">\(run)<"), "\(chart)")
+    let one = try SlateProgram.run("plot", run, "--out", folder.path("one"))
+    #expect(one.status == 0)
+    #expect(
+      try String(contentsOfFile: folder.path("one/mse.svg"), encoding: .utf8).contains(">run<"))
+    let nowhere = try SlateProgram.run("plot", folder.path("nowhere"))
+    #expect(nowhere.status == 1 && nowhere.errors.contains("no metrics.jsonl"))
     let metrics = try String(contentsOfFile: run + "/metrics.jsonl", encoding: .utf8)
     for line in metrics.split(separator: "\n") where line.contains("\"loss\"") {
       let values = try JSONDecoder().decode([String: Double?].self, from: Data(line.utf8))

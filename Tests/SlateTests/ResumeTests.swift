@@ -73,6 +73,76 @@ import Testing
     #expect(try folder.checkpointTensors("run") == folder.checkpointTensors("whole"))
   }
 
+  @Test(
+    "an interrupt during validation saves, and says how to resume", arguments: [SIGINT, SIGTERM])
+  func interruptedValidation(_ signal: Int32) throws {
+    // A thousand iterations, so that a validation lasts about a second.
+    let options = ["--val-every", "3", "--val-images", "500", "--iterations", "1000"]
+    let output = Pipe()
+    let run = try SlateProgram.startTraining(
+      options + ["--steps", "6"], out: folder.path("run"), output: output)
+    while try run.isRunning && trainingLines("run") < 3 { usleep(1_000) }
+    // The third step is done and the validation after it under way.
+    usleep(20_000)
+    kill(run.processIdentifier, signal)
+    run.waitUntilExit()
+    #expect(run.terminationStatus == 0 && run.terminationReason == .exit)
+    let printed = String(
+      decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    #expect(
+      printed.contains(
+        "stopped after step 3; go on with: slate train --resume \(folder.path("run"))"),
+      "\(printed)")
+    let lines = try metrics("run")
+    #expect(lines.count { $0.contains("\"val_") } == 1, "it was not during validation: \(lines)")
+    #expect(lines.count { $0.contains("\"loss\"") } == 3)
+
+    let resumed = try SlateProgram.run("train", "--resume", folder.path("run"), "--workers", "2")
+    #expect(resumed.output.contains("continued after step 3"), "\(resumed.errors)")
+    #expect(
+      try SlateProgram.trainTiny(options + ["--steps", "6"], out: folder.path("whole")).status == 0)
+    #expect(try metrics("run") == metrics("whole"))
+    #expect(try folder.checkpointTensors("run") == folder.checkpointTensors("whole"))
+  }
+
+  @Test("a run that trains is not resumed by another process, and its reader is not disturbed")
+  func heldByAnother() throws {
+    let path = folder.path("run")
+    let run = try SlateProgram.startTraining("--steps", "100000", "--val-every", "1", out: path)
+    while try run.isRunning && trainingLines("run") < 2 { usleep(5_000) }
+    for arguments in [["--resume", path], ["--out", path]] {
+      let refused = try SlateProgram.run(["train"] + arguments)
+      #expect(refused.status == 1)
+      for text in [path, "process \(run.processIdentifier) ", "kill \(run.processIdentifier)"] {
+        #expect(refused.errors.contains(text), "\(refused.errors)")
+      }
+    }
+    #expect(try SlateProgram.run("evaluate", path).status == 0)
+    #expect(run.isRunning)
+    // The lock ends with the process, however it ends.
+    kill(run.processIdentifier, SIGKILL)
+    run.waitUntilExit()
+    let resumed = try SlateProgram.run("train", "--resume", path, "--steps", "1", "--workers", "2")
+    #expect(resumed.status == 0, "\(resumed.errors)")
+  }
+
+  @Test("runs that start at the same time without a name get a folder each")
+  func unnamed() throws {
+    let runs = try (0..<4).map { _ in
+      try SlateProgram.startTraining("--steps", "1", in: folder.url)
+    }
+    for run in runs {
+      run.waitUntilExit()
+      #expect(run.terminationStatus == 0)
+    }
+    let made = try FileManager.default.contentsOfDirectory(atPath: folder.path("runs")).sorted()
+    #expect(made == ["slate-001", "slate-002", "slate-003", "slate-004"])
+    for name in made {
+      #expect(
+        FileManager.default.fileExists(atPath: folder.path("runs/\(name)/checkpoint.safetensors")))
+    }
+  }
+
   @Test("a run that is killed at any moment can be resumed", arguments: 0..<8)
   func killed(_ moment: Int) throws {
     let run = try SlateProgram.startTraining(

@@ -34,11 +34,20 @@ struct SlateProgram {
   }
 
   /// The same, without waiting for its end.
-  static func startTraining(_ arguments: String..., out: String) throws -> Process {
+  static func startTraining(
+    _ arguments: String..., out: String? = nil, in folder: URL? = nil
+  ) throws -> Process {
+    try startTraining(arguments, out: out, in: folder)
+  }
+
+  static func startTraining(
+    _ arguments: [String], out: String?, in folder: URL? = nil, output: Pipe? = nil
+  ) throws -> Process {
     let process = Process()
     process.executableURL = executable
-    process.arguments = ["train"] + tiny + arguments + ["--out", out]
-    process.standardOutput = FileHandle.nullDevice
+    process.arguments = ["train"] + tiny + arguments + (out.map { ["--out", $0] } ?? [])
+    if let folder { process.currentDirectoryURL = folder }
+    process.standardOutput = output ?? FileHandle.nullDevice
     try process.run()
     return process
   }
@@ -50,8 +59,16 @@ struct SlateProgram {
   ]
 
   /// Runs `slate` where no file may grow beyond some blocks, as on a full disk.
+  ///
+  /// The signal that such a write raises does what it does by default: the threads that tests run on
+  /// block it, who started the tests may have ignored it, and a process inherits both.
   static func runLimited(toBlocks blocks: Int, _ arguments: String...) throws -> Outcome {
-    try run(
+    signal(SIGXFSZ, SIG_DFL)
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGXFSZ)
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+    return try run(
       URL(filePath: "/bin/sh"),
       ["-c", "ulimit -f \(blocks); exec \"$0\" \"$@\"", executable.path] + arguments)
   }

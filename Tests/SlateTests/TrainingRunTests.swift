@@ -10,6 +10,7 @@ private struct Line: Decodable {
   let mse: Double?
   let tau: Double?
   let seconds: Double?
+  let seconds_step: Double?
   let val_cross_entropy: Double?
   let val_mse: Double?
 }
@@ -29,8 +30,15 @@ private func lines(_ folder: TemporaryFolder, _ run: String) throws -> [Line] {
     let trained = try SlateProgram.trainTiny(
       "--steps", "30", "--val-every", "15", out: folder.path("run"))
     #expect(trained.status == 0, "\(trained.errors)")
+    let summary = try #require(
+      trained.output.firstMatch(
+        of: /a step took ([0-9.e-]+) ms: ([0-9.]+) % of it waiting for images/))
 
     let lines = try lines(folder, "run")
+    let steps = lines.compactMap(\.seconds_step).dropFirst()
+    let milliseconds = 1000 * steps.reduce(0, +) / Double(steps.count)
+    #expect(abs(try #require(Double(summary.output.1)) - milliseconds) < 1e-3 * milliseconds)
+    #expect(try #require(Double(summary.output.2)) < 100)
     let validations = lines.filter { $0.val_cross_entropy != nil }
     #expect(validations.map(\.step) == [0, 15, 30])
     #expect(lines.filter { $0.loss != nil }.map(\.step) == Array(1...30))

@@ -6,6 +6,7 @@ import ImplicitLayers
 import NeuralLayers
 import ObjectCentric
 import Tensors
+import Training
 
 /// `slate compare`.
 struct Compare: ParsableCommand {
@@ -40,7 +41,7 @@ struct Compare: ParsableCommand {
     var comparison = try comparison(of: LoadedRun(at: runPath))
     comparison.repeats = repeats
     let folder = try OutputFolder(out)
-    let report = try comparison.report()
+    let report = try report(of: comparison)
     print(report.table)
     try folder.write(
       "# Gradient estimators on slot attention\n\n\(report.markdown)", "estimators.md")
@@ -61,17 +62,28 @@ struct Compare: ParsableCommand {
     print("\nwrote \(out)")
   }
 
+  /// What the estimators do at the slots' fixed points.
+  ///
+  /// - Throws: `RunError` where the solve has found none.
+  private func report(of comparison: EstimatorComparison) throws -> ComparisonReport {
+    do {
+      return try comparison.report()
+    } catch let nothing as NothingToCompare {
+      throw RunError(
+        path: runPath,
+        reason: "slot attention comes to no fixed point on these images: "
+          + nothing.samples.prefix(3).map(\.description).joined(separator: "; "),
+        remedy: "allow more applications than --within \(limit), accept a larger residual than "
+          + "--tolerance \(tolerance), or look at other images with --split or --data")
+    }
+  }
+
   /// The cell of a run's model in double precision, on the first images of a part of the data.
   private func comparison(of run: LoadedRun) throws -> EstimatorComparison {
     let configuration = run.state.configuration
     let dataset = try source.source(or: run.state.data)
       .open(imageSize: configuration.imageSize, seed: configuration.seed)
     let shown = try EvaluationImages(dataset, split, limit: images, tolerance: 0)
-    guard shown.count > 0 else {
-      throw RunError(
-        path: dataset.description, reason: "its \(split.rawValue) part is empty",
-        remedy: "choose another --split")
-    }
     let model = run.model
     model.convertParameters(to: .float64)
     var draws = RandomStreams(seed: configuration.seed).validation
@@ -98,7 +110,7 @@ private struct OutputFolder {
       try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     } catch {
       throw RunError(
-        path: path, reason: "the folder cannot be made (\(error.localizedDescription))",
+        path: path, reason: "the folder cannot be made (\(error.systemReason))",
         remedy: "choose another --out")
     }
   }
@@ -109,7 +121,7 @@ private struct OutputFolder {
       try Data(text.utf8).write(to: file, options: .atomic)
     } catch {
       throw RunError(
-        path: file.path, reason: "it cannot be written (\(error.localizedDescription))",
+        path: file.path, reason: "it cannot be written (\(error.systemReason))",
         remedy: "free some space or choose another --out")
     }
   }

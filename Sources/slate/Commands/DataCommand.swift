@@ -28,6 +28,7 @@ struct DataCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The picture to write.", valueName: "file.png")) var sheet: String?
 
     func validate() throws {
+      if let sheet { try expectPNG(sheet, of: "sheet") }
       guard (8...1024).contains(imageSize) else {
         throw ValidationError("--image-size \(imageSize): it must be between 8 and 1024")
       }

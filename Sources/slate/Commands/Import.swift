@@ -37,11 +37,11 @@ struct Import: ParsableCommand {
     var generator = Philox(seed: configuration.seed)
     let model = SLATE(configuration.model, using: &generator)
     try checkpoint.restore(model)
-    let folder = try RunFolder.create(at: out ?? RunFolder.nextFree())
+    let held = try HeldRun.create(at: out)
     let state = RunState(progress: .init(), configuration: configuration, data: DataSource())
     try Checkpoint(of: model, optimizer: Adam(), metadata: state.metadata)
-      .write(to: folder.checkpoint)
-    try folder.write(configuration.json(), to: folder.configuration)
-    print("wrote \(folder.url.relativePath): \(model.parameterCount) parameters")
+      .write(to: held.folder.checkpoint)
+    try held.folder.write(configuration.json(), to: held.folder.configuration)
+    print("wrote \(held.folder.url.relativePath): \(model.parameterCount) parameters")
   }
 }

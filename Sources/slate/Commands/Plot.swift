@@ -17,33 +17,42 @@ struct Plot: ParsableCommand {
   @Option(help: ArgumentHelp("The folder to write to.", valueName: "dir")) var out = "plots"
   @Flag(help: "Charts for one column of a page.") var narrow = false
 
-  private static let quantities: [(key: String, axis: LineChart.Axis)] = [
-    ("cross_entropy", .init("training cross-entropy", unit: "nats an image", .logarithmic)),
-    ("mse", .init("training squared error", unit: "an image", .logarithmic)),
-    ("val_cross_entropy", .init("validation cross-entropy", unit: "nats an image", .logarithmic)),
-    ("val_mse", .init("validation squared error", unit: "an image", .logarithmic)),
-    ("gradient_norm", .init("largest gradient entry", .logarithmic)),
-    ("jacobian_spectral_norm", .init("spectral norm of the Jacobian", .logarithmic)),
-    ("relative_residual", .init("relative residual of the slots", .logarithmic)),
-    ("adjoint_cosine", .init("cosine to the exact adjoint")),
+  private static let quantities: [(key: String, title: String, axis: LineChart.Axis)] = [
+    (
+      "cross_entropy", "Cross-entropy in training",
+      .init("cross-entropy", unit: "nats an image", .logarithmic)
+    ),
+    (
+      "mse", "Autoencoder's error in training",
+      .init("squared error", unit: "an image", .logarithmic)
+    ),
+    (
+      "val_cross_entropy", "Cross-entropy in validation",
+      .init("cross-entropy", unit: "nats an image", .logarithmic)
+    ),
+    (
+      "val_mse", "Autoencoder's error in validation",
+      .init("squared error", unit: "an image", .logarithmic)
+    ),
+    ("gradient_norm", "Gradient before clipping", .init("largest entry", .logarithmic)),
+    (
+      "jacobian_spectral_norm", "Jacobian of slot attention",
+      .init("spectral norm", .logarithmic)
+    ),
+    ("relative_residual", "Residual of slot attention", .init("relative residual", .logarithmic)),
+    ("adjoint_cosine", "Adjoint against the exact one", .init("cosine")),
   ]
 
   func run() throws {
-    let logs = try runs.map { path in
-      (
-        name: URL(filePath: path).lastPathComponent,
-        lines: try MetricsLog.read(
-          RunFolder(url: URL(filePath: path, directoryHint: .isDirectory)).metrics)
-      )
-    }
+    let logs = try runs.map { path in (name: name(of: path), lines: try lines(of: path)) }
     do {
       try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
     } catch {
       throw RunError(
-        path: out, reason: "the folder cannot be made (\(error.localizedDescription))",
+        path: out, reason: "the folder cannot be made (\(error.systemReason))",
         remedy: "choose another --out")
     }
-    for (key, axis) in Plot.quantities {
+    for (key, title, axis) in Plot.quantities {
       let series = logs.map { log in
         LineChart.Series(
           log.name,
@@ -52,10 +61,41 @@ struct Plot: ParsableCommand {
           })
       }.filter { !$0.points.isEmpty }
       guard !series.isEmpty else { continue }
-      let chart = LineChart(x: .init("step"), y: axis, series: series)
+      let chart = LineChart(title: title, x: .init("step"), y: axis, series: series)
       let url = URL(filePath: out).appending(path: "\(key).svg")
-      try chart.svg(narrow ? .narrow : .wide).write(to: url, atomically: true, encoding: .utf8)
+      do {
+        try chart.svg(narrow ? .narrow : .wide).write(to: url, atomically: true, encoding: .utf8)
+      } catch {
+        throw RunError(
+          path: url.relativePath, reason: "it cannot be written (\(error.systemReason))",
+          remedy: "free some space or choose another --out")
+      }
       print("wrote \(out)/\(key).svg")
     }
+  }
+
+  /// What the legend calls a run: its folder's name, or the whole path where several share it.
+  private func name(of path: String) -> String {
+    func last(_ path: String) -> String { URL(filePath: path).lastPathComponent }
+    return runs.count { last($0) == last(path) } > 1 ? path : last(path)
+  }
+
+  /// What a run has measured.
+  ///
+  /// - Throws: `RunError` or `LogError` where there is nothing to draw.
+  private func lines(of path: String) throws -> [[String: Double]] {
+    let metrics = RunFolder(url: URL(filePath: path, directoryHint: .isDirectory)).metrics
+    guard FileManager.default.fileExists(atPath: metrics.path) else {
+      throw RunError(
+        path: path, reason: "it holds no metrics.jsonl",
+        remedy: "give the folder that `slate train` wrote, after its first step")
+    }
+    let lines = try MetricsLog.read(metrics)
+    guard !lines.isEmpty else {
+      throw RunError(
+        path: metrics.relativePath, reason: "nothing has been measured yet",
+        remedy: "wait for the run's first step, or leave the run out")
+    }
+    return lines
   }
 }

@@ -16,6 +16,8 @@ struct Reconstruct: ParsableCommand {
   @Argument(help: "PNG or JPEG files; they are resized to the model's size.") var images: [String]
   @Option(help: ArgumentHelp("The picture to write.", valueName: "file.png")) var out: String
 
+  func validate() throws { try expectPNG(out, of: "out") }
+
   func run() throws {
     let loaded = try LoadedRun(at: runPath)
     let configuration = loaded.state.configuration
@@ -30,5 +32,13 @@ struct Reconstruct: ParsableCommand {
         [images.count, configuration.numSlots, configuration.slotSize], using: &noise))
     try sheet.write(to: URL(filePath: out))
     print("wrote \(out)")
+  }
+}
+
+/// Refuses a picture whose name says that it is of another format than it will be.
+func expectPNG(_ path: String, of option: String) throws {
+  guard path.lowercased().hasSuffix(".png") else {
+    throw ValidationError(
+      "--\(option) \(path): pictures are written as PNG; choose a name that ends in .png")
   }
 }

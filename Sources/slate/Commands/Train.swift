@@ -15,9 +15,9 @@ struct Train: ParsableCommand {
       reconstructions.png (a row an image: image, dVAE reconstruction, reconstruction through the \
       slots, what each slot attends to); event files for TensorBoard; and metrics.jsonl, a JSON \
       object a line. In a line of training, seconds_waited is the part of seconds_step that the \
-      step waited for images, and seconds_decoding what decoding took meanwhile, over all of its \
-      threads; while the first is 0 the images are not what limits training. An interrupt finishes \
-      the step, saves, and says how to go on.
+      step waited for images, and seconds_decoding the processor time of decoding meanwhile, over \
+      all of its threads; while the first is 0 the images are not what limits training. An \
+      interrupt finishes the step, saves, and says how to go on.
       """)
 
   @OptionGroup(title: "Configuration") var values: ConfigurationOptions
@@ -102,10 +102,11 @@ struct Train: ParsableCommand {
     let (configuration, loader) = try prepared(values.resolved(), data)
     return try TrainingSession(
       Trainer(configuration, loader: loader), data: data, tolerance: loader.tolerance
-    ) { try RunFolder.create(at: out ?? RunFolder.nextFree()) }
+    ) { try HeldRun.create(at: out) }
   }
 
   private func continuedSession(_ path: String) throws -> TrainingSession {
+    let held = try HeldRun(LoadedRun.located(at: path).folder)
     let run = try LoadedRun(at: path)
     let data = source.source(or: run.state.data)
     let (configuration, loader) = try prepared(
@@ -125,7 +126,7 @@ struct Train: ParsableCommand {
     return try TrainingSession(
       Trainer(resuming: run, configuration: configuration, loader: loader), data: data,
       tolerance: loader.tolerance
-    ) { run.folder }
+    ) { held }
   }
 
   /// The images, and the configuration with as many steps as `epochs` says.

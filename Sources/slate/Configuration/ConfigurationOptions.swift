@@ -6,7 +6,7 @@ import ObjectCentric
 struct ConfigurationOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Where the values below start (default: quickstart).",
+      "Where the values below start; default quickstart, or what is resumed or imported.",
       discussion: """
         quickstart: minutes on a laptop; shapes3d: the published defaults; paper-64 and paper-96: \
         the experiments of the paper. The options have the names of the published code. Two of it \

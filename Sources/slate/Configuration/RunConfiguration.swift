@@ -119,6 +119,9 @@ struct RunConfiguration: Codable, Equatable, Sendable {
       !straightThrough || gradient.isImplicit, "straight-through", true,
       "left out with --gradient \(gradient), which reaches the initial slots by itself")
     try require(
+      !gradient.needsInverse || solver.learnsInverse, "gradient", gradient,
+      "used with --solver broyden, whose inverse it reuses; --solver is \(solver)")
+    try require(
       !lastIsDifferentiated || iterations >= 2, "last-is-differentiated", true,
       "left out unless there are at least 2 --iterations")
     try require((0..<1).contains(dropout), "dropout", dropout, "in [0, 1)")
@@ -174,10 +177,17 @@ extension RunConfiguration {
     func refused(_ reason: String) -> RunError {
       RunError(
         path: path, reason: reason,
-        remedy: "--print-config prints a complete file; any part of it will do")
+        remedy: "`slate train --print-config` prints a complete file; any part of it will do")
     }
-    guard let changes = try? JSONSerialization.jsonObject(with: data) as? [String: Any] else {
-      throw refused("it is no JSON object")
+    let object: Any
+    do {
+      object = try JSONSerialization.jsonObject(with: data)
+    } catch {
+      let reason = (error as NSError).userInfo["NSDebugDescription"] as? String
+      throw refused("it is no JSON (\(reason?.withoutFullStop ?? error.localizedDescription))")
+    }
+    guard let changes = object as? [String: Any] else {
+      throw refused("it is JSON, but no object {...} of names and values")
     }
     guard
       var values = try JSONSerialization.jsonObject(with: Data(json().utf8)) as? [String: Any]
@@ -208,8 +218,18 @@ extension DecodingError {
     case .keyNotFound(let key, _): "the key '\(key.stringValue)' is missing"
     case .typeMismatch(_, let context), .valueNotFound(_, let context),
       .dataCorrupted(let context):
-      (context.codingPath.last.map { "'\($0.stringValue)': " } ?? "") + context.debugDescription
+      (context.codingPath.last.map { "'\($0.stringValue.inSnakeCase)': " } ?? "")
+        + context.debugDescription.withoutFullStop
     @unknown default: "\(self)"
     }
+  }
+}
+
+extension String {
+  fileprivate var withoutFullStop: String { hasSuffix(".") ? String(dropLast()) : self }
+
+  /// The name of a value as files have it: dModel -> d_model.
+  fileprivate var inSnakeCase: String {
+    map { $0.isUppercase ? "_" + $0.lowercased() : String($0) }.joined()
   }
 }

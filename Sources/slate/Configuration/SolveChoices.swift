@@ -13,6 +13,11 @@ struct GradientChoice: Equatable, Sendable {
   /// Whether it differentiates the fixed point and not the iterations that led there.
   var isImplicit: Bool { estimator is any AdjointEstimator }
 
+  /// Whether it reuses the inverse that the forward solver has learned.
+  var needsInverse: Bool {
+    (estimator as? any AdjointEstimator)?.inverseUse == .required
+  }
+
   /// The first-order approximation of the implicit gradient.
   static let implicit = GradientChoice(description: "implicit", estimator: .oneStep)
 
@@ -68,6 +73,9 @@ struct SolverChoice: Equatable, Sendable {
   /// The form in which it was written.
   let description: String
   let solver: any ForwardSolver
+
+  /// Whether it learns an inverse that a gradient can reuse.
+  var learnsInverse: Bool { solver is Broyden }
 
   /// Plain fixed-point iteration.
   static let iteration = SolverChoice(description: "iteration", solver: .picard())

@@ -7,6 +7,11 @@ struct Evaluation {
   let model: SLATE
   let configuration: RunConfiguration
   let images: EvaluationImages
+  /// Asked before each piece of the images: whether to give the measurement up.
+  var isStopped: @Sendable () -> Bool = { false }
+
+  /// A measurement that was given up.
+  struct Stopped: Error {}
 
   /// Images are taken in pieces of this many, whatever the number of workers, so that sums do not
   /// depend on it.
@@ -99,13 +104,18 @@ struct Evaluation {
   }
 
   /// What `body` makes of each piece of the images, in their order.
+  ///
+  /// - Throws: `Stopped` when it was given up, or what `body` throws.
   func pieces<Result: Sendable>(
     _ body: @Sendable (_ range: Range<Int>, _ images: Tensor) throws -> Result
   ) throws -> [Result] {
-    let (count, images) = (count, images)
+    let (count, images, isStopped) = (count, images, isStopped)
     let ranges = stride(from: 0, to: count, by: Evaluation.piece).map {
       $0..<min($0 + Evaluation.piece, count)
     }
-    return try Workers.map(ranges.count) { try body(ranges[$0], images.batch(ranges[$0])) }
+    return try Workers.map(ranges.count) { piece in
+      if isStopped() { throw Stopped() }
+      return try body(ranges[piece], images.batch(ranges[piece]))
+    }
   }
 }

@@ -80,16 +80,35 @@ struct LoadedRun {
   /// - Parameter path: the run's folder, or one of the checkpoints in it.
   /// - Throws: `RunError` or `SafetensorsError` naming the file and what is wrong with it.
   init(at path: String) throws {
+    let (folder, checkpoint) = try LoadedRun.located(at: path)
+    try self.init(Checkpoint(contentsOf: checkpoint), in: folder)
+  }
+
+  /// The folder of a run, and the checkpoint that a path names.
+  ///
+  /// - Parameter path: the run's folder, or one of the checkpoints in it.
+  /// - Returns: both.
+  /// - Throws: `RunError` where there is no such file.
+  static func located(at path: String) throws -> (folder: RunFolder, checkpoint: URL) {
     let isFile = path.hasSuffix(".safetensors")
     let url = URL(filePath: path)
     let folder = RunFolder(url: isFile ? url.deletingLastPathComponent() : url)
     let checkpoint = isFile ? url : folder.checkpoint
     guard FileManager.default.fileExists(atPath: checkpoint.path) else {
+      var isFolder: ObjCBool = false
+      let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+      let reason =
+        if isFile || !exists {
+          "there is no such \(isFile ? "file" : "folder")"
+        } else if isFolder.boolValue {
+          "it holds no checkpoint.safetensors"
+        } else {
+          "it is neither a run's folder nor a checkpoint"
+        }
       throw RunError(
-        path: path, reason: isFile ? "there is no such file" : "it holds no checkpoint.safetensors",
-        remedy: "give the folder that `slate train --out` wrote")
+        path: path, reason: reason, remedy: "give the folder that `slate train` wrote")
     }
-    try self.init(Checkpoint(contentsOf: checkpoint), in: folder)
+    return (folder, checkpoint)
   }
 
   /// The run that a checkpoint describes.

@@ -19,8 +19,6 @@ final class StopSignal {
   init() {
     let received = Received()
     self.received = received
-    // A file that grows beyond the limit of its user is an error of the write, like a full disk.
-    signal(SIGXFSZ, SIG_IGN)
     sources = [SIGINT, SIGTERM].map { number in
       signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
@@ -37,5 +35,11 @@ final class StopSignal {
   deinit { for source in sources { source.cancel() } }
 
   /// Whether a signal has come.
-  var isReceived: Bool { received.flag.load(ordering: .relaxed) }
+  var isReceived: Bool { check() }
+
+  /// The same, for other threads to ask.
+  var check: @Sendable () -> Bool {
+    let received = received
+    return { received.flag.load(ordering: .relaxed) }
+  }
 }

@@ -8,13 +8,14 @@ import Training
 /// A training run at work: steps, validations, and what they leave in the run's folder.
 struct TrainingSession {
   private var trainer: Trainer
-  private let folder: RunFolder
+  private let held: HeldRun
   private let data: DataSource
   private let fingerprint: String
   private let validationImages: EvaluationImages
   private let trainingImages: EvaluationImages
   private var logs: RunLogs
   private var display: ProgressDisplay
+  private var times = StepTimes()
   private let start = ContinuousClock.now
   private let secondsBefore: Double
 
@@ -27,10 +28,10 @@ struct TrainingSession {
   ///   - trainer: the run in memory.
   ///   - data: where its images come from.
   ///   - tolerance: unreadable images of a part that are only warned about.
-  ///   - folder: gives the run's folder; asked when everything else is known to be in order.
+  ///   - held: gives the run's folder; asked when everything else is known to be in order.
   /// - Throws: an error that names the file which cannot be read or written.
   init(
-    _ trainer: Trainer, data: DataSource, tolerance: Int, folder: () throws -> RunFolder
+    _ trainer: Trainer, data: DataSource, tolerance: Int, held: () throws -> HeldRun
   ) throws {
     let (configuration, images) = (trainer.configuration, trainer.loader.data)
     self.trainer = trainer
@@ -41,10 +42,10 @@ struct TrainingSession {
       images, .train, limit: TrainingSession.pictured, tolerance: tolerance)
     fingerprint = images.fingerprint
     secondsBefore = trainer.progress.seconds
-    self.folder = try folder()
+    self.held = try held()
     // Before the first validation there is nothing that the log could say.
     logs = try RunLogs(
-      self.folder,
+      self.held.folder,
       resumingAt: trainer.progress.validated == nil ? nil : trainer.progress.step)
     display = ProgressDisplay(from: trainer.progress.step, to: configuration.steps)
   }
@@ -56,19 +57,32 @@ struct TrainingSession {
     try writeDescriptions()
     announce()
     while !signal.isReceived {
-      if validationIsDue { try validate() }
+      if validationIsDue {
+        do {
+          try validate(until: signal.check)
+        } catch is Evaluation.Stopped {
+          break
+        }
+      }
       guard trainer.progress.step < trainer.configuration.steps else {
-        display.finish()
+        finish()
         print("wrote \(place): checkpoint, metrics and reconstructions.png")
         return
       }
       let record = try trainer.advance()
       try logs.append(record, seconds: seconds)
+      times.add(record.times)
       display.show(record)
     }
     try save()
-    display.finish()
+    finish()
     print("stopped after step \(trainer.progress.step); go on with: slate train --resume \(place)")
+  }
+
+  /// Ends the display, and says where the time of the steps went.
+  private func finish() {
+    display.finish()
+    if let summary = times.summary { print(summary) }
   }
 
   /// Every `valEvery` steps or every epoch, at the end, and where the learning rates ask for it.
@@ -96,6 +110,8 @@ struct TrainingSession {
     }
   }
 
+  private var folder: RunFolder { held.folder }
+
   private var place: String { folder.url.relativePath }
 
   private var seconds: Double {
@@ -103,11 +119,16 @@ struct TrainingSession {
   }
 
   /// Measures the validation images, then saves checkpoint and picture.
-  private mutating func validate() throws {
+  ///
+  /// - Throws: `Evaluation.Stopped` when `isStopped` says so before the images are measured: nothing
+  ///   is noted then, and the resumed run measures them first.
+  private mutating func validate(until isStopped: @escaping @Sendable () -> Bool) throws {
     let (configuration, step) = (trainer.configuration, trainer.progress.step)
     let evaluation = Evaluation(
       model: trainer.model, configuration: configuration, images: validationImages)
-    let losses = try evaluation.losses(temperature: trainer.temperature)
+    var stoppable = evaluation
+    stoppable.isStopped = isStopped
+    let losses = try stoppable.losses(temperature: trainer.temperature)
     try trainer.observe(losses)
     try logs.append(losses, best: trainer.progress.bestLoss, step: step, seconds: seconds)
     display.note(
