@@ -14,10 +14,9 @@ public func jacobian(
 ) throws -> Tensor {
   let batch = shape[0]
   let n = shape.suffix(from: 1).elementCount
+  let basis = Tensor.identity(n, dtype: dtype)
   let rows = try (0..<n).map { index in
-    var unit = [Double](repeating: 0, count: n)
-    unit[index] = 1
-    let seed = Tensor(unit, shape: [1, n], dtype: dtype).broadcast(to: [batch, n])
+    let seed = basis.slice(index..<index + 1).broadcast(to: [batch, n])
     return try pullback(seed.reshaped(shape)).reshaped([batch, 1, n])
   }
   return Tensor.concatenated(rows, alongAxis: 1)

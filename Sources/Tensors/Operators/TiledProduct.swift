@@ -47,11 +47,11 @@ struct SingleProduct {
     else { return whole() }
     if bTransposed {
       if aTransposed { return whole() }
-      let isLow = m <= SingleProduct.lowTile || (m <= 96 && k >= 128)
-      if isLow, k <= SingleProduct.smallest / (SingleProduct.lowTile * SingleProduct.tile) {
-        return tiles(height: SingleProduct.lowTile, depth: k)
+      if m > SingleProduct.lowTile {
+        return cStride < SingleProduct.longRow ? tilesOfTransposed() : whole()
       }
-      return m >= 128 && cStride < SingleProduct.longRow ? tilesOfTransposed() : whole()
+      return k <= SingleProduct.smallest / (SingleProduct.lowTile * SingleProduct.tile)
+        ? tiles(height: SingleProduct.lowTile, depth: k) : whole()
     }
     let isLong =
       max(bStride, cStride) >= SingleProduct.longRow
