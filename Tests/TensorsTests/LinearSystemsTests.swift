@@ -12,6 +12,26 @@ import Testing
     #expect(difference(product, rights, absolute: 1e-14) == nil)
   }
 
+  @Test(
+    "where a matrix or a right-hand side is not finite, so is the solution, and no other",
+    arguments: [DType.float32, .float64], [Double.nan, .infinity])
+  func nothingFinite(_ dtype: DType, _ value: Double) throws {
+    let mask = [false, true, false]
+    let (systems, rights) = (systems.converted(to: dtype), rights.converted(to: dtype))
+    let poisons = (
+      Tensor.full(value, [3, 4, 4], dtype: dtype), Tensor.full(value, [3, 4], dtype: dtype)
+    )
+    let clean = try systems.solving(rights).scalars
+    for (a, b) in [
+      (Tensor.selectSamples(mask, poisons.0, systems), rights),
+      (systems, Tensor.selectSamples(mask, poisons.1, rights)),
+    ] {
+      let x = try a.solving(b).scalars
+      #expect(x[4..<8].allSatisfy { !$0.isFinite })
+      #expect(Array(x[0..<4] + x[8..<12]) == Array(clean[0..<4] + clean[8..<12]))
+    }
+  }
+
   @Test func gradientOfTheSolution() throws {
     let gap = try gradientDifference([systems, rights]) { try $0[0].solving($0[1]) }
     #expect(gap == nil, "\(gap ?? "")")

@@ -1,3 +1,4 @@
+import CKernels
 import COpenBLAS
 
 /// LU factors with partial pivoting of one square matrix per sample, through LAPACK.
@@ -28,11 +29,15 @@ public struct LUFactorization: Sendable {
 
   private let factors: Storage
   private let pivots: [Int32]
+  /// Whether a sample's matrix is finite, and has factors.
+  private let isFinite: [Bool]
   private let batch: Int
   private let size: Int
   private let dtype: DType
 
   /// Factors matrices of shape [batch, n, n].
+  ///
+  /// A sample whose matrix is not finite has no factors; its solutions are NaN.
   ///
   /// - Throws: `SingularMatrix` when a pivot is exactly zero.
   /// - Complexity: 2/3 n^3 operations per sample (getrf).
@@ -46,15 +51,16 @@ public struct LUFactorization: Sendable {
     var pivots = [Int32](repeating: 0, count: batch * n)
     // LAPACK counts by columns: to it our rows are columns, so it factors the transpose, and
     // solving with our matrix is its transposed solve. No element moves.
-    for sample in 0..<batch where n > 0 {
+    let isFinite = matrices.normsOfSamples.map(\.isFinite)
+    for sample in 0..<batch where n > 0 && isFinite[sample] {
       let info = pivots.withUnsafeMutableBufferPointer { buffer -> Int32 in
         guard let pivot = buffer.baseAddress?.advanced(by: sample * n) else { return 0 }
         return switch matrices.dtype {
         case .float32:
-          LAPACKE_sgetrf(
+          LAPACKE_sgetrf_work(
             LAPACK_COL_MAJOR, Int32(n), Int32(n), factors.f32 + sample * n * n, Int32(n), pivot)
         case .float64:
-          LAPACKE_dgetrf(
+          LAPACKE_dgetrf_work(
             LAPACK_COL_MAJOR, Int32(n), Int32(n), factors.f64 + sample * n * n, Int32(n), pivot)
         }
       }
@@ -62,6 +68,7 @@ public struct LUFactorization: Sendable {
     }
     self.factors = factors
     self.pivots = pivots
+    self.isFinite = isFinite
     self.batch = batch
     self.size = n
     dtype = matrices.dtype
@@ -83,15 +90,22 @@ public struct LUFactorization: Sendable {
     return Tensor(shape: right.shape, dtype: dtype) { out in
       out.copy(from: right.storage, offset: 0, to: 0, count: right.count)
       for sample in 0..<batch where size > 0 {
+        guard isFinite[sample] else {
+          switch dtype {
+          case .float32: ck_fill_f32(.nan, out.f32 + sample * size, size)
+          case .float64: ck_fill_f64(.nan, out.f64 + sample * size, size)
+          }
+          continue
+        }
         pivots.withUnsafeBufferPointer { buffer in
           guard let pivot = buffer.baseAddress?.advanced(by: sample * size) else { return }
           switch dtype {
           case .float32:
-            _ = LAPACKE_sgetrs(
+            _ = LAPACKE_sgetrs_work(
               LAPACK_COL_MAJOR, mode, Int32(size), 1, factors.f32 + sample * size * size,
               Int32(size), pivot, out.f32 + sample * size, Int32(size))
           case .float64:
-            _ = LAPACKE_dgetrs(
+            _ = LAPACKE_dgetrs_work(
               LAPACK_COL_MAJOR, mode, Int32(size), 1, factors.f64 + sample * size * size,
               Int32(size), pivot, out.f64 + sample * size, Int32(size))
           }
