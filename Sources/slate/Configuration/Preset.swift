@@ -29,7 +29,7 @@ enum Preset: String, CaseIterable, ExpressibleByArgument, Sendable {
       result.dropout = 0
       result.slotInit = .learned
       result.straightThrough = true
-      result.posDeviation = 0.4
+      result.posDeviation = 0.2
       result.batchSize = 16
       result.steps = 5000
       result.lrDvae = 1e-3
