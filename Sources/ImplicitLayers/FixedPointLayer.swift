@@ -24,7 +24,7 @@ public protocol FixedPointLayer {
   /// What is iterated.
   associatedtype State: FixedPointState = Tensor
 
-  /// The computation that is done once per solve (keys and values, for instance); default: none.
+  /// The computation that is done once per solve (a norm of the inputs, for instance); default: none.
   func inject(_ input: Input) throws -> Injection
   /// The first iterate; axis 0 is the batch.
   func initialState(for injection: Injection) throws -> State

@@ -2,7 +2,7 @@ import ImplicitLayers
 import ObjectCentric
 import Tensors
 
-/// Slot attention on 16 images of 256 inputs: key and value projections, iterations, and back to
+/// Slot attention on 16 images of 256 inputs: the inputs' norm, iterations, and back to
 /// the parameters and the features.
 ///
 /// Every worker differentiates by its own part of the features, as in a model whose workers have
