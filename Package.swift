@@ -34,8 +34,11 @@ let package = Package(
       name: "CHDF5", pkgConfig: "hdf5",
       providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("m")]),
+    .target(
+      name: "COpenBLASSettings", dependencies: ["COpenBLAS", "CKernels"],
+      linkerSettings: [.linkedLibrary("lapacke")]),
 
-    .target(name: "Tensors", dependencies: ["COpenBLAS", "CKernels"]),
+    .target(name: "Tensors", dependencies: ["COpenBLAS", "COpenBLASSettings", "CKernels"]),
     .target(name: "ImplicitLayers", dependencies: ["Tensors"]),
     .target(name: "ConformanceChecks", dependencies: ["ImplicitLayers", "Tensors"]),
     .target(name: "NeuralLayers", dependencies: ["Tensors"]),
@@ -89,7 +92,14 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Tensors", "ImplicitLayers"], path: "Tests/TestSupport"),
     .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
-    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
+    .executableTarget(
+      name: "KernelChoiceProbe", dependencies: ["CKernels", "COpenBLAS", "COpenBLASSettings"],
+      path: "Tests/KernelChoiceProbe"),
+    .testTarget(
+      name: "TensorsTests",
+      dependencies: [
+        "Tensors", "TestSupport", "CKernels", "COpenBLAS", "KernelChoiceProbe",
+      ]),
     .testTarget(
       name: "ImplicitLayersTests",
       dependencies: [
@@ -108,7 +118,7 @@ let package = Package(
       name: "ObjectCentricTests",
       dependencies: [
         "ObjectCentric", "ImplicitLayers", "NeuralLayers", "Training", "Tensors", "Images",
-        "TestSupport",
+        "TestSupport", "CKernels",
       ],
       resources: [.copy("Fixtures")]),
     .testTarget(

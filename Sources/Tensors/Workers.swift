@@ -1,5 +1,4 @@
 import CKernels
-import COpenBLAS
 import Synchronization
 
 /// Work in parallel on several parts of a batch, each with a tape of its own.
@@ -11,10 +10,10 @@ import Synchronization
 /// var total = parts[0]
 /// for other in parts.dropFirst() { total.add(other) }
 /// ```
-/// A part runs all its operators on one thread, and matrix products use one thread each: that is
-/// faster than threads inside products, which only the products would gain from. Results come back
-/// by part, so what is computed depends on the number of parts but not on which thread ran what:
-/// a fixed number gives the same bits every time.
+/// A part runs all its operators on one thread: that is faster than threads inside products, which
+/// only the products would gain from. Outside of parts, workers share large matrix products. Results
+/// come back by part, so what is computed depends on the number of parts but not on which thread ran
+/// what, nor on what other threads do: a fixed number gives the same bits every time.
 public enum Workers {
   private static let wanted = Atomic<Int>(0)
   private static let processors = ck_processor_count()
@@ -58,7 +57,7 @@ public enum Workers {
           slots[part] = .failure(error)
         }
       }
-      withProductThreads(parts > 1 ? 1 : count) { runParts(parts, run) }
+      runParts(parts, run)
     }
     var results: [Result] = []
     results.reserveCapacity(parts)
@@ -82,7 +81,10 @@ public enum Workers {
     }
   }
 
-  private static func runParts(_ parts: Int, _ run: (Int) -> Void) {
+  /// Calls `run` for every part on up to `count` threads.
+  ///
+  /// On the caller's alone inside a part, or while another thread has the others.
+  static func runParts(_ parts: Int, _ run: (Int) -> Void) {
     withoutActuallyEscaping(run) { run in
       var run = run
       withUnsafeMutablePointer(to: &run) { context in
@@ -95,11 +97,17 @@ public enum Workers {
     }
   }
 
-  private static func withProductThreads(_ threads: Int, _ body: () -> Void) {
-    let before = MatrixProductThreads.count
-    guard before != threads else { return body() }
-    MatrixProductThreads.count = threads
-    defer { MatrixProductThreads.count = before }
-    body()
+  /// Calls `body` for every index below `count`; workers share them if that is worth it.
+  ///
+  /// - Parameters:
+  ///   - count: how often.
+  ///   - operations: the multiplications of each.
+  ///   - body: must not depend on other calls.
+  static func shareWork(_ count: Int, operations: Int, _ body: (Int) -> Void) {
+    if count > 1, count * operations >= ProductBands.smallest {
+      runParts(count, body)
+    } else {
+      for index in 0..<count { body(index) }
+    }
   }
 }

@@ -20,7 +20,7 @@ struct Slate: ParsableCommand {
     version: version,
     subcommands: [
       Train.self, Evaluate.self, Reconstruct.self, Compare.self, Plot.self, DataCommand.self,
-      Import.self, FrechetInceptionDistance.self,
+      Import.self, FrechetInceptionDistance.self, Doctor.self,
     ])
 
   /// Runs the command that the arguments name.

@@ -75,9 +75,21 @@ struct SlateProgram {
 
   static func run(_ arguments: [String]) throws -> Outcome { try run(executable, arguments) }
 
-  private static func run(_ program: URL, _ arguments: [String]) throws -> Outcome {
+  /// The same with variables of the environment set, or unset where the value is nil.
+  static func run(
+    _ arguments: String..., environment: [String: String?]
+  ) throws -> Outcome {
+    try run(executable, arguments, environment)
+  }
+
+  private static func run(
+    _ program: URL, _ arguments: [String], _ variables: [String: String?] = [:]
+  ) throws -> Outcome {
     let process = Process()
     process.executableURL = program
+    var environment = ProcessInfo.processInfo.environment
+    for (name, value) in variables { environment[name] = value }
+    process.environment = environment
     process.arguments = arguments
     let (output, errors) = (Pipe(), Pipe())
     process.standardOutput = output

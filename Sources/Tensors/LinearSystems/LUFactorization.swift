@@ -52,19 +52,20 @@ public struct LUFactorization: Sendable {
     // LAPACK counts by columns: to it our rows are columns, so it factors the transpose, and
     // solving with our matrix is its transposed solve. No element moves.
     let isFinite = matrices.normsOfSamples.map(\.isFinite)
-    for sample in 0..<batch where n > 0 && isFinite[sample] {
-      let info = pivots.withUnsafeMutableBufferPointer { buffer -> Int32 in
-        guard let pivot = buffer.baseAddress?.advanced(by: sample * n) else { return 0 }
-        return switch matrices.dtype {
-        case .float32:
-          LAPACKE_sgetrf_work(
-            LAPACK_COL_MAJOR, Int32(n), Int32(n), factors.f32 + sample * n * n, Int32(n), pivot)
-        case .float64:
-          LAPACKE_dgetrf_work(
-            LAPACK_COL_MAJOR, Int32(n), Int32(n), factors.f64 + sample * n * n, Int32(n), pivot)
+    var zeroPivots = [Int](repeating: 0, count: batch)
+    pivots.withUnsafeMutableBufferPointer { pivots in
+      zeroPivots.withUnsafeMutableBufferPointer { zeroPivots in
+        // Each sample writes its own part of both.
+        nonisolated(unsafe) let (pivots, zeroPivots) = (pivots, zeroPivots)
+        Workers.shareWork(batch, operations: n * n * n / 3) { sample in
+          guard n > 0, isFinite[sample] else { return }
+          zeroPivots[sample] = LUFactorization.factor(
+            factors, sample, n, pivots.baseAddress?.advanced(by: sample * n))
         }
       }
-      if info > 0 { throw SingularMatrix(sample: sample, pivot: Int(info), size: n) }
+    }
+    if let sample = zeroPivots.firstIndex(where: { $0 > 0 }) {
+      throw SingularMatrix(sample: sample, pivot: zeroPivots[sample], size: n)
     }
     self.factors = factors
     self.pivots = pivots
@@ -72,6 +73,23 @@ public struct LUFactorization: Sendable {
     self.batch = batch
     self.size = n
     dtype = matrices.dtype
+  }
+
+  /// Factors one sample's matrix in place; the first zero pivot, counted from 1, or 0.
+  private static func factor(
+    _ factors: Storage, _ sample: Int, _ n: Int, _ pivots: UnsafeMutablePointer<Int32>?
+  ) -> Int {
+    let size = Int32(n)
+    return switch factors.dtype {
+    case .float32:
+      Int(
+        LAPACKE_sgetrf_work(
+          LAPACK_COL_MAJOR, size, size, factors.f32 + sample * n * n, size, pivots))
+    case .float64:
+      Int(
+        LAPACKE_dgetrf_work(
+          LAPACK_COL_MAJOR, size, size, factors.f64 + sample * n * n, size, pivots))
+    }
   }
 
   /// The solutions of A x = b, or of A^T x = b, one right-hand side per sample.

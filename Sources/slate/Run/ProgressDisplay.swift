@@ -56,9 +56,14 @@ struct ProgressDisplay {
 
   /// Prints a line that stays, above the bar.
   func note(_ line: String) {
-    if isTerminal { draw("") }
+    clear()
     print(line)
     fflush(nil)
+  }
+
+  /// Takes the bar away until the next step, so that another line can stand there.
+  func clear() {
+    if isTerminal { draw("") }
   }
 
   /// Leaves the bar as it is and begins a new line.

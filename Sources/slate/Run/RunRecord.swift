@@ -23,7 +23,7 @@ struct RunRecord: Codable {
   struct Versions: Codable {
     var slate = Slate.version
     var swift = Versions.compiler
-    var openblas = linearAlgebraVersion
+    let openblas: String
     var system = ProcessInfo.processInfo.operatingSystemVersionString
 
     /// The language version that this program was built with.
@@ -45,10 +45,11 @@ struct RunRecord: Codable {
   let configuration: RunConfiguration
   let data: Images
   let versions: Versions
+  let machine: MachineRecord
 
   init(
     _ configuration: RunConfiguration, data: DataSource, images: any ImageDataset,
-    fingerprint: String
+    fingerprint: String, machine: MachineRecord
   ) {
     seed = configuration.seed
     workers = Workers.count
@@ -57,7 +58,8 @@ struct RunRecord: Codable {
       description: images.description, path: data.path, centerCrop: data.centerCrop,
       limit: data.limit, fingerprint: fingerprint, train: images.count(of: .train),
       validation: images.count(of: .validation), test: images.count(of: .test))
-    versions = Versions()
+    versions = Versions(openblas: machine.facts.openBLAS)
+    self.machine = machine
   }
 
   /// The record as JSON, in snake case.

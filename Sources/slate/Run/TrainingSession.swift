@@ -16,6 +16,8 @@ struct TrainingSession {
   private var logs: RunLogs
   private var display: ProgressDisplay
   private var times = StepTimes()
+  private var busyMachine = BusyMachine()
+  private let machine = MachineRecord()
   private let start = ContinuousClock.now
   private let secondsBefore: Double
 
@@ -56,6 +58,7 @@ struct TrainingSession {
     try save()
     try writeDescriptions()
     announce()
+    if let slowness = machine.slowness { warn(slowness) }
     while !signal.isReceived {
       if validationIsDue {
         do {
@@ -73,6 +76,11 @@ struct TrainingSession {
       try logs.append(record, seconds: seconds)
       times.add(record.times)
       display.show(record)
+      let threads = min(Workers.count, trainer.configuration.batchSize)
+      if let busy = busyMachine.add(record.times, threads: threads) {
+        display.clear()
+        warn(busy)
+      }
     }
     try save()
     finish()
@@ -102,6 +110,8 @@ struct TrainingSession {
     display.note(
       "\(trainer.model.parameterCount) parameters, gradient \(configuration.gradient), "
         + "\(configuration.iterations) iterations, \(Workers.count) workers")
+    display.note(
+      "\(machine.facts.processor), OpenBLAS with kernels for \(machine.facts.openBLASKernels)")
     display.note(
       trainer.progress.step == 0
         ? "run \(place)" : "run \(place), continued after step \(trainer.progress.step)")
@@ -161,7 +171,8 @@ struct TrainingSession {
   private func writeDescriptions() throws {
     try folder.write(trainer.configuration.json(), to: folder.configuration)
     let record = RunRecord(
-      trainer.configuration, data: data, images: trainer.loader.data, fingerprint: fingerprint)
+      trainer.configuration, data: data, images: trainer.loader.data, fingerprint: fingerprint,
+      machine: machine)
     try folder.write(record.json(), to: folder.record)
   }
 }
