@@ -30,12 +30,19 @@ import Testing
     #expect(counted.report.samples[1].trace == [1, 0.25])
   }
 
+  /// f(z) = c - z / 2 with c = 3/2 + 4 u, u = 2^-23, has no fixed point among floats.
+  ///
+  /// Halving is exact and the difference is rounded once, fused or not. At z = 1 + (2 + d) u it is
+  /// 1 + (3 - d / 2) u, so d becomes 1 - d / 2, rounded to even: 0 becomes 1, and 1 becomes 0. The
+  /// residual is u for ever, on every IEEE machine; powers of two in front change nothing.
   @Test("a float32 map under a float64 tolerance explains itself")
   func resolution() throws {
-    let w = testTensor([7, 7], seed: 3, scale: 0.3, dtype: .float32)
-    let x = testTensor([2, 7], seed: 4, scale: 3, dtype: .float32)
+    let scale: [Double] = [1, 2, 0.25, 8, 0.5, 4, 1]
+    let c = 1.5 + 4 * Double(Float.ulpOfOne)
+    let x = Tensor(
+      (scale + scale.reversed()).map { $0 * c }, shape: [2, 7], dtype: .float32)
     let report = try Picard().solve(
-      { z in z.matmul(w) + x }, from: .zeros([2, 7]),
+      { z in x - z * 0.5 }, from: .zeros([2, 7]),
       until: .tolerance(relative: 0, absolute: 1e-14, within: 300)
     ).report
     #expect(!report.converged)
