@@ -127,6 +127,8 @@ void ck_run_parts(long parts, long threads, void (*body)(void *context, long par
   pthread_mutex_unlock(&pool.use);
 }
 
+bool ck_runs_a_part(void) { return running_a_part; }
+
 long ck_allowed_processors(void) {
 #if defined(__linux__)
   cpu_set_t allowed;

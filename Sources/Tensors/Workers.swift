@@ -18,7 +18,10 @@ public enum Workers {
   private static let wanted = Atomic<Int>(0)
   private static let processors = ck_processor_count()
 
-  /// The number of threads that `map` uses; by default the processors that this process may use.
+  /// The number of threads that `map` uses.
+  ///
+  /// By default the processors that this process may use, or those that its control groups give it
+  /// time for if they are fewer.
   ///
   /// Stops when it is set to less than 1.
   public static var count: Int {
@@ -104,7 +107,7 @@ public enum Workers {
   ///   - operations: the multiplications of each.
   ///   - body: must not depend on other calls.
   static func shareWork(_ count: Int, operations: Int, _ body: (Int) -> Void) {
-    if count > 1, count * operations >= ProductBands.smallest {
+    if count > 1, ProductBands.threads(count * operations) > 1 {
       runParts(count, body)
     } else {
       for index in 0..<count { body(index) }

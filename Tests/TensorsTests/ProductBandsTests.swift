@@ -17,7 +17,7 @@ import Testing
   static let cases = [
     Case(m: 100, n: 101, k: 99), Case(m: 700, n: 130, k: 70), Case(m: 70, n: 900, k: 70),
     Case(m: 200, n: 150, k: 300), Case(m: 7, n: 1100, k: 400), Case(m: 530, n: 1030, k: 9),
-    Case(m: 150, n: 210, k: 1100),
+    Case(m: 150, n: 210, k: 1100), Case(m: 2100, n: 60, k: 40),
   ]
 
   /// Whole numbers, so that no order of summation rounds.
@@ -26,6 +26,16 @@ import Testing
     let numbers = Tensor.uniform([rows, columns], dtype: .float64, using: &generator)
     return Tensor(
       numbers.scalars.map { ($0 * 9).rounded(.down) - 4 }, shape: [rows, columns], dtype: dtype)
+  }
+
+  /// Runs `body` with each of several numbers of workers.
+  private static func withWorkers(_ body: () -> Void) {
+    let before = Workers.count
+    defer { Workers.count = before }
+    for count in [1, 2, 5] {
+      Workers.count = count
+      body()
+    }
   }
 
   @Test("a product equals that of plain loops", arguments: cases, [DType.float32, .float64])
@@ -41,12 +51,14 @@ import Testing
         for j in 0..<n { expected[i * n + j] += factor * right[l * n + j] }
       }
     }
-    #expect(a.matmul(b).scalars == expected)
-    #expect(a.transposed().matmul(b, transposingSelf: true).scalars == expected)
-    #expect(a.matmul(b.transposed(), transposingOther: true).scalars == expected)
-    #expect(
-      a.transposed().matmul(b.transposed(), transposingSelf: true, transposingOther: true).scalars
-        == expected)
+    Self.withWorkers {
+      #expect(a.matmul(b).scalars == expected)
+      #expect(a.transposed().matmul(b, transposingSelf: true).scalars == expected)
+      #expect(a.matmul(b.transposed(), transposingOther: true).scalars == expected)
+      #expect(
+        a.transposed().matmul(b.transposed(), transposingSelf: true, transposingOther: true)
+          .scalars == expected)
+    }
   }
 
   private static func operands(_ size: Case, _ dtype: DType) -> (Tensor, Tensor) {
@@ -57,18 +69,38 @@ import Testing
     )
   }
 
-  @Test("its bits do not depend on the number of workers", arguments: [DType.float32, .float64])
-  func numberOfWorkers(_ dtype: DType) {
-    let before = Workers.count
-    defer { Workers.count = before }
+  @Test("batches of products and of factorisations are shared without mixing samples")
+  func batches() throws {
+    var generator = Philox(seed: 9)
+    let a = Tensor.normal([7, 90, 70], dtype: .float64, using: &generator)
+    let b = Tensor.normal([7, 70, 90], dtype: .float64, using: &generator)
+    let right = Tensor.normal([7, 90], dtype: .float64, using: &generator)
+    let products = (0..<7).flatMap {
+      a.slice($0..<$0 + 1).matmul(b.slice($0..<$0 + 1)).scalars
+    }
+    let system = a.matmul(b) + .identity(90, dtype: .float64) * 40
+    let solutions = try (0..<7).flatMap {
+      try LUFactorization(of: system.slice($0..<$0 + 1)).solve(right.slice($0..<$0 + 1)).scalars
+    }
+    Self.withWorkers {
+      #expect(a.matmul(b).scalars == products)
+      #expect((try? LUFactorization(of: system).solve(right).scalars) == solutions)
+    }
+  }
+
+  @Test("a fixed number of workers gives the same bits", arguments: [DType.float32, .float64])
+  func fixedNumber(_ dtype: DType) {
     for size in Self.cases {
       let (a, b) = Self.operands(size, dtype)
-      let results = [1, 2, 5].map { count in
-        Workers.count = count
-        return [a.matmul(b), a.linear(b.transposed())].map(\.scalars)
+      Self.withWorkers {
+        let outside = a.matmul(b).scalars
+        let inside = Workers.map(3) { _ in a.matmul(b).scalars }
+        for _ in 0..<5 {
+          #expect(a.matmul(b).scalars == outside, "\(size.testDescription)")
+          #expect(Workers.map(3) { _ in a.matmul(b).scalars } == inside)
+        }
+        #expect(inside[1] == inside[0] && inside[2] == inside[0])
       }
-      #expect(results.allSatisfy { $0 == results[0] }, "\(size.testDescription)")
-      #expect(Workers.map(3) { _ in a.matmul(b).scalars }.allSatisfy { $0 == results[0][0] })
     }
   }
 

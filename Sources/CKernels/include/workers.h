@@ -1,4 +1,5 @@
 #pragma once
+#include <stdbool.h>
 
 // A pool of persistent threads for work that is split into a few long parts.
 
@@ -7,6 +8,9 @@
 // fixed. Called from inside a part, or while another thread uses the pool, it runs every part on
 // the calling thread.
 void ck_run_parts(long parts, long threads, void (*body)(void *context, long part), void *context);
+
+// Whether this thread runs one of several parts, so that it may not share its work.
+bool ck_runs_a_part(void);
 
 // The processors that this process may run on, at least 1.
 long ck_allowed_processors(void);

@@ -46,7 +46,9 @@ extension Tensor {
     let bStride = otherLead.rank == 0 ? 0 : k * n
 
     let result = Tensor(shape: outLead + [m, n], dtype: dtype) { out in
-      Workers.shareWork(batch, operations: m * n * k) { index in
+      // Few large products are shared one by one.
+      let isShared = batch >= ProductBands.threads(m * n * k)
+      Workers.shareWork(batch, operations: isShared ? m * n * k : 0) { index in
         gemm(
           storage, index * aStride, transposed: transposingSelf, other.storage, index * bStride,
           transposed: transposingOther, out, index * m * n, m: m, n: n, k: k)

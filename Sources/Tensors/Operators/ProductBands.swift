@@ -1,10 +1,13 @@
+import CKernels
+
 /// How a product that OpenBLAS multiplies whole is cut, so that workers share it.
 ///
 /// OpenBLAS runs on the thread that calls it
-/// ([why](../../../Docs/Explanation/Decisions/OneThreadPerProduct.md)). The bands depend on the shape
-/// alone: a band's bits are those of its own extents, so cutting by the number of workers would make
-/// results depend on it. Each band packs its operands for itself: bands of 256 rows cost 1-3 % of the
-/// rate on one thread, of 128 rows 5 %.
+/// ([why](../../../Docs/Explanation/Decisions/OneThreadPerProduct.md)). A band's bits are those of its own
+/// extents; they depend on the shape and the number of workers, and on whether one of several parts of a
+/// batch asks for the product, which is not cut then. Each band packs its operands for itself: bands of
+/// 512 rows cost 1-4 % of the rate on one thread, of 256 rows 3-10 %, so there are as few as keep the
+/// workers busy.
 struct ProductBands {
   private let m: Int
   private let n: Int
@@ -14,20 +17,22 @@ struct ProductBands {
   /// The multiplications from which workers share a product: some twenty microseconds of one.
   static let smallest = 1 << 21
 
-  init(m: Int, n: Int, k: Int) {
-    (self.m, self.n) = (m, n)
-    guard m * n * k >= ProductBands.smallest else {
-      (rows, columns) = (1, 1)
-      return
-    }
-    rows = ProductBands.parts(of: m)
-    columns = rows == 1 ? ProductBands.parts(of: n) : 1
+  /// The number of threads for work of so many multiplications: 1 inside a part.
+  static func threads(_ multiplications: Int) -> Int {
+    multiplications >= smallest && !ck_runs_a_part() ? Workers.count : 1
   }
 
-  /// Bands of at least 256, or two halves of at least 96.
-  private static func parts(of extent: Int) -> Int {
-    if extent >= 512 { return extent / 256 }
-    return extent >= 192 ? 2 : 1
+  init(m: Int, n: Int, k: Int) {
+    (self.m, self.n) = (m, n)
+    let threads = ProductBands.threads(m * n * k)
+    rows = ProductBands.parts(of: m, threads)
+    columns = rows == 1 ? ProductBands.parts(of: n, threads) : 1
+  }
+
+  /// A band for each thread, or two where they are high; none below 64.
+  private static func parts(of extent: Int, _ threads: Int) -> Int {
+    guard threads > 1 else { return 1 }
+    return extent >= 1024 * threads ? 2 * threads : max(min(threads, extent / 64), 1)
   }
 
   /// Calls `body` for every band, on as many threads as there are workers.

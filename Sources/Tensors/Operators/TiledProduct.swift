@@ -10,8 +10,8 @@ import COpenBLAS
 /// a set of slots, at 27-36 whole and 97 in tiles. Tiles that lie 4 KiB apart fall on the same lines
 /// of the cache, so matrices with rows of 1024 numbers and more are multiplied whole, or in bands.
 ///
-/// Workers share the tiles. A tile is the same whoever computes it, so that the bits of a product do
-/// not depend on the number of workers, nor on what other threads do.
+/// Workers share the tiles. A tile is the same whoever computes it, so that its bits depend neither on
+/// the number of workers nor on what other threads do.
 struct SingleProduct {
   let m: Int
   let n: Int
@@ -116,20 +116,23 @@ struct SingleProduct {
 
   /// Calls `body` for blocks of whole tiles that together are c; workers share a large product.
   ///
-  /// Blocks are cut along the longer side of c, in as many as keep all workers busy to the end.
+  /// Blocks are strips of columns, cut into bands of rows too where there are few of them, so many
+  /// that all workers are busy to the end.
   private func forEachBlockOfTiles(
     height: Int, _ body: (_ rows: Range<Int>, _ columns: Range<Int>) -> Void
   ) {
-    guard m * n * k >= ProductBands.smallest, Workers.count > 1 else {
-      return body(0..<m, 0..<n)
-    }
+    let threads = ProductBands.threads(m * n * k)
+    guard threads > 1 else { return body(0..<m, 0..<n) }
     let down = (m + height - 1) / height
     let across = (n + SingleProduct.tile - 1) / SingleProduct.tile
-    let (extent, tile, tiles) = down > across ? (m, height, down) : (n, SingleProduct.tile, across)
-    let blocks = min(tiles, 2 * Workers.count)
-    Workers.runParts(blocks) { block in
-      let range = block * tiles / blocks * tile..<min((block + 1) * tiles / blocks * tile, extent)
-      if down > across { body(range, 0..<n) } else { body(0..<m, range) }
+    let strips = min(across, 4 * threads)
+    let bands = min(down, (4 * threads + strips - 1) / strips)
+    Workers.runParts(strips * bands) { block in
+      let (strip, band) = (block / bands, block % bands)
+      let (top, bottom) = (band * down / bands * height, (band + 1) * down / bands * height)
+      let left = strip * across / strips * SingleProduct.tile
+      let right = (strip + 1) * across / strips * SingleProduct.tile
+      body(top..<min(bottom, m), left..<min(right, n))
     }
   }
 
