@@ -18,6 +18,7 @@ import Testing
     Case(m: 100, n: 101, k: 99), Case(m: 700, n: 130, k: 70), Case(m: 70, n: 900, k: 70),
     Case(m: 200, n: 150, k: 300), Case(m: 7, n: 1100, k: 400), Case(m: 530, n: 1030, k: 9),
     Case(m: 150, n: 210, k: 1100), Case(m: 2100, n: 60, k: 40),
+    Case(m: 30, n: 20, k: 4100),
   ]
 
   /// Whole numbers, so that no order of summation rounds.
