@@ -1,9 +1,11 @@
 #include "runtime.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 // Buffers are pooled in size classes, eight to each power of two (at most 12.5% is wasted), as
 // intrusive lists. A training step asks for the same sizes again and again; fresh large blocks
@@ -41,11 +43,14 @@ void *ck_allocate(long bytes) {
   } else if (posix_memalign((void **)&buffer, alignment, (size_t)rounded) != 0) {
     ck_drain_pool();
     if (posix_memalign((void **)&buffer, alignment, (size_t)rounded) != 0) {
-      fprintf(stderr,
-              "out of memory: a tensor of %ld bytes could not be allocated while %ld bytes were "
-              "live; use a smaller batch or image size\n",
-              bytes, ck_live_bytes());
-      abort();
+      // Not abort: a line is all that there is to say, and standard error may be closed.
+      char line[200];
+      int length = snprintf(line, sizeof line,
+                            "out of memory: a tensor of %ld bytes could not be allocated while %ld "
+                            "bytes were live; use a smaller batch or image size\n",
+                            bytes, ck_live_bytes());
+      (void)!write(STDERR_FILENO, line, (size_t)length);
+      _exit(EXIT_FAILURE);
     }
   }
   long live = atomic_fetch_add_explicit(&live_bytes, bytes, memory_order_relaxed) + bytes;
@@ -93,6 +98,8 @@ void ck_reset_peak_bytes(void) {
 static _Thread_local bool recording = true;
 bool ck_is_recording(void) { return recording; }
 void ck_set_recording(bool value) { recording = value; }
+
+void ck_yield(void) { sched_yield(); }
 
 long ck_node_created(void) {
   atomic_fetch_add_explicit(&live_nodes, 1, memory_order_relaxed);

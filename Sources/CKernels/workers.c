@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 // Between two pieces of work a thread spins for a tenth of a millisecond, then gives way to whatever
@@ -122,6 +123,31 @@ void ck_run_parts(long parts, long threads, void (*body)(void *context, long par
     pthread_cond_wait(&pool.ended, &pool.lock);
   pthread_mutex_unlock(&pool.lock);
   pthread_mutex_unlock(&pool.use);
+}
+
+struct start {
+  void (*body)(void *);
+  void *context;
+};
+
+static void *run_started(void *memory) {
+  struct start start = *(struct start *)memory;
+  free(memory);
+  start.body(start.context);
+  return NULL;
+}
+
+bool ck_start_thread(void (*body)(void *context), void *context) {
+  struct start *start = malloc(sizeof *start);
+  pthread_t thread;
+  if (!start) return false;
+  *start = (struct start){.body = body, .context = context};
+  if (pthread_create(&thread, NULL, run_started, start) != 0) {
+    free(start);
+    return false;
+  }
+  pthread_detach(thread);
+  return true;
 }
 
 long ck_processor_count(void) {

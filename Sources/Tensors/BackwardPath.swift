@@ -26,45 +26,47 @@ struct BackwardPath {
     let isWanted = { (node: Node) in
       wanted.map { $0.position(of: node.sequence) != nil } ?? node.isVariable
     }
-    /// A target is an end: what lies behind it is the business of whoever asked.
-    let inputs = { (node: Node) in wanted != nil && isWanted(node) ? [] : node.inputs }
-
-    var found: [Node] = []
+    // Inputs are asked for once: another thread may release the node meanwhile.
+    var found: [(node: Node, inputs: [Node?])] = []
     var seen: Set<Int> = []
     var pending = [output]
     while let node = pending.popLast() {
       guard node.sequence >= oldest, seen.insert(node.sequence).inserted else { continue }
-      expect(
-        !node.isReleased,
-        "this graph has been released by an earlier call of gradients(of:); pass "
-          + "retainingGraph: true to that call if you need a second backward pass")
-      found.append(node)
-      for input in inputs(node) { if let input { pending.append(input) } }
+      guard let inputs = node.inputsUnlessReleased else { BackwardPath.stopAtReleasedNode() }
+      // A target is an end: what lies behind it is the business of whoever asked.
+      found.append((node, wanted != nil && isWanted(node) ? [] : inputs))
+      for input in found[found.count - 1].inputs { if let input { pending.append(input) } }
     }
-    found.sort { $0.sequence > $1.sequence }
+    found.sort { $0.node.sequence > $1.node.sequence }
 
-    let order = Descending(found.map(\.sequence))
+    let order = Descending(found.map(\.node.sequence))
     var isReaching = [Bool](repeating: false, count: found.count)
     for index in found.indices.reversed() {
       isReaching[index] =
-        isWanted(found[index])
+        isWanted(found[index].node)
         || found[index].inputs.contains {
           $0.flatMap { order.position(of: $0.sequence) }.map { isReaching[$0] } ?? false
         }
     }
 
     let path = found.indices.filter { isReaching[$0] }
-    let place = Descending(path.map { found[$0].sequence })
-    nodes = path.map { found[$0] }
+    let place = Descending(path.map { found[$0].node.sequence })
+    nodes = path.map { found[$0].node }
     isTarget = nodes.map(isWanted)
-    self.inputs = nodes.map { node in
-      inputs(node).map { input in input.flatMap { place.position(of: $0.sequence) } ?? -1 }
+    inputs = path.map {
+      found[$0].inputs.map { input in input.flatMap { place.position(of: $0.sequence) } ?? -1 }
     }
-    needs = self.inputs.map { indices in
+    needs = inputs.map { indices in
       var needs = Needs()
       for (input, index) in indices.enumerated() where index >= 0 { needs.insert(input) }
       return needs
     }
+  }
+
+  private static func stopAtReleasedNode() -> Never {
+    callerMistake(
+      "this graph has been released by another call of gradients(of:); pass retainingGraph: true to "
+        + "every call but the last if there are several backward passes")
   }
 
   /// Whether a rule on the path cannot itself be recorded.
@@ -94,7 +96,9 @@ struct BackwardPath {
         guard let cotangent = cotangents[index] else { continue }
         cotangents[index] = nil
         if isTarget[index] { receive(node, cotangent) }
-        guard !needs[index].isEmpty, let rule = node.rule else { continue }
+        guard !needs[index].isEmpty else { continue }
+        // Only an operator has inputs that matter: one without a rule was released by another thread.
+        guard let rule = node.rule else { BackwardPath.stopAtReleasedNode() }
         if creatingGraph, node.isFused {
           callerMistake(
             "\(node.operatorName) is a fused operator without a second derivative; compose it from "

@@ -82,6 +82,25 @@ public enum Workers {
     }
   }
 
+  /// Runs `body` on a thread of its own.
+  ///
+  /// - Returns: false where the system gives no thread; `body` is not called then.
+  package static func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
+    let context = Unmanaged.passRetained(ThreadBody(body))
+    let isStarted = ck_start_thread(
+      { context in
+        guard let context else { return }
+        Unmanaged<ThreadBody>.fromOpaque(context).takeRetainedValue().run()
+      }, context.toOpaque())
+    if !isStarted { context.release() }
+    return isStarted
+  }
+
+  private final class ThreadBody: Sendable {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+  }
+
   private static func runParts(_ parts: Int, _ run: (Int) -> Void) {
     withoutActuallyEscaping(run) { run in
       var run = run

@@ -24,6 +24,9 @@ void ck_drain_pool(void);
 bool ck_is_recording(void);
 void ck_set_recording(bool recording);
 
+// Lets other threads run.
+void ck_yield(void);
+
 // Counts a node that is created; the result orders it after every node created before.
 long ck_node_created(void);
 void ck_node_destroyed(void);

@@ -1,4 +1,5 @@
 #pragma once
+#include <stdbool.h>
 
 // A pool of persistent threads for work that is split into a few long parts.
 
@@ -7,6 +8,9 @@
 // fixed. Called from inside a part, or while another thread uses the pool, it runs every part on
 // the calling thread.
 void ck_run_parts(long parts, long threads, void (*body)(void *context, long part), void *context);
+
+// Runs body(context) on a thread of its own; false where the system gives none.
+bool ck_start_thread(void (*body)(void *context), void *context);
 
 // The number of processors that this process may run on, at least 1.
 long ck_processor_count(void);
