@@ -41,6 +41,7 @@ let package = Package(
     .target(name: "NeuralLayers", dependencies: ["Tensors"]),
     .target(name: "Training", dependencies: ["NeuralLayers", "Tensors"]),
     .target(name: "CImageCodecs", dependencies: ["CPNG"]),
+    .target(name: "CProcess"),
     .target(name: "Images", dependencies: ["CImageCodecs", "CTurboJPEG"]),
     .target(name: "ComparisonCharts", dependencies: ["ImplicitLayers", "Images"]),
     .target(
@@ -52,8 +53,9 @@ let package = Package(
     .executableTarget(
       name: "slate",
       dependencies: [
-        "ObjectCentric", "ImplicitLayers", "NeuralLayers", "Training", "Images", "Tensors",
-        "ComparisonCharts", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CProcess", "ObjectCentric", "ImplicitLayers", "NeuralLayers", "Training", "Images",
+        "Tensors", "ComparisonCharts",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     .executableTarget(

@@ -41,15 +41,32 @@ struct SlateProgram {
   }
 
   static func startTraining(
-    _ arguments: [String], out: String?, in folder: URL? = nil, output: Pipe? = nil
+    _ arguments: [String], out: String?, in folder: URL? = nil, output: Pipe? = nil,
+    errors: Pipe? = nil
   ) throws -> Process {
     let process = Process()
     process.executableURL = executable
     process.arguments = ["train"] + tiny + arguments + (out.map { ["--out", $0] } ?? [])
     if let folder { process.currentDirectoryURL = folder }
     process.standardOutput = output ?? FileHandle.nullDevice
+    if let errors { process.standardError = errors }
     try process.run()
     return process
+  }
+
+  /// Runs a script of the shell, in which "$@" stands for `slate` with arguments.
+  static func shell(
+    _ script: String, _ arguments: [String], in folder: URL? = nil,
+    environment: [String: String] = [:]
+  ) throws -> Outcome {
+    try run(
+      URL(filePath: "/bin/bash"), ["-c", script, "bash", executable.path] + arguments, in: folder,
+      environment: environment)
+  }
+
+  /// The arguments that train a model in moments.
+  static func tinyTraining(_ arguments: String..., out: String) -> [String] {
+    ["train"] + tiny + arguments + ["--out", out]
   }
 
   private static let tiny = [
@@ -73,12 +90,19 @@ struct SlateProgram {
       ["-c", "ulimit -f \(blocks); exec \"$0\" \"$@\"", executable.path] + arguments)
   }
 
-  static func run(_ arguments: [String]) throws -> Outcome { try run(executable, arguments) }
+  static func run(_ arguments: [String], in folder: URL? = nil) throws -> Outcome {
+    try run(executable, arguments, in: folder)
+  }
 
-  private static func run(_ program: URL, _ arguments: [String]) throws -> Outcome {
+  private static func run(
+    _ program: URL, _ arguments: [String], in folder: URL? = nil,
+    environment: [String: String] = [:]
+  ) throws -> Outcome {
     let process = Process()
     process.executableURL = program
     process.arguments = arguments
+    if let folder { process.currentDirectoryURL = folder }
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let (output, errors) = (Pipe(), Pipe())
     process.standardOutput = output
     process.standardError = errors

@@ -42,10 +42,10 @@ struct DataCommand: ParsableCommand {
     func run() throws {
       let data = try DataSource(path: path, centerCrop: centerCrop, limit: limit)
         .open(imageSize: imageSize, seed: 0)
-      print(DatasetSummary(of: data))
+      Console.print("\(DatasetSummary(of: data))")
       if let sheet {
         try data.contactSheet(enlargement: max(1, 128 / imageSize)).write(to: URL(filePath: sheet))
-        print("wrote \(sheet)")
+        Console.print("wrote \(sheet)")
       }
     }
   }

@@ -30,34 +30,76 @@ struct DataOptions: ParsableArguments {
 
   /// The source that these options name, or the one of a run where they name none.
   func source(or run: DataSource? = nil) -> DataSource {
-    guard data != nil || centerCrop != nil || limit != nil || run == nil else {
-      return run ?? DataSource()
-    }
-    return DataSource(
-      path: data ?? run?.path, centerCrop: centerCrop ?? run?.centerCrop,
-      limit: limit ?? run?.limit)
+    var source = run ?? DataSource()
+    if let data { source.setPath(data) }
+    source.centerCrop = centerCrop ?? source.centerCrop
+    source.limit = limit ?? source.limit
+    return source
   }
 }
 
 /// Where the images of a run come from, as it is kept with the run.
 struct DataSource: Codable, Equatable {
-  /// A folder or file; nil for generated scenes.
+  /// A folder or file as it was given; nil for generated scenes.
   var path: String?
+  /// The same from the root, so that the run can be used from any folder.
+  var absolutePath: String?
   /// The side of a central square that is cut out.
   var centerCrop: Int?
   /// At most this many images are used.
   var limit: Int?
 
+  /// The most training scenes that are generated: their order is kept in memory.
+  private static let mostScenes = 10_000_000
+
+  /// A source at `path`, seen from the current folder.
+  init(path: String? = nil, centerCrop: Int? = nil, limit: Int? = nil) {
+    self.centerCrop = centerCrop
+    self.limit = limit
+    if let path { setPath(path) }
+  }
+
+  /// Other images, at `path` as seen from the current folder.
+  mutating func setPath(_ path: String) {
+    self.path = path
+    absolutePath = URL(filePath: path).standardizedFileURL.path
+  }
+
+  /// Where the images are: where they were, or, if nothing is there any more, where the path leads from
+  /// the current folder, as when a project was moved with its runs and images.
+  var place: String? {
+    [absolutePath, path].compactMap { $0 }.first { FileManager.default.fileExists(atPath: $0) }
+      ?? path
+  }
+
+  /// Checks numbers that a file holds.
+  ///
+  /// - Throws: `ConfigurationError` naming the first that makes no sense.
+  func validated() throws -> DataSource {
+    for (option, value) in [("center-crop", centerCrop), ("limit", limit)] {
+      if let value, value < 1 {
+        throw ConfigurationError(option: option, value: "\(value)", rule: "at least 1")
+      }
+    }
+    return self
+  }
+
   /// Opens the images.
   ///
-  /// - Throws: `DatasetError` naming the folder.
+  /// - Throws: `DatasetError` naming the folder; `ConfigurationError` for more generated scenes than
+  ///   fit into memory.
   func open(imageSize: Int, seed: UInt64) throws -> any ImageDataset {
-    guard let path else {
+    guard let place else {
       guard let limit else { return GeneratedScenes(imageSize: imageSize, seed: seed) }
+      guard limit <= DataSource.mostScenes else {
+        throw ConfigurationError(
+          option: "limit", value: "\(limit)",
+          rule: "at most \(DataSource.mostScenes) for generated scenes")
+      }
       return GeneratedScenes(
         imageSize: imageSize, seed: seed, training: limit, held: max(1, limit / 5))
     }
     return try DatasetOptions(imageSize: imageSize, centerCrop: centerCrop, limit: limit)
-      .open(URL(filePath: path))
+      .open(URL(filePath: place))
   }
 }

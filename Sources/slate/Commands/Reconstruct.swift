@@ -31,7 +31,7 @@ struct Reconstruct: ParsableCommand {
       slotNoise: .normal(
         [images.count, configuration.numSlots, configuration.slotSize], using: &noise))
     try sheet.write(to: URL(filePath: out))
-    print("wrote \(out)")
+    Console.print("wrote \(out)")
   }
 }
 

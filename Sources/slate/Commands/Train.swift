@@ -17,7 +17,8 @@ struct Train: ParsableCommand {
       object a line. In a line of training, seconds_waited is the part of seconds_step that the \
       step waited for images, and seconds_decoding the processor time of decoding meanwhile, over \
       all of its threads; while the first is 0 the images are not what limits training. An \
-      interrupt finishes the step, saves, and says how to go on.
+      interrupt finishes the step, saves, and says how to go on; another one, a second later, ends at \
+      once.
       """)
 
   @OptionGroup(title: "Configuration") var values: ConfigurationOptions
@@ -81,7 +82,7 @@ struct Train: ParsableCommand {
 
   func run() throws {
     if printConfig {
-      print(try values.resolved().json(), terminator: "")
+      Console.print(try values.resolved().json(), terminator: "")
       return
     }
     if let workers { Workers.count = workers }
@@ -90,7 +91,7 @@ struct Train: ParsableCommand {
       var (configuration, loader) = try prepared(values.resolved(), data)
       configuration.probeEvery = 0
       var trainer = try Trainer(configuration, loader: loader)
-      print(try trainer.profileOfSteps())
+      Console.print(try trainer.profileOfSteps())
       return
     }
     var session = try resume.map(continuedSession) ?? newSession()
@@ -118,7 +119,7 @@ struct Train: ParsableCommand {
     }
     let fingerprint = loader.data.fingerprint
     if let former = run.state.fingerprint, former != fingerprint {
-      warn(
+      Console.warn(
         "\(loader.data.description): these are not the images that \(path) was trained on so far "
           + "(fingerprint \(fingerprint), not \(former)); what follows differs from an uninterrupted "
           + "run")
@@ -136,7 +137,7 @@ struct Train: ParsableCommand {
     let dataset = try data.open(imageSize: configuration.imageSize, seed: configuration.seed)
     let loader = BatchLoader(
       dataset, batchSize: configuration.batchSize, seed: configuration.seed, dropsLast: true,
-      threads: numWorkers, tolerance: maxUnreadable ?? dataset.tolerance)
+      threads: numWorkers, tolerance: maxUnreadable ?? dataset.tolerance, warn: Console.warn)
     if data.path != nil { try loader.readAheadIfSmall() }
     var configuration = configuration
     if let epochs { configuration.steps = epochs * configuration.stepsPerEpoch(of: loader) }

@@ -82,7 +82,8 @@ struct SolverChoice: Equatable, Sendable {
 
   /// What may be written.
   static let forms = """
-    iteration, iteration:DAMPING, anderson, anderson:DEPTH, broyden, newton-krylov or automatic
+    iteration, iteration:DAMPING, anderson, anderson:DEPTH (up to 64), broyden, newton-krylov or \
+    automatic
     """
 
   static func == (a: SolverChoice, b: SolverChoice) -> Bool { a.description == b.description }
@@ -91,7 +92,7 @@ struct SolverChoice: Equatable, Sendable {
 extension SolverChoice: LosslessStringConvertible, ExpressibleByArgument, Codable {
   init?(_ description: String) {
     let parts = description.split(separator: ":", omittingEmptySubsequences: false)
-    let depth = parts.count > 1 ? Int(parts[1]).flatMap { $0 >= 1 ? $0 : nil } : nil
+    let depth = parts.count > 1 ? Int(parts[1]).flatMap { (1...64).contains($0) ? $0 : nil } : nil
     let damping = parts.count > 1 ? Double(parts[1]).flatMap { $0 > 0 && $0 <= 1 ? $0 : nil } : nil
     let solver: (any ForwardSolver)? =
       switch (parts[0], parts.count) {

@@ -36,7 +36,7 @@ struct EvaluationImages: Sendable {
     }.joined()
     let errors = failures.compactMap(\.error)
     if let first = errors.first, errors.count > tolerance { throw first }
-    for error in errors { warn("skipped \(error)") }
+    for error in errors { Console.warn("skipped \(error)") }
     indices = failures.filter { $0.error == nil }.map(\.index)
     guard !indices.isEmpty else {
       throw RunError(

@@ -11,6 +11,7 @@ struct RunRecord: Codable {
   struct Images: Codable {
     let description: String
     let path: String?
+    let absolutePath: String?
     let centerCrop: Int?
     let limit: Int?
     let fingerprint: String
@@ -54,8 +55,9 @@ struct RunRecord: Codable {
     workers = Workers.count
     self.configuration = configuration
     self.data = Images(
-      description: images.description, path: data.path, centerCrop: data.centerCrop,
-      limit: data.limit, fingerprint: fingerprint, train: images.count(of: .train),
+      description: images.description, path: data.path, absolutePath: data.absolutePath,
+      centerCrop: data.centerCrop, limit: data.limit, fingerprint: fingerprint,
+      train: images.count(of: .train),
       validation: images.count(of: .validation), test: images.count(of: .test))
     versions = Versions()
   }

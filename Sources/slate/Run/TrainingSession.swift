@@ -56,33 +56,59 @@ struct TrainingSession {
     try save()
     try writeDescriptions()
     announce()
+    let isComplete: Bool
+    do {
+      isComplete = try train(until: signal)
+    } catch let error as LogError {
+      // The steps since the last checkpoint are not lost for a log that cannot be written.
+      try save()
+      throw error
+    }
+    finish()
+    if isComplete {
+      try drawIfMissing()
+      Console.tell("wrote \(place): checkpoint, metrics and reconstructions.png")
+      return
+    }
+    try save()
+    Console.tell(
+      "stopped after step \(trainer.progress.step); go on with: slate train --resume "
+        + place.quotedForShell)
+  }
+
+  /// Steps and validations, until a signal asks to stop.
+  ///
+  /// - Returns: whether the last ones were made.
+  private mutating func train(until signal: StopSignal) throws -> Bool {
     while !signal.isReceived {
       if validationIsDue {
         do {
-          try validate(until: signal.check)
+          try validate { signal.isReceived }
         } catch is Evaluation.Stopped {
-          break
+          return false
         }
       }
-      guard trainer.progress.step < trainer.configuration.steps else {
-        finish()
-        print("wrote \(place): checkpoint, metrics and reconstructions.png")
-        return
-      }
+      guard trainer.progress.step < trainer.configuration.steps else { return true }
       let record = try trainer.advance()
       try logs.append(record, seconds: seconds)
       times.add(record.times)
       display.show(record)
     }
-    try save()
-    finish()
-    print("stopped after step \(trainer.progress.step); go on with: slate train --resume \(place)")
+    return false
+  }
+
+  /// Draws the picture of a run that needed no validation, if it has none.
+  private func drawIfMissing() throws {
+    guard !FileManager.default.fileExists(atPath: folder.reconstructions.path) else { return }
+    try Evaluation(
+      model: trainer.model, configuration: trainer.configuration, images: validationImages
+    ).sheet(of: TrainingSession.pictured).write(to: folder.reconstructions)
   }
 
   /// Ends the display, and says where the time of the steps went.
   private func finish() {
     display.finish()
-    if let summary = times.summary { print(summary) }
+    if let summary = times.summary { Console.tell(summary) }
   }
 
   /// Every `valEvery` steps or every epoch, at the end, and where the learning rates ask for it.
