@@ -150,6 +150,25 @@ bool ck_start_thread(void (*body)(void *context), void *context) {
   return true;
 }
 
+static void *wait_for_gate(void *gate) {
+  pthread_mutex_lock(gate);
+  pthread_mutex_unlock(gate);
+  return NULL;
+}
+
+bool ck_has_threads(long threads) {
+  pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+  pthread_t *made = calloc((size_t)threads + 1, sizeof *made);
+  if (!made) return false;
+  long count = 0;
+  pthread_mutex_lock(&gate);
+  while (count < threads && pthread_create(&made[count], NULL, wait_for_gate, &gate) == 0) count++;
+  pthread_mutex_unlock(&gate);
+  for (long i = 0; i < count; i++) pthread_join(made[i], NULL);
+  free(made);
+  return count == threads;
+}
+
 long ck_processor_count(void) {
 #if defined(__linux__)
   cpu_set_t allowed;

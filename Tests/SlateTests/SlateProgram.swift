@@ -66,6 +66,10 @@ struct SlateProgram {
 
   /// The arguments that train a model in moments.
   static func tinyTraining(_ arguments: String..., out: String) -> [String] {
+    tinyTraining(arguments, out: out)
+  }
+
+  static func tinyTraining(_ arguments: [String], out: String) -> [String] {
     ["train"] + tiny + arguments + ["--out", out]
   }
 
@@ -90,8 +94,10 @@ struct SlateProgram {
       ["-c", "ulimit -f \(blocks); exec \"$0\" \"$@\"", executable.path] + arguments)
   }
 
-  static func run(_ arguments: [String], in folder: URL? = nil) throws -> Outcome {
-    try run(executable, arguments, in: folder)
+  static func run(
+    _ arguments: [String], in folder: URL? = nil, environment: [String: String] = [:]
+  ) throws -> Outcome {
+    try run(executable, arguments, in: folder, environment: environment)
   }
 
   private static func run(
@@ -130,6 +136,15 @@ final class TemporaryFolder {
 
   /// The path of something inside.
   func path(_ name: String) -> String { url.appending(path: name).path }
+
+  /// The lines of a run's metrics.jsonl without the times.
+  func metrics(_ run: String) throws -> [String] {
+    try String(contentsOf: url.appending(path: "\(run)/metrics.jsonl"), encoding: .utf8)
+      .split(separator: "\n").map { line in
+        line.prefix(upTo: line.firstRange(of: ", \"seconds")?.lowerBound ?? line.endIndex)
+      }
+      .map(String.init)
+  }
 
   /// The tensors of a run's checkpoint, without the metadata, which hold times.
   func checkpointTensors(_ run: String) throws -> Data {

@@ -12,5 +12,8 @@ void ck_run_parts(long parts, long threads, void (*body)(void *context, long par
 // Runs body(context) on a thread of its own; false where the system gives none.
 bool ck_start_thread(void (*body)(void *context), void *context);
 
+// Whether the system gives `threads` threads beside this one at the same time; they end at once.
+bool ck_has_threads(long threads);
+
 // The number of processors that this process may run on, at least 1.
 long ck_processor_count(void);

@@ -1,5 +1,6 @@
 import CKernels
 import COpenBLAS
+import Synchronization
 
 // Matrix products through cblas.
 
@@ -165,6 +166,7 @@ func gemm(
         bTransposed: bTransposed, c: out.f32 + outOffset, cStride: outStride
       ).run()
     case .float64:
+      ck_expect_product_memory(Workers.count)
       cblas_dgemm(
         CblasRowMajor, left, right, Int32(m), Int32(n), Int32(k), scale, a.f64 + aOffset,
         Int32(max(aStride, 1)), b.f64 + bOffset, Int32(max(bStride, 1)), keep, out.f64 + outOffset,
@@ -182,6 +184,17 @@ public enum MatrixProductThreads {
   /// The current number, at least 1.
   public static var count: Int {
     get { Int(openblas_get_num_threads()) }
-    set { openblas_set_num_threads(Int32(max(newValue, 1))) }
+    set {
+      let wanted = max(newValue, 1)
+      let isGiven = known.withLock { known in
+        if wanted > known, ck_has_threads(wanted - 1) { known = wanted }
+        return wanted <= known
+      }
+      // Of a thread that the system did not give OpenBLAS waits for the result for ever.
+      openblas_set_num_threads(isGiven ? Int32(wanted) : 1)
+    }
   }
+
+  /// The largest number that the system is known to give: at first what OpenBLAS began with.
+  private static let known = Mutex(Int(openblas_get_num_threads()))
 }

@@ -106,6 +106,7 @@ struct SingleProduct {
     _ row: Int, _ column: Int, _ start: Int, _ height: Int, _ width: Int, _ length: Int,
     keep: Float, _ b: UnsafePointer<Float>, _ bStride: Int, _ bTransposed: Bool
   ) {
+    ck_expect_product_memory(Workers.count)
     cblas_sgemm(
       CblasRowMajor, aTransposed ? CblasTrans : CblasNoTrans,
       bTransposed ? CblasTrans : CblasNoTrans, Int32(height), Int32(width), Int32(length), scale,
