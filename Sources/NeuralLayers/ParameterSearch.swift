@@ -78,7 +78,6 @@ enum ParameterSearch {
     if value is Parameter { return "" }
     if let module = value as? any Module { return module.namedParameters.isEmpty ? nil : "" }
     guard !isPlain(type(of: value)) else { return nil }
-    let mirror = Mirror(reflecting: value)
     if type(of: value) is AnyObject.Type {
       guard visited.insert(ObjectIdentifier(value as AnyObject)).inserted else { return nil }
     }

@@ -68,6 +68,26 @@ import Training
     }
   }
 
+  @Test("a file of weights that claims large sizes in few bytes makes no large model")
+  func claims() throws {
+    let path = folder.path("claims.safetensors")
+    var tensors: [(name: String, tensor: Tensor)] = [
+      ("dictionary.dictionary.weight", .zeros([3, 60_000])),
+      ("positional_encoder.pe", .zeros([1, 17, 0])), ("slot_proj.weight", .zeros([0, 60_000])),
+      ("slot_attn.slot_attention.mlp.0.weight", .zeros([60_000, 0])),
+      ("tf_dec.blocks.0.ffn.0.weight", .zeros([0])),
+    ]
+    for (added, name) in [
+      ("", "gru.weight_ih"), ("slot_attn.slot_attention.gru.weight_ih", "gru.weight_ih"),
+    ] {
+      if !added.isEmpty { tensors.append((added, .zeros([0, 60_000]))) }
+      try SafetensorsFile(tensors).write(to: URL(filePath: path))
+      let refused = try SlateProgram.run("import", path, "--out", folder.path("run"))
+      #expect(refused.status == 1 && refused.errors.contains(name), "\(refused.errors)")
+      #expect(!refused.errors.contains("out of memory"))
+    }
+  }
+
   @Test("configuration files name the key of a number that does not fit")
   func configurations() throws {
     let path = folder.path("config.json")
