@@ -28,8 +28,8 @@ let package = Package(
       name: "CPNG", pkgConfig: "libpng",
       providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
     .systemLibrary(
-      name: "CTurboJPEG", pkgConfig: "libturbojpeg",
-      providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
+      name: "CJPEG", pkgConfig: "libjpeg",
+      providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
     .systemLibrary(
       name: "CHDF5", pkgConfig: "hdf5",
       providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
@@ -40,8 +40,8 @@ let package = Package(
     .target(name: "ConformanceChecks", dependencies: ["ImplicitLayers", "Tensors"]),
     .target(name: "NeuralLayers", dependencies: ["Tensors"]),
     .target(name: "Training", dependencies: ["NeuralLayers", "Tensors"]),
-    .target(name: "CImageCodecs", dependencies: ["CPNG"]),
-    .target(name: "Images", dependencies: ["CImageCodecs", "CTurboJPEG"]),
+    .target(name: "CImageCodecs", dependencies: ["CJPEG", "CPNG"]),
+    .target(name: "Images", dependencies: ["CImageCodecs"]),
     .target(name: "ComparisonCharts", dependencies: ["ImplicitLayers", "Images"]),
     .target(
       name: "ObjectCentric",

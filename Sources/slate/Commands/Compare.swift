@@ -81,9 +81,10 @@ struct Compare: ParsableCommand {
   /// The cell of a run's model in double precision, on the first images of a part of the data.
   private func comparison(of run: LoadedRun) throws -> EstimatorComparison {
     let configuration = run.state.configuration
-    let dataset = try source.source(or: run.state.data)
-      .open(imageSize: configuration.imageSize, seed: configuration.seed)
-    let shown = try EvaluationImages(dataset, split, limit: images, tolerance: 0)
+    let data = source.source(or: run.state.data)
+    let dataset = try data.open(imageSize: configuration.imageSize, seed: configuration.seed)
+    let shown = try EvaluationImages(
+      dataset, split, limit: images, tolerance: data.tolerance(of: dataset))
     let model = run.model
     model.convertParameters(to: .float64)
     var draws = RandomStreams(seed: configuration.seed).validation

@@ -19,6 +19,12 @@ struct DataOptions: ParsableArguments {
   var centerCrop: Int?
   @Option(help: ArgumentHelp("Use at most this many images.", valueName: "count"))
   var limit: Int?
+  @Option(
+    help: ArgumentHelp(
+      "Leave pixels of this value in masks out of scores: 255 in VOC, 0 in COCO panoptic.",
+      valueName: "value"))
+  var maskIgnore: Int?
+  @OptionGroup var files: FileOptions
 
   func validate() throws {
     for (option, value) in [("center-crop", centerCrop), ("limit", limit)] {
@@ -26,16 +32,24 @@ struct DataOptions: ParsableArguments {
         throw ValidationError("--\(option) \(value): it must be at least 1")
       }
     }
+    try expectMaskValue(maskIgnore)
   }
 
-  /// The source that these options name, or the one of a run where they name none.
+  /// The source that these options name; what they leave open is as in a run.
   func source(or run: DataSource? = nil) -> DataSource {
-    guard data != nil || centerCrop != nil || limit != nil || run == nil else {
-      return run ?? DataSource()
-    }
-    return DataSource(
+    DataSource(
       path: data ?? run?.path, centerCrop: centerCrop ?? run?.centerCrop,
-      limit: limit ?? run?.limit)
+      limit: limit ?? run?.limit, maskIgnore: maskIgnore ?? run?.maskIgnore,
+      exifOrientation: files.exifOrientation ?? run?.exifOrientation,
+      maxUnreadable: files.maxUnreadable ?? run?.maxUnreadable)
+  }
+}
+
+/// Refuses a value that no pixel of a mask has.
+func expectMaskValue(_ value: Int?) throws {
+  if let value, !(0..<1 << 48).contains(value) {
+    throw ValidationError(
+      "--mask-ignore \(value): it must be a palette's index, a grey level or R + 256 G + 65536 B")
   }
 }
 
@@ -47,6 +61,12 @@ struct DataSource: Codable, Equatable {
   var centerCrop: Int?
   /// At most this many images are used.
   var limit: Int?
+  /// The value of pixels of masks that take part in no score.
+  var maskIgnore: Int?
+  /// Whether pictures are turned as their EXIF data say; nil for no.
+  var exifOrientation: Bool?
+  /// Unreadable images of a part that are only warned about; nil for the default.
+  var maxUnreadable: Int?
 
   /// Opens the images.
   ///
@@ -57,7 +77,15 @@ struct DataSource: Codable, Equatable {
       return GeneratedScenes(
         imageSize: imageSize, seed: seed, training: limit, held: max(1, limit / 5))
     }
-    return try DatasetOptions(imageSize: imageSize, centerCrop: centerCrop, limit: limit)
-      .open(URL(filePath: path))
+    var options = DatasetOptions(imageSize: imageSize, centerCrop: centerCrop, limit: limit)
+    options.appliesOrientation = exifOrientation ?? false
+    options.ignoredMaskValue = maskIgnore
+    return try options.open(URL(filePath: path))
+  }
+
+  /// How many unreadable images of a part of `dataset` are only warned about: by default one in a
+  /// hundred of all images, at most 10, so that in a small folder the first one is an error.
+  func tolerance(of dataset: any ImageDataset) -> Int {
+    maxUnreadable ?? min(10, Split.allCases.reduce(0) { $0 + dataset.count(of: $1) } / 100)
   }
 }

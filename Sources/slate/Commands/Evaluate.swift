@@ -46,12 +46,12 @@ struct Evaluate: ParsableCommand {
     let loaded = try LoadedRun(at: runPath)
     var configuration = loaded.state.configuration
     if let images { configuration.valImages = images }
-    let dataset = try source.source(or: loaded.state.data)
-      .open(imageSize: configuration.imageSize, seed: configuration.seed)
+    let data = source.source(or: loaded.state.data)
+    let dataset = try data.open(imageSize: configuration.imageSize, seed: configuration.seed)
     let evaluation = Evaluation(
       model: loaded.model, configuration: configuration,
       images: try EvaluationImages(
-        dataset, split, limit: configuration.valImages, tolerance: dataset.tolerance))
+        dataset, split, limit: configuration.valImages, tolerance: data.tolerance(of: dataset)))
     let losses = try evaluation.losses(
       temperature: configuration.temperature(at: loaded.state.progress.step))
     var rows: [(name: String, value: Double?)] = [

@@ -24,6 +24,7 @@ struct FrechetInceptionDistance: ParsableCommand {
   @Option(help: ArgumentHelp("Where to keep the first set's statistics.", valueName: "file"))
   var save: String?
   @Flag(help: "Print a JSON object.") var json = false
+  @OptionGroup(title: "Files") var files: FileOptions
 
   func run() throws {
     let network = try inception.map { try Inception(file: $0) }
@@ -43,7 +44,9 @@ struct FrechetInceptionDistance: ParsableCommand {
         remedy: "give them with --inception, or a .safetensors file of statistics instead of images"
       )
     }
-    let features = try network.features(ofImagesIn: URL(filePath: path))
+    let features = try network.features(
+      ofImagesIn: URL(filePath: path), appliesOrientation: files.exifOrientation ?? false,
+      tolerance: files.maxUnreadable ?? 0, warn: { warn("skipped \($0)") })
     guard features.shape[0] >= 2 else {
       throw RunError(
         path: path, reason: "one image has no covariance", remedy: "give at least two")

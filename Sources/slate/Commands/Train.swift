@@ -41,12 +41,6 @@ struct Train: ParsableCommand {
   @Option(help: "Threads that share each batch; default the number of processors.")
   var workers: Int?
   @Option(help: "Threads that decode images ahead of training.") var numWorkers = 2
-  @Option(
-    help: """
-      Unreadable images of a part that are passed over with a warning; default one in a hundred of \
-      all images, at most 10.
-      """)
-  var maxUnreadable: Int?
   @Flag(help: "Print the configuration as JSON and stop.")
   var printConfig = false
   @Flag(help: "Measure a few steps, print where their time goes by operator, and stop.")
@@ -57,9 +51,6 @@ struct Train: ParsableCommand {
       if let value, !(1...1024).contains(value) {
         throw ValidationError("--\(option) \(value): it must be between 1 and 1024")
       }
-    }
-    if let maxUnreadable, maxUnreadable < 0 {
-      throw ValidationError("--max-unreadable \(maxUnreadable): it must be 0 or more")
     }
     if let epochs {
       guard (1...1_000_000).contains(epochs) else {
@@ -136,7 +127,7 @@ struct Train: ParsableCommand {
     let dataset = try data.open(imageSize: configuration.imageSize, seed: configuration.seed)
     let loader = BatchLoader(
       dataset, batchSize: configuration.batchSize, seed: configuration.seed, dropsLast: true,
-      threads: numWorkers, tolerance: maxUnreadable ?? dataset.tolerance)
+      threads: numWorkers, tolerance: data.tolerance(of: dataset))
     if data.path != nil { try loader.readAheadIfSmall() }
     var configuration = configuration
     if let epochs { configuration.steps = epochs * configuration.stepsPerEpoch(of: loader) }

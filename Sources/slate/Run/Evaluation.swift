@@ -72,7 +72,11 @@ struct Evaluation {
           attention.shape.prefix(2) + [configuration.model.tokenCount]),
         size: configuration.imageSize)
       return try zip(range, predicted).compactMap { position, mask in
-        try images.mask(position).map { SegmentationScores(predicted: mask, truth: $0) }
+        // What is ignored wholly says nothing.
+        guard let truth = try images.mask(position),
+          truth.ids.contains(where: { $0 != SegmentationMask.ignored })
+        else { return nil }
+        return SegmentationScores(predicted: mask, truth: truth)
       }
     }
     return .mean(Array(scores.joined()))

@@ -19,8 +19,8 @@ struct EvaluationImages: Sendable {
   ///   - split: the part.
   ///   - limit: the most images.
   ///   - tolerance: unreadable images that are only warned about, and left out.
-  /// - Throws: the error of the first unreadable image when there are more than `tolerance`; `RunError`
-  ///   when no image is left.
+  /// - Throws: `UnreadableImages` when there are more than `tolerance`; `RunError` when no image is
+  ///   left.
   init(_ dataset: any ImageDataset, _ split: Split, limit: Int, tolerance: Int) throws {
     self.dataset = dataset
     self.split = split
@@ -35,7 +35,11 @@ struct EvaluationImages: Sendable {
       }
     }.joined()
     let errors = failures.compactMap(\.error)
-    if let first = errors.first, errors.count > tolerance { throw first }
+    if let first = errors.first, errors.count > tolerance {
+      throw UnreadableImages(
+        count: errors.count, part: "the \(split.rawValue) part of \(dataset.description)",
+        tolerance: tolerance, first: "\(first)")
+    }
     for error in errors { warn("skipped \(error)") }
     indices = failures.filter { $0.error == nil }.map(\.index)
     guard !indices.isEmpty else {
@@ -59,10 +63,4 @@ struct EvaluationImages: Sendable {
   func mask(_ position: Int) throws -> SegmentationMask? {
     try dataset.mask(indices[position], of: split)
   }
-}
-
-extension ImageDataset {
-  /// How many unreadable images of a part are only warned about by default: one in a hundred of all
-  /// images, at most 10, so that in a small folder the first one is an error.
-  var tolerance: Int { min(10, Split.allCases.reduce(0) { $0 + count(of: $1) } / 100) }
 }

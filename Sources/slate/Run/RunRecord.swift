@@ -13,6 +13,9 @@ struct RunRecord: Codable {
     let path: String?
     let centerCrop: Int?
     let limit: Int?
+    let maskIgnore: Int?
+    let exifOrientation: Bool?
+    let maxUnreadable: Int?
     let fingerprint: String
     let train: Int
     let validation: Int
@@ -55,8 +58,10 @@ struct RunRecord: Codable {
     self.configuration = configuration
     self.data = Images(
       description: images.description, path: data.path, centerCrop: data.centerCrop,
-      limit: data.limit, fingerprint: fingerprint, train: images.count(of: .train),
-      validation: images.count(of: .validation), test: images.count(of: .test))
+      limit: data.limit, maskIgnore: data.maskIgnore, exifOrientation: data.exifOrientation,
+      maxUnreadable: data.maxUnreadable, fingerprint: fingerprint,
+      train: images.count(of: .train), validation: images.count(of: .validation),
+      test: images.count(of: .test))
     versions = Versions()
   }
 

@@ -127,7 +127,7 @@ struct Trainer {
   /// One step: the gradient of one batch, or the mean gradient of several, and one update.
   ///
   /// - Throws: `NotFinite`, before any parameter is changed, when loss or gradient is not finite;
-  ///   `DatasetError` when too many images cannot be read.
+  ///   `UnreadableImages` when too many images cannot be read.
   mutating func advance() throws -> Record {
     let start = ContinuousClock.now
     var record = Record(

@@ -115,7 +115,7 @@ private func batches(_ loader: BatchLoader, _ epoch: Int, from position: Int = 0
     ) { warnings.add($0) }
     let sequence = loader.epoch(0)
     #expect(try sequence.next()?.indices == [0, 2, 3, 4])
-    let error = #expect(throws: DatasetError.self) { try sequence.next() }
+    let error = #expect(throws: UnreadableImages.self) { try sequence.next() }
     #expect(error?.description.contains("number 8") == true)
     #expect(error?.description.contains("broken") == true)
     #expect(warnings.all.count == 3)
