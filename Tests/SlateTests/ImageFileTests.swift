@@ -122,6 +122,18 @@ import Testing
     }
     let seen = try SlateProgram.run("data", "inspect", folder.path("data"), "--image-size", "96")
     #expect(seen.output.contains("up to 4 objects in a mask"), "\(seen.output)\(seen.errors)")
+    #expect(seen.output.contains("255 stands beside other values in 8 masks"), "\(seen.output)")
+    let run = folder.path("run")
+    #expect(try SlateProgram.trainTiny("--steps", "1", out: run).status == 0)
+    let scored = try SlateProgram.run("evaluate", run, "--data", folder.path("data"))
+    #expect(scored.errors.contains("--mask-ignore 255"), "\(scored.errors)")
+    let aware = try SlateProgram.run(
+      "evaluate", run, "--data", folder.path("data"), "--mask-ignore", "255")
+    #expect(!aware.errors.contains("--mask-ignore"), "\(aware.errors)")
+    func score(_ outcome: SlateProgram.Outcome) -> Substring? {
+      outcome.output.split(separator: "\n").first { $0.hasPrefix("fg_ari") }
+    }
+    #expect(score(scored) != nil && score(scored) != score(aware))
     let known = try SlateProgram.run(
       "data", "inspect", folder.path("data"), "--image-size", "96", "--mask-ignore", "255")
     #expect(known.output.contains("up to 3 objects in a mask"), "\(known.output)\(known.errors)")

@@ -36,6 +36,9 @@ public struct DatasetSummary: Sendable, CustomStringConvertible {
   public let mostObjects: Int?
   /// How many masks could be read.
   public let masks: Int
+  /// In how many masks 255 stands beside other values, of which it cannot be known whether it is an
+  /// object or to be ignored.
+  public let ambiguousMasks: Int
   /// How many files were looked at.
   public let files: Int
 
@@ -59,7 +62,8 @@ public struct DatasetSummary: Sendable, CustomStringConvertible {
     counts = Dictionary(uniqueKeysWithValues: Split.allCases.map { ($0, data.count(of: $0)) })
     guard let folder = data as? ImageFolder else {
       hasMasks = data is GeneratedScenes
-      (fileSizes, unreadable, mostObjects, masks, files) = ([], [], nil, 0, 0)
+      (fileSizes, unreadable, mostObjects) = ([], [], nil)
+      (masks, ambiguousMasks, files) = (0, 0, 0)
       return
     }
     hasMasks = folder.hasMasks
@@ -76,6 +80,7 @@ public struct DatasetSummary: Sendable, CustomStringConvertible {
     unreadable = results.flatMap(\.failures)
     let objects = results.compactMap(\.objects)
     (mostObjects, masks, files) = (objects.max(), objects.count, looked)
+    ambiguousMasks = results.count { $0.isAmbiguous }
   }
 
   /// A few lines for a terminal.
@@ -91,16 +96,22 @@ public struct DatasetSummary: Sendable, CustomStringConvertible {
     if let mostObjects {
       lines.append("up to \(mostObjects) objects in a mask (\(masks) of \(files) looked at)")
     }
+    if ambiguousMasks > 0 {
+      lines.append(
+        "255 stands beside other values in \(ambiguousMasks) masks: an object, unless it is to be "
+          + "ignored, as in PASCAL VOC (--mask-ignore 255)")
+    }
     lines += unreadable.map { "unreadable: \($0)" }
     return lines.joined(separator: "\n")
   }
 }
 
 extension ImageFolder {
-  /// The size of a file, the objects in its mask, and what of them cannot be read.
+  /// The size of a file, the objects in its mask and whether they can be told from what is to be
+  /// ignored, and what of them cannot be read.
   fileprivate func look(
     at index: Int, of split: Split
-  ) -> (size: SIMD2<Int>?, objects: Int?, failures: [String]) {
+  ) -> (size: SIMD2<Int>?, objects: Int?, isAmbiguous: Bool, failures: [String]) {
     var (size, objects, failures): (SIMD2<Int>?, Int?, [String]) = (nil, nil, [])
     do {
       let picture = try picture(index, of: split)
@@ -113,6 +124,8 @@ extension ImageFolder {
     } catch {
       failures.append("\(error)")
     }
-    return (size, objects, failures)
+    return (
+      size, objects, objects.map { $0 > 1 } == true && hasAmbiguousMask(index, of: split), failures
+    )
   }
 }

@@ -119,6 +119,18 @@ public struct ImageFolder: ImageDataset {
     return try framing.square(mask, size: imageSize, path: path.description)
   }
 
+  /// Whether 255 stands beside other values in the image's mask, and nothing says that it is ignored.
+  ///
+  /// It may be an object like the others or, as in PASCAL VOC and DAVIS, what is left out. False where
+  /// the mask cannot be read.
+  public func hasAmbiguousMask(_ index: Int, of split: Split) -> Bool {
+    guard maskEncoding == .values() else { return false }
+    var ignoring = self
+    ignoring.maskEncoding = .values(ignoring: 255)
+    guard let mask = try? ignoring.mask(index, of: split) else { return false }
+    return mask.objectCount > 0 && mask.ids.contains(SegmentationMask.ignored)
+  }
+
   /// The path of the file; bytes of it that are not UTF-8 are written as \xE9.
   public func name(_ index: Int, of split: Split) -> String {
     place(path(index, of: split)).description

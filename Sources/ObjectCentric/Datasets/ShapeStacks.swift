@@ -44,9 +44,12 @@ extension ImageFolder {
 
   /// The map of a picture: that of its scenario and camera.
   private static func segmentation(ofRecording path: String) -> String {
+    // recordings/SCENARIO/rgb-...-cam_K-mono-0.png
     let parts = path.split(separator: "/")
-    let camera = parts[2].split(separator: "-").first { $0.hasPrefix("cam_") } ?? "cam_?"
-    return "iseg/\(parts[1])/iseg-w=0-f=0-l=0-c=original-\(camera)-mono-0.map"
+    let scenario = parts.dropFirst().first ?? "?"
+    let words = parts.last?.split(separator: "-") ?? []
+    let camera = words.first { $0.hasPrefix("cam_") } ?? "cam_?"
+    return "iseg/\(scenario)/iseg-w=0-f=0-l=0-c=original-\(camera)-mono-0.map"
   }
 
   private static func recordings(
@@ -61,7 +64,8 @@ extension ImageFolder {
     for line in text.split(whereSeparator: \.isNewline) where found.count < limit {
       let scenario = line.trimmingCharacters(in: .whitespaces)
       guard !scenario.isEmpty else { continue }
-      guard !scenario.contains("/"), ![".", ".."].contains(scenario) else {
+      guard !scenario.contains("/"), !scenario.contains("\0"), ![".", ".."].contains(scenario)
+      else {
         throw DatasetError(
           path: file.path, reason: "'\(scenario)' is no name of a scenario",
           remedy: "a line is the name of one folder in recordings; download the splits again")

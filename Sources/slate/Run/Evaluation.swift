@@ -64,6 +64,7 @@ struct Evaluation {
   /// How well what the slots attend to finds the objects; nil where the data has no masks.
   func segmentation() throws -> SegmentationScores? {
     guard try images.mask(0) != nil else { return nil }
+    images.warnOfAmbiguousMasks()
     let scores = try pieces { range, batch -> [SegmentationScores] in
       let tokens = model.dvae.logits(batch).argmaxOfRows()
       let attention = try model.slots(ofTokens: tokens, noise: slotNoise(range)).attention

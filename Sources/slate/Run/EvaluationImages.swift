@@ -59,6 +59,16 @@ struct EvaluationImages: Sendable {
       images: try range.map { try dataset.image(indices[$0], of: split) }, size: dataset.imageSize)
   }
 
+  /// Warns where 255 may be an object of the masks or what they leave out.
+  func warnOfAmbiguousMasks() {
+    guard let folder = dataset as? ImageFolder,
+      let first = indices.first(where: { folder.hasAmbiguousMask($0, of: split) })
+    else { return }
+    warn(
+      "\(folder.name(first, of: split)): in its mask 255 stands beside other values and is taken for "
+        + "an object; where it is to be ignored, as in PASCAL VOC, give --mask-ignore 255")
+  }
+
   /// The object of each pixel; nil where the data has no masks.
   func mask(_ position: Int) throws -> SegmentationMask? {
     try dataset.mask(indices[position], of: split)
