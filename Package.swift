@@ -124,6 +124,10 @@ let package = Package(
       ],
       resources: [.copy("Fixtures")]),
     .testTarget(
+      name: "FuzzingTests",
+      dependencies: ["slate", "ObjectCentric", "Images", "NeuralLayers", "Tensors", "Training"],
+      exclude: ["make_corpus.py"], resources: [.copy("Corpus")]),
+    .testTarget(
       name: "DocumentationTests",
       dependencies: ["slate", "FixedPoint", "CustomSolver", "CustomEstimator"]),
   ],
