@@ -2,8 +2,12 @@
 # make test    builds and runs every test
 # make bench   times the library beside PyTorch and JAX, and writes Benchmarks/RESULTS.md
 # make lint    checks the format
+#
+# make test-asan, make test-tsan, make test-ubsan    every test under a sanitizer: memory errors, data
+#              races, and undefined behaviour of the C parts
+# make fuzz    looks for inputs that a parser stops at, SECONDS=60 for each parser
 
-.PHONY: train test bench lint packages
+.PHONY: train test test-asan test-tsan test-ubsan fuzz bench lint packages
 
 train: packages
 	swift build -c release --product slate
@@ -15,6 +19,22 @@ train: packages
 test: packages
 	swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 	swift run -c release --package-path Examples/Standalone --scratch-path .build-tests/standalone
+
+# Each sanitizer has a build folder of its own; the first build takes minutes. ARGUMENTS are those of
+# swift test, for instance ARGUMENTS="--filter ImagesTests".
+test-asan: packages
+	.ci/sanitized address $(ARGUMENTS)
+
+test-tsan: packages
+	.ci/sanitized thread $(ARGUMENTS)
+
+# Swift has no undefined behaviour of this kind: the tests of what calls C are enough.
+test-ubsan: packages
+	.ci/sanitized undefined --filter "CKernelsTests|TensorsTests|ImagesTests" $(ARGUMENTS)
+
+SECONDS = 60
+fuzz: packages
+	.ci/fuzz $(SECONDS)
 
 bench: packages
 	Benchmarks/run.py

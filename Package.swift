@@ -8,6 +8,7 @@ let package = Package(
     .library(name: "Tensors", targets: ["Tensors"]),
     .library(name: "ImplicitLayers", targets: ["ImplicitLayers"]),
     .library(name: "ConformanceChecks", targets: ["ConformanceChecks"]),
+    .library(name: "EstimatorComparison", targets: ["EstimatorComparison"]),
     .library(name: "NeuralLayers", targets: ["NeuralLayers"]),
     .library(name: "Training", targets: ["Training"]),
     .library(name: "Images", targets: ["Images"]),
@@ -28,21 +29,25 @@ let package = Package(
       name: "CPNG", pkgConfig: "libpng",
       providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
     .systemLibrary(
-      name: "CTurboJPEG", pkgConfig: "libturbojpeg",
-      providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
+      name: "CJPEG", pkgConfig: "libjpeg",
+      providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
     .systemLibrary(
       name: "CHDF5", pkgConfig: "hdf5",
       providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("m")]),
+    .target(
+      name: "COpenBLASSettings", dependencies: ["COpenBLAS", "CKernels"],
+      linkerSettings: [.linkedLibrary("lapacke")]),
 
-    .target(name: "Tensors", dependencies: ["COpenBLAS", "CKernels"]),
+    .target(name: "Tensors", dependencies: ["COpenBLAS", "COpenBLASSettings", "CKernels"]),
     .target(name: "ImplicitLayers", dependencies: ["Tensors"]),
     .target(name: "ConformanceChecks", dependencies: ["ImplicitLayers", "Tensors"]),
     .target(name: "NeuralLayers", dependencies: ["Tensors"]),
     .target(name: "Training", dependencies: ["NeuralLayers", "Tensors"]),
-    .target(name: "CImageCodecs", dependencies: ["CPNG"]),
-    .target(name: "Images", dependencies: ["CImageCodecs", "CTurboJPEG"]),
-    .target(name: "ComparisonCharts", dependencies: ["ImplicitLayers", "Images"]),
+    .target(name: "CImageCodecs", dependencies: ["CJPEG", "CPNG"]),
+    .target(name: "CProcess"),
+    .target(name: "Images", dependencies: ["CImageCodecs"]),
+    .target(name: "EstimatorComparison", dependencies: ["ImplicitLayers", "Images", "Tensors"]),
     .target(
       name: "ObjectCentric",
       dependencies: [
@@ -52,8 +57,9 @@ let package = Package(
     .executableTarget(
       name: "slate",
       dependencies: [
-        "ObjectCentric", "ImplicitLayers", "NeuralLayers", "Training", "Images", "Tensors",
-        "ComparisonCharts", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CProcess", "ObjectCentric", "ImplicitLayers", "NeuralLayers", "Training", "Images",
+        "Tensors", "EstimatorComparison",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     .executableTarget(
@@ -68,17 +74,22 @@ let package = Package(
     .executableTarget(
       name: "Kepler", dependencies: ["ImplicitLayers", "Tensors"], path: "Examples/Kepler"),
     .executableTarget(
-      name: "Sinkhorn", dependencies: ["ImplicitLayers", "Tensors"], path: "Examples/Sinkhorn"),
+      name: "Sinkhorn", dependencies: ["EstimatorComparison", "ImplicitLayers", "Tensors"],
+      path: "Examples/Sinkhorn"),
     .executableTarget(
-      name: "PageRank", dependencies: ["ImplicitLayers", "Tensors"], path: "Examples/PageRank"),
+      name: "PageRank", dependencies: ["EstimatorComparison", "ImplicitLayers", "Tensors"],
+      path: "Examples/PageRank"),
     .executableTarget(
       name: "SlotAttention",
-      dependencies: ["ImplicitLayers", "NeuralLayers", "ObjectCentric", "Tensors"],
+      dependencies: [
+        "EstimatorComparison", "ImplicitLayers", "NeuralLayers", "ObjectCentric", "Tensors",
+      ],
       path: "Examples/SlotAttention"),
     .executableTarget(
       name: "CompareEstimators",
       dependencies: [
-        "ComparisonCharts", "Images", "ImplicitLayers", "NeuralLayers", "ObjectCentric", "Tensors",
+        "EstimatorComparison", "Images", "ImplicitLayers", "NeuralLayers", "ObjectCentric",
+        "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Examples/CompareEstimators"),
@@ -88,15 +99,36 @@ let package = Package(
 
     .target(
       name: "TestSupport", dependencies: ["Tensors", "ImplicitLayers"], path: "Tests/TestSupport"),
+    .executableTarget(
+      name: "PublishedTable", dependencies: ["TestSupport", "ImplicitLayers"],
+      path: "Tests/PublishedTable"),
+    .target(
+      name: "RandomCells", dependencies: ["Tensors", "ImplicitLayers"], path: "Tests/RandomCells"),
+    .executableTarget(
+      name: "SweepRandomCells",
+      dependencies: [
+        "RandomCells", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Tests/SweepRandomCells"),
     .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
-    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
+    .executableTarget(
+      name: "KernelChoiceProbe", dependencies: ["CKernels", "COpenBLAS", "COpenBLASSettings"],
+      path: "Tests/KernelChoiceProbe"),
+    .testTarget(
+      name: "TensorsTests",
+      dependencies: [
+        "Tensors", "TestSupport", "CKernels", "COpenBLAS", "KernelChoiceProbe",
+      ]),
     .testTarget(
       name: "ImplicitLayersTests",
       dependencies: [
         "ConformanceChecks", "ImplicitLayers", "Tensors", "Training", "TestSupport",
-        "CustomEstimator",
+        "CustomEstimator", "RandomCells",
       ],
       resources: [.copy("Fixtures")]),
+    .testTarget(
+      name: "EstimatorComparisonTests",
+      dependencies: ["EstimatorComparison", "ImplicitLayers", "Tensors", "TestSupport"]),
     .testTarget(
       name: "NeuralLayersTests", dependencies: ["NeuralLayers", "Tensors", "TestSupport"]),
     .testTarget(
@@ -108,7 +140,7 @@ let package = Package(
       name: "ObjectCentricTests",
       dependencies: [
         "ObjectCentric", "ImplicitLayers", "NeuralLayers", "Training", "Tensors", "Images",
-        "TestSupport",
+        "TestSupport", "CKernels",
       ],
       resources: [.copy("Fixtures")]),
     .testTarget(
@@ -123,6 +155,10 @@ let package = Package(
         "slate", "ObjectCentric", "ImplicitLayers", "NeuralLayers", "Tensors", "Images", "Training",
       ],
       resources: [.copy("Fixtures")]),
+    .testTarget(
+      name: "FuzzingTests",
+      dependencies: ["slate", "ObjectCentric", "Images", "NeuralLayers", "Tensors", "Training"],
+      exclude: ["make_corpus.py"], resources: [.copy("Corpus")]),
     .testTarget(
       name: "DocumentationTests",
       dependencies: ["slate", "FixedPoint", "CustomSolver", "CustomEstimator"]),

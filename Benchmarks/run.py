@@ -14,7 +14,7 @@ import datetime
 import json
 import os
 import pathlib
-import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -243,17 +243,42 @@ def iterations_table(rows):
     return lines
 
 
-def processor():
+def machine(program):
+    """Processor, kernels and rates, as our program finds them."""
+    return json.loads(subprocess.run(
+        [program, "machine"], capture_output=True, text=True, check=True).stdout)
+
+
+def description(machine):
+    facts, rate = machine["facts"], machine["rate"]
+    return (f"{facts['processor']}, {facts['processors']} cores; OpenBLAS with kernels for "
+            f"{facts['openBLASKernels']} ({facts['reason']}), own kernels for {facts['kernels']}; "
+            f"{rate['perCore']:.0f} Gflop/s a core")
+
+
+def kind(machine):
+    """What must agree for results to be comparable."""
+    facts = machine["facts"]
+    return [facts["processor"], facts["openBLASKernels"], facts["kernels"], facts["processors"]]
+
+
+def place_for(machine, wanted):
+    """Where results go: RESULTS.md, or a file beside it if that is of another kind of machine."""
+    if wanted:
+        return wanted
+    usual = here / "RESULTS.md"
     try:
-        for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
+        committed = json.loads(usual.with_suffix(".json").read_text()).get("machine")
     except OSError:
-        pass
-    return platform.processor() or platform.machine()
+        return usual
+    if committed is None or kind(committed) == kind(machine):
+        return usual
+    facts = machine["facts"]
+    words = re.findall(r"[A-Za-z0-9]+", f"{facts['processor']} {facts['openBLASKernels']}")
+    return here / f"RESULTS-{'-'.join(words)}.md"
 
 
-def report(results, figures, iterations, sgemm):
+def report(results, figures, iterations, sgemm, machine):
     """RESULTS.md."""
     versions = {}
     for result in results:
@@ -262,7 +287,7 @@ def report(results, figures, iterations, sgemm):
         ["swift", "--version"], capture_output=True, text=True).stdout.splitlines()[0]
     lines = [
         "# Results", "",
-        f"Written by `Benchmarks/run.py` on {datetime.date.today()}: {processor()}, {cores} cores; "
+        f"Written by `Benchmarks/run.py` on {datetime.date.today()}: {description(machine)}; "
         f"{swift}; " + ", ".join(f"{k} {v}" for k, v in sorted(versions.items())) + ".", "",
         "Rounds of ours and of the peers alternate, and work shorter than 20 ms is repeated within a "
         "round; a ratio is the median of ours divided by the median of the peer, so lower is "
@@ -331,9 +356,14 @@ def main():
     parser.add_argument("--only", nargs="*", default=[], help="cases by name")
     parser.add_argument("--without", nargs="*", default=[], help="peers by name")
     parser.add_argument("--rounds", type=int, default=0, help="instead of each case's own number")
-    parser.add_argument("--output", type=pathlib.Path, default=here / "RESULTS.md")
+    parser.add_argument(
+        "--output", type=pathlib.Path,
+        help="by default RESULTS.md, or RESULTS-PROCESSOR-KERNELS.md if that is of another machine")
     options = parser.parse_args()
     python, program = prepare_peers(), build()
+    found = machine(program)
+    output = place_for(found, options.output)
+    print(description(found), file=sys.stderr)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         subprocess.run([python, here / "peers" / "make_images.py", folder], check=True)
@@ -344,10 +374,11 @@ def main():
             [program, "complexity"], capture_output=True, text=True, check=True).stdout)
         sgemm = json.loads(subprocess.run(
             [program, "sgemm"], capture_output=True, text=True, check=True).stdout)["gflops"]
-    options.output.write_text(report(results, figures, iterations, sgemm))
-    options.output.with_suffix(".json").write_text(
-        json.dumps({"sgemm": sgemm, "figures": figures, "iterations": iterations, "results": results}, indent=1))
-    print(options.output.read_text())
+    output.write_text(report(results, figures, iterations, sgemm, found))
+    output.with_suffix(".json").write_text(json.dumps(
+        {"machine": found, "sgemm": sgemm, "figures": figures, "iterations": iterations,
+         "results": results}, indent=1))
+    print(output.read_text())
 
 
 if __name__ == "__main__":

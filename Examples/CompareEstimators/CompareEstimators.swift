@@ -1,5 +1,5 @@
 import ArgumentParser
-import ComparisonCharts
+import EstimatorComparison
 import Foundation
 import Images
 import ImplicitLayers

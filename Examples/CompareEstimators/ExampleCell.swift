@@ -1,4 +1,5 @@
 import ArgumentParser
+import EstimatorComparison
 import Foundation
 import ImplicitLayers
 import NeuralLayers
@@ -35,8 +36,8 @@ enum ExampleCell: String, CaseIterable, ExpressibleByArgument {
       (z.matmul(w, transposingOther: true) + x.matmul(u, transposingOther: true) + b * 0.2).tanh()
     }
     return EstimatorComparison(
-      of: map, from: .zeros([8, width], dtype: .float64), using: .broyden(memory: 60),
-      until: .tolerance(relative: 1e-13, within: 500),
+      of: map, from: .zeros([8, width], dtype: .float64), using: .broyden(updates: 60),
+      until: .tolerance(relative: 1e-13, limit: 500),
       parameters: [.init("W", [w]), .init("U", [u]), .init("b", [b])],
       cotangent: .normal([8, width], dtype: .float64, using: &generator))
   }
@@ -54,7 +55,7 @@ enum ExampleCell: String, CaseIterable, ExpressibleByArgument {
     let injection = cell.inject(.init(features: features, initialSlots: slots))
     return EstimatorComparison(
       of: cell.map(given: injection), from: slots,
-      until: .tolerance(relative: 1e-12, within: 3000),
+      until: .tolerance(relative: 1e-12, limit: 3000),
       parameters: ParameterGroup.grouping(
         cell.namedParameters.map { ($0.name, $0.parameter.tensor) }),
       cotangent: .normal([2, 3, 16], dtype: .float64, using: &generator))
@@ -68,7 +69,7 @@ enum ExampleCell: String, CaseIterable, ExpressibleByArgument {
     let e = Tensor(shapes, shape: [4, 1], dtype: .float64).variable()
     return EstimatorComparison(
       of: FixedPointMap { z in m + e * z.sin() }, from: m.detached(),
-      until: .tolerance(relative: 1e-14, within: 2000),
+      until: .tolerance(relative: 1e-14, limit: 2000),
       parameters: [.init("M", [m]), .init("e", [e])]
     ) { $0.sum() }
   }
@@ -82,8 +83,8 @@ enum ExampleCell: String, CaseIterable, ExpressibleByArgument {
     let jump = Tensor.full(0.15 / Double(count), [1, count], dtype: .float64).variable()
     return EstimatorComparison(
       of: FixedPointMap { z in z.matmul(p, transposingOther: true) * 0.85 + jump },
-      from: .zeros([1, count], dtype: .float64), using: .broyden(memory: 60),
-      until: .tolerance(relative: 1e-14, within: 500),
+      from: .zeros([1, count], dtype: .float64), using: .broyden(updates: 60),
+      until: .tolerance(relative: 1e-14, limit: 500),
       parameters: [.init("links", [p]), .init("jumps", [jump])]
     ) { $0.slice(0..<3, alongAxis: 1).sum() }
   }

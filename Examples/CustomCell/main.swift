@@ -15,7 +15,7 @@ struct TanhCell: Module, FixedPointLayer {
   let recurrence: Parameter, injection: Linear
   let solver: any ForwardSolver = .anderson(depth: 5)
   let estimator: any BackwardEstimator = .gmres(tolerance: 1e-3)
-  let stoppingRule = StoppingRule.tolerance(relative: 1e-4, within: 100)
+  let stoppingRule = StoppingRule.tolerance(relative: 1e-4, limit: 100)
 
   init(inputs: Int, width: Int, using generator: inout Philox) {
     recurrence = Parameter(.normal([width, width], using: &generator))

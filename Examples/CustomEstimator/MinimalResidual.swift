@@ -7,18 +7,17 @@ import Tensors
 struct MinimalResidual: AdjointEstimator {
   let steps: Int
 
-  func adjoint(of v: Tensor, through pullback: (Tensor) throws -> Tensor) throws -> Tensor {
-    var (w, r) = (v.zerosLike(), v)
+  func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
+    var (w, r) = (problem.cotangent.zerosLike(), problem.cotangent)
     for _ in 0..<steps {
-      let image = try r - pullback(r)
+      let image = try problem.system(r)
       let overlaps = r.innerProductsOfSamples(with: image)
       let squares = image.innerProductsOfSamples(with: image)
-      let factors = zip(overlaps, squares).map { $1 == 0 ? 0 : $0 / $1 }
-      let ones = Shape([v.shape[0]] + Array(repeating: 1, count: v.rank - 1))
-      let a = Tensor(factors, shape: ones, dtype: v.dtype)
-      (w, r) = (w + r * a, r - image * a)
+      let a = zip(overlaps, squares).map { $1 == 0 ? 0 : $0 / $1 }
+      w = w.adding(r, times: a)
+      r = r.adding(image, times: a.map { -$0 })
     }
-    return w
+    return AdjointEstimate(value: w)
   }
 }
 // snippet.end

@@ -9,14 +9,9 @@ struct HeavyBall: ForwardSolver {
 
   func makeHistory() -> Tensor? { nil }
 
-  func next(after z: Tensor, image fz: Tensor, _ previous: inout Tensor?) -> Tensor {
-    defer { previous = z }
-    return previous.map { fz + (z - $0) * momentum } ?? fz
-  }
-
-  // Lets samples that are done leave the solve; without it they stay to the end.
-  func history(_ previous: Tensor?, ofSamples positions: [Int]) -> Tensor?? {
-    .some(previous?.samples(positions))
+  func next(after point: Iterate, _ previous: inout Tensor?) -> Tensor {
+    defer { previous = point.z }
+    return previous.map { point.image + (point.z - $0) * momentum } ?? point.image
   }
 }
 // snippet.end
@@ -30,7 +25,7 @@ print("heavy ball passes every check")
 let slow = FixedPointMap { z in z * 0.9 + 1 }
 for solver in [.picard(), HeavyBall(momentum: 0.4)] as [any ForwardSolver] {
   let report = try solver.solve(
-    slow, from: .zeros([1, 1]), until: .tolerance(relative: 1e-5, within: 300)
+    slow, from: .zeros([1, 1]), until: .tolerance(relative: 1e-5, limit: 300)
   ).report
-  print("\(type(of: solver)): \(report.evaluations) evaluations")
+  print("\(solver.name): \(report.evaluations) evaluations")
 }

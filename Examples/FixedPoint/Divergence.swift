@@ -9,7 +9,7 @@ func examineDivergence() throws {
   let w = Tensor.normal([5, 5], dtype: .float64, using: &random) * 0.7
   let x = Tensor.normal([2, 5], dtype: .float64, using: &random)
   let map = FixedPointMap { z in z.matmul(w) + x }
-  let rule = StoppingRule.tolerance(relative: 1e-8, within: 100).keepingTrace()
+  let rule = StoppingRule.tolerance(relative: 1e-8, limit: 100).keepingTrace()
   let solution = try Picard().solve(map, from: x.zerosLike(), until: rule)
   print(solution.report.samples.map { "\($0.outcome)" })
   print(solution.report.samples[0].trace.prefix(4).map { String(format: "%.2f", $0) })
@@ -26,7 +26,7 @@ func examineDivergence() throws {
     as [any ForwardSolver]
   {
     let report = try solver.solve(map, from: x.zerosLike(), until: rule).report
-    print("\(type(of: solver)): \(report.samples[0].outcome), \(report.evaluations) evaluations")
+    print("\(solver.name): \(report.samples[0].outcome), \(report.evaluations) evaluations")
   }
   // snippet.end
 }

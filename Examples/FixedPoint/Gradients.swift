@@ -9,7 +9,7 @@ func compareGradients() throws {
   let w = (Tensor.normal([6, 6], dtype: .float64, using: &random) * 0.25).variable()
   let x = Tensor.normal([4, 6], dtype: .float64, using: &random)
   let map = FixedPointMap { z in (z.matmul(w) + x).tanh() }
-  let rule = StoppingRule.tolerance(relative: 1e-12, within: 200)
+  let rule = StoppingRule.tolerance(relative: 1e-12, limit: 200)
   // snippet.end
 
   // snippet.solve

@@ -22,7 +22,7 @@ let kepler = FixedPointMap({ z in m + e * z.sin() }) { positions in
   let (someM, someE) = (m.samples(positions), e.samples(positions))
   return { z in someM + someE * z.sin() }
 }
-let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, within: 5000)
+let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, limit: 5000)
 let solution = try ExactAdjoint().solution(
   of: kepler, from: m, using: .picard(), until: rule)
 let table = try gradients(of: solution.value.sum())

@@ -1,3 +1,4 @@
+import EstimatorComparison
 import Foundation
 import ImplicitLayers
 import Tensors
@@ -33,7 +34,7 @@ func ranks(_ p: Tensor, estimator: any BackwardEstimator = .gmres(tolerance: 1e-
   let start = Tensor(everywhere + atWiki, shape: [2, count], dtype: .float64)
   return try fixedPoint(
     from: start, using: .anderson(depth: 5), estimator: estimator,
-    until: .tolerance(relative: 1e-13, within: 200)
+    until: .tolerance(relative: 1e-13, limit: 200)
   ) { z in z.matmul(p, transposingOther: true) * damping + start * (1 - damping) }
 }
 
@@ -67,7 +68,7 @@ print("the gradient's advice: a link from \(best.page)")
 // The map is linear, so k terms of the series leave exactly d^k-ish of the adjoint.
 let comparison = EstimatorComparison(
   of: FixedPointMap { z in z.matmul(p, transposingOther: true) * damping + 0.15 / Double(count) },
-  from: .zeros([1, count], dtype: .float64), until: .tolerance(relative: 1e-14, within: 500),
+  from: .zeros([1, count], dtype: .float64), until: .tolerance(relative: 1e-14, limit: 500),
   parameters: [ParameterGroup("links", [p])]
 ) { $0.slice(target..<target + 1, alongAxis: 1).sum() }
 print("\n\(try comparison.errors(byTerms: [1, 2, 5, 10, 20, 50], dampings: [1]).table)")

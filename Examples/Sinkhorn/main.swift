@@ -1,3 +1,4 @@
+import EstimatorComparison
 import Foundation
 import ImplicitLayers
 import Tensors
@@ -41,7 +42,7 @@ func sinkhorn(_ z: Potentials, _ cost: Tensor) -> Potentials {
 /// sum P C: the cost of the plan, without its entropy.
 func transportCost(_ cost: Tensor, _ estimator: any BackwardEstimator) throws -> Tensor {
   let z = try fixedPoint(
-    from: start, estimator: estimator, until: .tolerance(relative: 1e-13, within: 2000)
+    from: start, estimator: estimator, until: .tolerance(relative: 1e-13, limit: 2000)
   ) { sinkhorn($0, cost) }
   return (logPlan(z, cost).exp() * cost).sum()
 }
@@ -69,7 +70,7 @@ guard worst < 1e-7 else { fatalError("the gradient is wrong by \(worst)") }
 
 // The comparison sees the singular system, takes least squares as its reference and says so.
 let comparison = EstimatorComparison(
-  of: { sinkhorn($0, cost) }, from: start, until: .tolerance(relative: 1e-13, within: 2000),
+  of: { sinkhorn($0, cost) }, from: start, until: .tolerance(relative: 1e-13, limit: 2000),
   parameters: [ParameterGroup("cost", [cost])]
 ) { z in (logPlan(z, cost).exp() * cost.detached()).sum() }
 print("\n\(try comparison.report().table)")

@@ -1,3 +1,4 @@
+import EstimatorComparison
 import ImplicitLayers
 import NeuralLayers
 import ObjectCentric
@@ -23,7 +24,7 @@ let injection = cell.inject(.init(features: features, initialSlots: slots))
 let named = cell.namedParameters.map { (name: $0.name, tensor: $0.parameter.tensor) }
 var comparison = EstimatorComparison(
   of: cell.map(given: injection), from: slots,
-  until: .tolerance(relative: 1e-12, within: 3000),
+  until: .tolerance(relative: 1e-12, limit: 3000),
   parameters: ParameterGroup.grouping(named), cotangent: cotangent)
 comparison.estimators = [
   ComparedEstimator("one step", .oneStep), ComparedEstimator("10 terms", .neumann(terms: 10)),

@@ -40,29 +40,8 @@ static void saturate(png_structp png, png_row_infop row, png_bytep samples) {
   for (size_t i = 0; i < count; i++) samples[i] = samples[2 * i] ? 255 : samples[2 * i + 1];
 }
 
-int ci_png_decode(const unsigned char *bytes, long count,
-                  unsigned char *(*allocate)(void *context, long width, long height),
-                  void *context, char *message) {
-  struct failure failure = {.message = message};
-  struct source source = {bytes, count, 0};
-  png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &failure, fail, ignore);
-  png_infop info = png ? png_create_info_struct(png) : NULL;
-  png_bytep *volatile rows = NULL;
-  if (!info) {
-    strcpy(message, "out of memory");
-    png_destroy_read_struct(&png, NULL, NULL);
-    return 1;
-  }
-  if (setjmp(failure.jump)) {
-    free(rows);
-    png_destroy_read_struct(&png, &info, NULL);
-    return 1;
-  }
-  png_set_read_fn(png, &source, read_bytes);
-  png_read_info(png, info);
-  long w = (long)png_get_image_width(png, info), h = (long)png_get_image_height(png, info);
-  unsigned char *pixels = allocate(context, w, h);
-  if (!pixels) png_error(png, "the size is refused");
+// Converts to 8-bit RGB.
+static void convert_to_rgb(png_structp png, png_infop info) {
   png_set_expand(png);
   if (png_get_bit_depth(png, info) == 16 && png_get_color_type(png, info) == PNG_COLOR_TYPE_GRAY) {
     png_set_read_user_transform_fn(png, saturate);
@@ -72,17 +51,74 @@ int ci_png_decode(const unsigned char *bytes, long count,
   }
   png_set_gray_to_rgb(png);
   png_set_strip_alpha(png);
-  png_set_interlace_handling(png);
-  png_read_update_info(png, info);
-  if ((long)png_get_rowbytes(png, info) != 3 * w) png_error(png, "unexpected pixel format");
-  rows = malloc((size_t)h * sizeof(png_bytep));
-  if (!rows) png_error(png, "out of memory");
-  for (long y = 0; y < h; y++) rows[y] = pixels + y * 3 * w;
-  png_read_image(png, rows);
-  png_read_end(png, NULL);
-  free(rows);
+}
+
+// Leaves samples as they are, one to one or two bytes.
+static void unpack(png_structp png, png_infop info) {
+  (void)info;
+  png_set_packing(png);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  png_set_swap(png);
+#endif
+}
+
+// Reads the header and, where there is a `convert`, the picture as it leaves that.
+static int read_png(const unsigned char *bytes, long count, struct ci_png_header *header,
+                    void (*convert)(png_structp png, png_infop info), unsigned char *pixels,
+                    char *message) {
+  struct failure failure = {.message = message};
+  struct source source = {bytes, count, 0};
+  png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &failure, fail, ignore);
+  png_infop info = png ? png_create_info_struct(png) : NULL;
+  if (!info) {
+    strcpy(message, "out of memory");
+    png_destroy_read_struct(&png, NULL, NULL);
+    return 1;
+  }
+  if (setjmp(failure.jump)) {
+    png_destroy_read_struct(&png, &info, NULL);
+    return 1;
+  }
+  // What does not change pixels is not even unpacked: compressed text can be a thousand times as long
+  // as it is in the file.
+  png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+  png_set_read_fn(png, &source, read_bytes);
+  png_read_info(png, info);
+  header->width = (long)png_get_image_width(png, info);
+  header->height = (long)png_get_image_height(png, info);
+  header->channels = png_get_channels(png, info);
+  header->bits = png_get_bit_depth(png, info);
+  header->is_palette = png_get_color_type(png, info) == PNG_COLOR_TYPE_PALETTE;
+  if (convert) {
+    convert(png, info);
+    int passes = png_set_interlace_handling(png);
+    png_read_update_info(png, info);
+    long stride = convert == convert_to_rgb
+                      ? 3 * header->width
+                      : header->width * header->channels * (header->bits == 16 ? 2 : 1);
+    if ((long)png_get_rowbytes(png, info) != stride) png_error(png, "unexpected pixel format");
+    for (int pass = 0; pass < passes; pass++)
+      for (long y = 0; y < header->height; y++) png_read_row(png, pixels + y * stride, NULL);
+    png_read_end(png, NULL);
+  }
   png_destroy_read_struct(&png, &info, NULL);
   return 0;
+}
+
+int ci_png_read_header(const unsigned char *bytes, long count, struct ci_png_header *header,
+                       char *message) {
+  return read_png(bytes, count, header, NULL, NULL, message);
+}
+
+int ci_png_decode(const unsigned char *bytes, long count, unsigned char *pixels, char *message) {
+  struct ci_png_header header;
+  return read_png(bytes, count, &header, convert_to_rgb, pixels, message);
+}
+
+int ci_png_decode_samples(const unsigned char *bytes, long count, unsigned char *samples,
+                          char *message) {
+  struct ci_png_header header;
+  return read_png(bytes, count, &header, unpack, samples, message);
 }
 
 struct sink {

@@ -1,10 +1,5 @@
 #include "CKernels.h"
 #include "dialect.h"
 
-#include "single.h"
-#include "row_max.inc"
-#include "attention.inc"
-
-#include "double.h"
-#include "row_max.inc"
-#include "attention.inc"
+#define CK_THEME "attention.inc"
+#include "variants.h"

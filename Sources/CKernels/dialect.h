@@ -2,15 +2,13 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+#include "variant_support.h"
 
-// How kernels are compiled. On glibc x86-64 every kernel exists for AVX-512, AVX2 and the
-// baseline, and the loader picks one; the thread sanitizer cannot load such functions.
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_THREAD__)
-#if !__has_feature(thread_sanitizer)
-#define CK_KERNEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#endif
-#endif
-#ifndef CK_KERNEL
+// A kernel. Where variants.h compiles it for several processors, dispatch.c picks one, and only that
+// is seen from outside.
+#if CK_HAS_VARIANTS
+#define CK_KERNEL __attribute__((visibility("hidden")))
+#else
 #define CK_KERNEL
 #endif
 

@@ -1,15 +1,7 @@
 // The kernels' vocabulary in double precision.
-#undef REAL
-#undef K
-#undef EXP
-#undef LOG
-#undef TANH
-#undef SQRT
-#undef SIN
-#undef COS
-#undef ABS
+#include "no_precision.h"
 #define REAL double
-#define K(name) ck_##name##_f64
+#define K(name) CK_NAME(ck_##name##_f64)
 #define EXP(x) exp(x)
 #define LOG(x) log(x)
 #define TANH(x) tanh(x)

@@ -1,8 +1,5 @@
 #include "CKernels.h"
 #include "dialect.h"
 
-#include "single.h"
-#include "elementwise.inc"
-
-#include "double.h"
-#include "elementwise.inc"
+#define CK_THEME "elementwise.inc"
+#include "variants.h"

@@ -1,8 +1,5 @@
 #include "CKernels.h"
 #include "dialect.h"
 
-#include "single.h"
-#include "layout.inc"
-
-#include "double.h"
-#include "layout.inc"
+#define CK_THEME "layout.inc"
+#include "variants.h"

@@ -1,8 +1,5 @@
 #include "CKernels.h"
 #include "dialect.h"
 
-#include "single.h"
-#include "norms.inc"
-
-#include "double.h"
-#include "norms.inc"
+#define CK_THEME "norms.inc"
+#include "variants.h"

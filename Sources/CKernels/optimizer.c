@@ -1,8 +1,5 @@
 #include "CKernels.h"
 #include "dialect.h"
 
-#include "single.h"
-#include "optimizer.inc"
-
-#include "double.h"
-#include "optimizer.inc"
+#define CK_THEME "optimizer.inc"
+#include "variants.h"

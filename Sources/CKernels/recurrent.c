@@ -1,8 +1,5 @@
 #include "CKernels.h"
 #include "dialect.h"
 
-#include "single.h"
-#include "recurrent.inc"
-
-#include "double.h"
-#include "recurrent.inc"
+#define CK_THEME "recurrent.inc"
+#include "variants.h"

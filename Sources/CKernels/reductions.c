@@ -1,8 +1,5 @@
 #include "CKernels.h"
 #include "dialect.h"
 
-#include "single.h"
-#include "reductions.inc"
-
-#include "double.h"
-#include "reductions.inc"
+#define CK_THEME "reductions.inc"
+#include "variants.h"

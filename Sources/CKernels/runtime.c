@@ -1,9 +1,14 @@
 #include "runtime.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 // Buffers are pooled in size classes, eight to each power of two (at most 12.5% is wasted), as
 // intrusive lists. A training step asks for the same sizes again and again; fresh large blocks
@@ -29,6 +34,12 @@ static int size_class(long bytes, long *rounded) {
   return 8 * (power - 8) + (int)((*rounded - (1L << power)) / step);
 }
 
+// Not abort: a line is all that there is to say, and standard error may be closed.
+static _Noreturn void stop(const char *line) {
+  (void)!write(STDERR_FILENO, line, strlen(line));
+  _exit(EXIT_FAILURE);
+}
+
 void *ck_allocate(long bytes) {
   long rounded;
   int class = size_class(bytes, &rounded);
@@ -41,11 +52,12 @@ void *ck_allocate(long bytes) {
   } else if (posix_memalign((void **)&buffer, alignment, (size_t)rounded) != 0) {
     ck_drain_pool();
     if (posix_memalign((void **)&buffer, alignment, (size_t)rounded) != 0) {
-      fprintf(stderr,
-              "out of memory: a tensor of %ld bytes could not be allocated while %ld bytes were "
-              "live; use a smaller batch or image size\n",
-              bytes, ck_live_bytes());
-      abort();
+      char line[200];
+      snprintf(line, sizeof line,
+               "out of memory: a tensor of %ld bytes could not be allocated while %ld bytes were "
+               "live; use a smaller batch or image size\n",
+               bytes, ck_live_bytes());
+      stop(line);
     }
   }
   long live = atomic_fetch_add_explicit(&live_bytes, bytes, memory_order_relaxed) + bytes;
@@ -66,6 +78,34 @@ void ck_release(void *memory, long bytes) {
   pthread_mutex_unlock(&pool_lock);
   atomic_fetch_add_explicit(&pooled_bytes, rounded, memory_order_relaxed);
   atomic_fetch_sub_explicit(&live_bytes, bytes, memory_order_relaxed);
+}
+
+static _Thread_local bool has_multiplied = false;
+
+void ck_expect_product_memory(long threads) {
+  // A buffer for a thread and one for a thread of OpenBLAS, with what the system's allocator wants
+  // around them.
+  static const size_t buffer = 2L * (130 << 20);
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  static long served = 0;
+  if (has_multiplied) return;
+  has_multiplied = true;
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  pthread_mutex_lock(&lock);
+  size_t needed = buffer * (size_t)(threads > served + 1 ? threads - served : 1);
+  served++;
+  void *room = mmap(NULL, needed, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED) {
+    char line[200];
+    snprintf(line, sizeof line,
+             "out of memory: matrix products of %ld threads take %zu bytes of address space, more "
+             "than its limit (ulimit -v) leaves; raise it, or use fewer threads\n",
+             threads, buffer * (size_t)threads);
+    stop(line);
+  }
+  munmap(room, needed);
+  pthread_mutex_unlock(&lock);
 }
 
 void ck_drain_pool(void) {
@@ -93,6 +133,8 @@ void ck_reset_peak_bytes(void) {
 static _Thread_local bool recording = true;
 bool ck_is_recording(void) { return recording; }
 void ck_set_recording(bool value) { recording = value; }
+
+void ck_yield(void) { sched_yield(); }
 
 long ck_node_created(void) {
   atomic_fetch_add_explicit(&live_nodes, 1, memory_order_relaxed);

@@ -1,6 +1,7 @@
 // The kernels' vocabulary in single precision.
+#include "no_precision.h"
 #define REAL float
-#define K(name) ck_##name##_f32
+#define K(name) CK_NAME(ck_##name##_f32)
 #define EXP(x) ck_exp1(x)
 #define LOG(x) ck_log1(x)
 #define TANH(x) ck_tanh1(x)

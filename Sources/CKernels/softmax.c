@@ -1,10 +1,5 @@
 #include "CKernels.h"
 #include "dialect.h"
 
-#include "single.h"
-#include "row_max.inc"
-#include "softmax.inc"
-
-#include "double.h"
-#include "row_max.inc"
-#include "softmax.inc"
+#define CK_THEME "softmax.inc"
+#include "variants.h"

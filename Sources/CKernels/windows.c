@@ -44,8 +44,5 @@ static void ck_window_regression(const double *gram, const double *right, long c
   }
 }
 
-#include "single.h"
-#include "windows.inc"
-
-#include "double.h"
-#include "windows.inc"
+#define CK_THEME "windows.inc"
+#include "variants.h"

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 // Between two pieces of work a thread spins for a tenth of a millisecond, then gives way to whatever
@@ -87,7 +88,10 @@ static void *serve(void *unused) {
 
 void ck_run_parts(long parts, long threads, void (*body)(void *context, long part), void *context) {
   if (parts <= 1 || threads <= 1 || running_a_part || pthread_mutex_trylock(&pool.use) != 0) {
+    bool inside = running_a_part;
+    running_a_part = inside || parts > 1;
     for (long part = 0; part < parts; part++) body(context, part);
+    running_a_part = inside;
     return;
   }
   if (threads > most_threads) threads = most_threads;
@@ -124,11 +128,45 @@ void ck_run_parts(long parts, long threads, void (*body)(void *context, long par
   pthread_mutex_unlock(&pool.use);
 }
 
-long ck_processor_count(void) {
+struct start {
+  void (*body)(void *);
+  void *context;
+};
+
+static void *run_started(void *memory) {
+  struct start start = *(struct start *)memory;
+  free(memory);
+  start.body(start.context);
+  return NULL;
+}
+
+bool ck_start_thread(void (*body)(void *context), void *context) {
+  struct start *start = malloc(sizeof *start);
+  pthread_t thread;
+  if (!start) return false;
+  *start = (struct start){.body = body, .context = context};
+  if (pthread_create(&thread, NULL, run_started, start) != 0) {
+    free(start);
+    return false;
+  }
+  pthread_detach(thread);
+  return true;
+}
+
+bool ck_runs_a_part(void) { return running_a_part; }
+
+long ck_allowed_processors(void) {
 #if defined(__linux__)
   cpu_set_t allowed;
   if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
 #endif
   long online = sysconf(_SC_NPROCESSORS_ONLN);
   return online > 0 ? online : 1;
+}
+
+long ck_processor_count(void) {
+  long allowed = ck_allowed_processors();
+  double quota = ck_processor_quota("");
+  if (quota <= 0 || quota >= (double)allowed) return allowed;
+  return quota < 1 ? 1 : (long)quota;
 }

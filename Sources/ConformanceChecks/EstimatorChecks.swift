@@ -119,17 +119,17 @@ public struct EstimatorChecks {
   private func error(_ problem: EstimatorProblem) throws -> [String] {
     guard accuracy != nil else { return [] }
     let v = problem.cotangent
-    let exact = try ExactAdjoint().adjoint(of: v, through: problem.pullback)
+    let exact = try ExactAdjoint().estimate(problem.adjoint(of: v)).value
     let error = relativeError(try adjoint(v, problem), exact)
     return error <= bound(v.dtype)
       ? [] : ["is off by \(error) of the exact adjoint, with \(bound(v.dtype)) allowed"]
   }
 
   private func adjoint(_ v: Tensor, _ problem: EstimatorProblem) throws -> Tensor {
-    try estimator.adjoint(of: v, through: problem.pullback)
+    try estimator.estimate(problem.adjoint(of: v)).value
   }
 
-  private func bound(_ dtype: DType) -> Double { max(accuracy ?? 0, 64 * dtype.unitRoundoff) }
+  private func bound(_ dtype: DType) -> Double { max(accuracy ?? 0, 64 * dtype.machineEpsilon) }
 }
 
 extension Tensor {

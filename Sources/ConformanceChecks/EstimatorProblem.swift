@@ -32,6 +32,11 @@ struct EstimatorProblem {
     pullback = valueWithPullback(at: z, of: image).pullback
   }
 
+  /// The system for a cotangent.
+  func adjoint(of v: Tensor) -> AdjointProblem {
+    AdjointProblem(cotangent: v, pullback: pullback)
+  }
+
   private static func layer(_ weight: Tensor, _ injection: Tensor) -> (Tensor) -> Tensor {
     { z in
       let flat: Shape = [z.shape[0], z.count / z.shape[0]]
@@ -56,7 +61,7 @@ struct EstimatorProblem {
     let table = try gradients(of: solution.value, cotangent: cotangent * scale)
     return (
       table[weight] ?? weight.zerosLike(), table[initial], recorded,
-      solution.backwardReport?.pullbacks ?? 0
+      table.backwardReport(of: solution)?.pullbacks ?? 0
     )
   }
 }

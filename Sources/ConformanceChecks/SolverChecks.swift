@@ -19,7 +19,7 @@ public struct SolverChecks {
   ///   - solver: what is checked.
   ///   - limit: the evaluations it may take for a problem; default 500, ten times what plain
   ///     iteration takes.
-  public init(_ solver: any ForwardSolver, within limit: Int = 500) {
+  public init(_ solver: any ForwardSolver, limit: Int = 500) {
     self.solver = solver
     self.limit = limit
   }
@@ -31,7 +31,7 @@ public struct SolverChecks {
     try convergence() + shapes() + independence() + poison() + division() + gradients()
   }
 
-  private var rule: StoppingRule { .tolerance(relative: 0, absolute: 1e-9, within: limit) }
+  private var rule: StoppingRule { .tolerance(relative: 0, absolute: 1e-9, limit: limit) }
 
   /// It finds fixed points, and says so of the point that it returns.
   private func convergence() throws -> [String] {
@@ -118,7 +118,7 @@ public struct SolverChecks {
       let (weight, offset) = (w.variable(), x.variable())
       let z = try fixedPoint(
         from: x.zerosLike(), using: solver, estimator: estimator,
-        until: .tolerance(relative: 0, absolute: 1e-14, within: limit)
+        until: .tolerance(relative: 0, absolute: 1e-14, limit: limit, onFailure: .keeping)
       ) { z in (z.matmul(weight) + offset).tanh() }
       guard z.isRecorded else { return (Tensor?.none, Tensor?.none) }
       let table = try Tensors.gradients(of: z.square().sum())

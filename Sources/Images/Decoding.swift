@@ -5,6 +5,14 @@ extension Image {
   /// The largest number of pixels that is decoded, 2^27: what claims more is taken for damage.
   public static let pixelLimit = 1 << 27
 
+  /// Bytes that decoding may take, whatever the size of the file: room for 16 million pixels.
+  static let memoryAllowance = 48 << 20
+  /// Bytes that decoding may take for each byte of a larger file.
+  ///
+  /// Photographs need up to some tens; a file that unfolds into more is made to fill the memory, or
+  /// shows almost nothing.
+  static let memoryPerByte = 256
+
   /// Decodes a PNG or JPEG file, recognised by its content.
   ///
   /// The pixels equal those of Pillow's `Image.open(file).convert("RGB")`: PNG of any kind with
@@ -13,25 +21,116 @@ extension Image {
   /// equality's sake: 16 bits of grey without alpha are not scaled but clipped at 255. A picture that
   /// uses the whole range comes out nearly white; convert it to 8 bits first.
   ///
-  /// - Throws: `ImageError` naming the file when it is missing, no image, truncated or damaged.
-  public init(contentsOf url: URL) throws {
-    try self.init(contentsOfFile: url.path)
+  /// - Parameters:
+  ///   - url: the file.
+  ///   - appliesOrientation: whether the picture is turned as its EXIF data say, as
+  ///     `ImageOps.exif_transpose` does; default false, the pixels in the order of the file.
+  /// - Throws: `ImageError` naming the file when it is missing, no image, truncated or damaged, or
+  ///   when its size does not fit: more than `pixelLimit` pixels, or more memory than 48 MiB or 256
+  ///   times the file.
+  public init(contentsOf url: URL, appliesOrientation: Bool = false) throws {
+    try self.init(contentsOf: RawPath(url.path), appliesOrientation: appliesOrientation)
   }
 
-  /// Decodes the PNG or JPEG file at a path, as `init(contentsOf:)` does.
+  /// Decodes the PNG or JPEG file at a path, as `init(contentsOf:appliesOrientation:)` does.
   ///
-  /// - Throws: `ImageError` naming the file when it is missing, no image, truncated or damaged.
-  public init(contentsOfFile path: String) throws {
-    try self.init(encoded: try Image.contents(of: path), path: path)
+  /// - Throws: `ImageError` as that does.
+  public init(contentsOfFile path: String, appliesOrientation: Bool = false) throws {
+    try self.init(contentsOf: RawPath(path), appliesOrientation: appliesOrientation)
+  }
+
+  /// Decodes the PNG or JPEG file at a path, as `init(contentsOf:appliesOrientation:)` does.
+  ///
+  /// - Throws: `ImageError` as that does.
+  public init(contentsOf path: RawPath, appliesOrientation: Bool = false) throws {
+    try self.init(
+      encoded: try path.imageFileContents(), path: path.description,
+      appliesOrientation: appliesOrientation)
   }
 
   /// Decodes the bytes of a PNG or JPEG file; `path` is what errors call it.
-  public init(encoded bytes: [UInt8], path: String) throws {
+  ///
+  /// - Throws: `ImageError` as `init(contentsOf:appliesOrientation:)` does.
+  public init(encoded bytes: [UInt8], path: String, appliesOrientation: Bool = false) throws {
+    let image =
+      switch try ImageFormat(of: bytes, path) {
+      case .png: try Image.decodedPNG(bytes, path, copies: appliesOrientation ? 2 : 1)
+      case .jpeg: try Image.decodedJPEG(bytes, path, copies: appliesOrientation ? 2 : 1)
+      }
+    self = appliesOrientation ? image.oriented(Orientation(ofFile: bytes)) : image
+  }
+
+  /// The bytes that the pixels of a picture take.
+  ///
+  /// - Parameters:
+  ///   - width: the number of columns that the file claims.
+  ///   - height: the number of rows.
+  ///   - bytesPerPixel: of what it is decoded to.
+  ///   - copies: how often that is kept.
+  ///   - overhead: bytes that decoding takes besides.
+  ///   - fileSize: bytes of the file.
+  ///   - path: what errors call the file.
+  /// - Returns: width * height * bytesPerPixel.
+  /// - Throws: `ImageError` when the size is not one that is decoded.
+  static func acceptedSize(
+    _ width: Int, _ height: Int, bytesPerPixel: Int, copies: Int = 1, besides overhead: Int = 0,
+    of fileSize: Int, _ path: String
+  ) throws -> Int {
+    guard width > 0, height > 0, width <= pixelLimit / height else {
+      throw ImageError(
+        path: path, reason: "it claims a size of \(width) x \(height) pixels",
+        remedy: "images have at least one and at most 2^27 pixels; the file may be damaged")
+    }
+    let needed = width * height * bytesPerPixel * copies + overhead
+    guard needed <= max(memoryAllowance, memoryPerByte * fileSize) else {
+      throw ImageError(
+        path: path,
+        reason: "its \(fileSize) bytes claim \(width) x \(height) pixels, which would take "
+          + "\(needed) bytes to decode",
+        remedy: "at most \(memoryAllowance) bytes, or \(memoryPerByte) times the file, are spent "
+          + "on an image: shrink it, or remove it if it was made to fill the memory")
+    }
+    return width * height * bytesPerPixel
+  }
+
+  /// What to do about damage.
+  static let damaged = "the file is truncated or damaged: copy it again or remove it"
+
+  private static func decodedPNG(
+    _ bytes: [UInt8], _ path: String, copies: Int
+  ) throws -> Image {
+    var header = ci_png_header()
+    try decoding(path, "PNG") { ci_png_read_header(bytes, bytes.count, &header, $0) }
+    let size = try acceptedSize(
+      header.width, header.height, bytesPerPixel: 3, copies: copies, of: bytes.count, path)
+    let pixels = try [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+      try decoding(path, "PNG") { ci_png_decode(bytes, bytes.count, buffer.baseAddress, $0) }
+      count = size
+    }
+    return Image(width: header.width, height: header.height, pixels: pixels)
+  }
+}
+
+/// The formats that are read.
+enum ImageFormat {
+  case png, jpeg
+
+  /// What the first bytes of a file say; nil for another kind of file.
+  init?(of bytes: [UInt8]) {
     if bytes.starts(with: [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]) {
-      self = try Image.decodedPNG(bytes, path)
+      self = .png
     } else if bytes.starts(with: [0xff, 0xd8, 0xff]) {
-      self = try Image.decodedJPEG(bytes, path)
+      self = .jpeg
     } else {
+      return nil
+    }
+  }
+
+  /// What the first bytes of a file say.
+  ///
+  /// - Throws: `ImageError` for another kind of file.
+  init(of bytes: [UInt8], _ path: String) throws {
+    guard let format = ImageFormat(of: bytes) else {
       let shown = bytes.prefix(8).map { String(format: "%02x", $0) }.joined(separator: " ")
       throw ImageError(
         path: path,
@@ -39,82 +138,6 @@ extension Image {
           ? "it is empty" : "it is neither PNG nor JPEG (it begins with \(shown))",
         remedy: "remove it from the folder or convert it to PNG or JPEG")
     }
-  }
-
-  /// The bytes of a file; one that grows or shrinks meanwhile gives what it had when it was opened.
-  private static func contents(of path: String) throws -> [UInt8] {
-    func failure() -> ImageError {
-      ImageError(
-        path: path, reason: "it cannot be read (\(String(cString: strerror(errno))))",
-        remedy: "check the path and its permissions")
-    }
-    let file = open(path, O_RDONLY)
-    guard file >= 0 else { throw failure() }
-    defer { close(file) }
-    var status = stat()
-    guard fstat(file, &status) == 0 else { throw failure() }
-    var failed = false
-    let bytes = [UInt8](unsafeUninitializedCapacity: Int(status.st_size)) { buffer, count in
-      while count < buffer.count, let base = buffer.baseAddress {
-        let piece = read(file, base + count, buffer.count - count)
-        if piece < 0, errno == EINTR { continue }
-        if piece < 0 { failed = true }
-        if piece <= 0 { break }
-        count += piece
-      }
-    }
-    guard !failed else { throw failure() }
-    return bytes
-  }
-
-  /// Whether an image of this size is decoded.
-  static func isAcceptable(_ width: Int, _ height: Int) -> Bool {
-    width > 0 && height > 0 && width <= pixelLimit / height
-  }
-
-  /// The error for a size that is not.
-  static func refusal(_ width: Int, _ height: Int, _ path: String) -> ImageError {
-    ImageError(
-      path: path, reason: "it claims a size of \(width) x \(height) pixels",
-      remedy: "images have at least one and at most 2^27 pixels; the file may be damaged")
-  }
-
-  /// What to do about damage.
-  static let damaged = "the file is truncated or damaged: copy it again or remove it"
-
-  private struct Target {
-    var width = 0
-    var height = 0
-    var pixels: UnsafeMutablePointer<UInt8>?
-  }
-
-  private static func decodedPNG(_ bytes: [UInt8], _ path: String) throws -> Image {
-    var message = [CChar](repeating: 0, count: 256)
-    var target = Target()
-    defer { target.pixels?.deallocate() }
-    let status = withUnsafeMutablePointer(to: &target) { target in
-      ci_png_decode(
-        bytes, bytes.count,
-        { context, width, height in
-          guard let target = context?.assumingMemoryBound(to: Target.self) else { return nil }
-          target.pointee.width = width
-          target.pointee.height = height
-          guard Image.isAcceptable(width, height) else { return nil }
-          target.pointee.pixels = .allocate(capacity: width * height * 3)
-          return target.pointee.pixels
-        }, target, &message)
-    }
-    guard status == 0, let pixels = target.pixels else {
-      if target.width > 0, !isAcceptable(target.width, target.height) {
-        throw refusal(target.width, target.height, path)
-      }
-      let text = String(decoding: message.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
-      throw ImageError(
-        path: path, reason: "the PNG cannot be decoded (\(text))", remedy: damaged)
-    }
-    return Image(
-      width: target.width, height: target.height,
-      pixels: [UInt8](
-        UnsafeBufferPointer(start: pixels, count: target.width * target.height * 3)))
+    self = format
   }
 }

@@ -1,21 +1,25 @@
 /// Which object each pixel belongs to; 0 is the background.
 ///
 /// ```swift
-/// let mask = SegmentationMask(redChannelOf: try Image(contentsOf: url))
+/// let mask = try SegmentationMask(contentsOf: RawPath("masks/17.png"))
 /// mask.objectCount   // 5
 /// ```
 public struct SegmentationMask: Sendable, Equatable {
+  /// The number of pixels that belong to nothing known, and take part in no score.
+  public static let ignored = UInt16.max
+
   /// The number of columns.
   public let width: Int
   /// The number of rows.
   public let height: Int
-  /// width * height object numbers, row-major.
-  public let ids: [UInt8]
+  /// width * height object numbers, row-major; 0 for the background, `ignored` for pixels that do not
+  /// count.
+  public let ids: [UInt16]
 
   /// A mask from its object numbers.
   ///
   /// Stops when their number does not fit the size.
-  public init(width: Int, height: Int, ids: [UInt8]) {
+  public init(width: Int, height: Int, ids: [UInt16]) {
     precondition(
       ids.count == width * height,
       "a mask of \(width) x \(height) pixels has \(width * height) numbers, not \(ids.count)")
@@ -35,19 +39,19 @@ public struct SegmentationMask: Sendable, Equatable {
       occurs[Int(image.pixels[index])] = true
     }
     occurs[0] = false
-    var numbers = [UInt8](repeating: 0, count: 256)
-    var next: UInt8 = 1
+    var numbers = [UInt16](repeating: 0, count: 256)
+    var next: UInt16 = 1
     for value in 1..<256 where occurs[value] {
       numbers[value] = next
-      next &+= 1
+      next += 1
     }
     self.init(
       width: image.width, height: image.height,
       ids: (0..<image.width * image.height).map { numbers[Int(image.pixels[$0 * 3])] })
   }
 
-  /// The number of different objects, without the background.
-  public var objectCount: Int { Set(ids).subtracting([0]).count }
+  /// The number of different objects, without the background and what is ignored.
+  public var objectCount: Int { Set(ids).subtracting([0, SegmentationMask.ignored]).count }
 
   /// The part with the given upper left corner and size.
   ///
@@ -66,7 +70,7 @@ public struct SegmentationMask: Sendable, Equatable {
   /// The mask at another size; each pixel takes the number of the nearest one.
   public func resized(width newWidth: Int, height newHeight: Int) -> SegmentationMask {
     guard newWidth != width || newHeight != height else { return self }
-    var result: [UInt8] = []
+    var result: [UInt16] = []
     result.reserveCapacity(newWidth * newHeight)
     for y in 0..<newHeight {
       let row = (2 * y + 1) * height / (2 * newHeight) * width
@@ -92,7 +96,7 @@ public struct SegmentationMask: Sendable, Equatable {
     return resized(width: newWidth, height: newHeight).centralSquare(of: size)
   }
 
-  /// A picture of the mask: black background, and a colour for each object.
+  /// A picture of the mask: black background, a colour for each object, and grey for what is ignored.
   public var image: Image {
     let colors: [SIMD3<UInt8>] = [
       SIMD3(230, 60, 50), SIMD3(70, 130, 240), SIMD3(80, 190, 90), SIMD3(245, 200, 60),
@@ -101,7 +105,12 @@ public struct SegmentationMask: Sendable, Equatable {
     var pixels: [UInt8] = []
     pixels.reserveCapacity(ids.count * 3)
     for id in ids {
-      let color = id == 0 ? SIMD3(0, 0, 0) : colors[(Int(id) - 1) % colors.count]
+      let color: SIMD3<UInt8> =
+        switch id {
+        case 0: SIMD3(0, 0, 0)
+        case SegmentationMask.ignored: SIMD3(128, 128, 128)
+        default: colors[(Int(id) - 1) % colors.count]
+        }
       for channel in 0..<3 { pixels.append(color[channel]) }
     }
     return Image(width: width, height: height, pixels: pixels)

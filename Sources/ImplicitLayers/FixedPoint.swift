@@ -11,19 +11,31 @@ import Tensors
 /// estimator's business; how z* is found, the solver's.
 ///
 /// - Parameters:
-///   - initial: the first iterate, of shape [batch, ...]. Implicit estimators give it no gradient:
-///     z* does not depend on it.
+///   - initial: the first iterate: a tensor [batch, ...], or a state of several. Implicit
+///     estimators give it no gradient: z* does not depend on it.
 ///   - solver: how to iterate; default damping-free Picard iteration.
 ///   - estimator: how gradients are computed; default the exact adjoint.
 ///   - rule: when to stop; default a relative residual of 1e-6 within 100 evaluations.
 ///   - map: f.
 /// - Returns: z*, recorded.
-/// - Throws: what `map` or the estimator throws. Not converging is no error: see `solve` on a
-///   solver, or `FixedPointLayer.solve`, for the report.
+/// - Throws: `UnconvergedSolve` where a sample does not meet the tolerance, unless the rule says
+///   `.keeping`; what `map` or the estimator throws; `CancellationError` where the task is
+///   cancelled.
+public func fixedPoint<State: FixedPointState>(
+  from initial: State, using solver: any ForwardSolver = .picard(),
+  estimator: any BackwardEstimator = .exact,
+  until rule: StoppingRule = .tolerance(relative: 1e-6, limit: 100),
+  _ map: @escaping (State) throws -> State
+) throws -> State {
+  try solveFixedPoint(from: initial, using: solver, estimator: estimator, until: rule, map)
+    .converged()
+}
+
+/// The solution z* of z = f(z) for a state of one tensor.
 public func fixedPoint(
   from initial: Tensor, using solver: any ForwardSolver = .picard(),
   estimator: any BackwardEstimator = .exact,
-  until rule: StoppingRule = .tolerance(relative: 1e-6, within: 100),
+  until rule: StoppingRule = .tolerance(relative: 1e-6, limit: 100),
   _ map: @escaping (Tensor) throws -> Tensor
 ) throws -> Tensor {
   try fixedPoint(
@@ -32,30 +44,32 @@ public func fixedPoint(
 
 /// The solution z* of z = f(z) for a map that may be restricted to some of the samples.
 ///
-/// As for a closure, but samples that are done leave the solve.
+/// As for a closure, but samples that are done leave the solve. The report is in what
+/// `estimator.solution(of:from:using:until:)` returns.
 public func fixedPoint(
   of map: FixedPointMap, from initial: Tensor, using solver: any ForwardSolver = .picard(),
   estimator: any BackwardEstimator = .exact,
-  until rule: StoppingRule = .tolerance(relative: 1e-6, within: 100)
+  until rule: StoppingRule = .tolerance(relative: 1e-6, limit: 100)
 ) throws -> Tensor {
-  try estimator.solution(of: map, from: initial, using: solver, until: rule).value
+  try estimator.solution(of: map, from: initial, using: solver, until: rule).converged()
 }
 
-/// The solution z* of z = f(z) for a state of several tensors.
+/// As `fixedPoint`, with the report of how it went.
 ///
 /// ```swift
-/// let memory = try fixedPoint(from: Memory(tensors: [h0, c0])) { m in try cell(m, x) }
+/// let solution = try solveFixedPoint(from: z0) { z in (z.matmul(w) + x).tanh() }
+/// if !solution.report.converged { print(solution.report) }
 /// ```
-/// As for one tensor; the solver and the estimator see the state as a whole (`FixedPointState`).
-public func fixedPoint<State: FixedPointState>(
+/// A sample that does not converge is an entry in the report and no error.
+public func solveFixedPoint<State: FixedPointState>(
   from initial: State, using solver: any ForwardSolver = .picard(),
   estimator: any BackwardEstimator = .exact,
-  until rule: StoppingRule = .tolerance(relative: 1e-6, within: 100),
+  until rule: StoppingRule = .tolerance(relative: 1e-6, limit: 100),
   _ map: @escaping (State) throws -> State
-) throws -> State {
+) throws -> Solution<State> {
   let layout = StateLayout(of: initial)
-  let packedMap = FixedPointMap { z in try layout.packed(map(layout.state(z))) }
-  let solution = try estimator.solution(
-    of: packedMap, from: layout.packed(initial), using: solver, until: rule)
-  return layout.state(solution.value)
+  let packed = FixedPointMap { z in try layout.packed(map(layout.state(z))) }
+  return try estimator.solution(
+    of: packed, from: layout.packed(initial), using: solver, until: rule
+  ).map(layout.state)
 }

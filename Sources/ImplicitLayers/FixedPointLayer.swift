@@ -6,7 +6,7 @@ import Tensors
 /// struct TanhLayer: FixedPointLayer {
 ///   let recurrence: Linear, injection: Linear
 ///   var estimator: any BackwardEstimator = .neumann(terms: 1)   // or .exact, .unrolled
-///   let stoppingRule = StoppingRule.tolerance(relative: 1e-4, within: 50)
+///   let stoppingRule = StoppingRule.tolerance(relative: 1e-4, limit: 50)
 ///   func inject(_ x: Tensor) -> Tensor { injection(x) }
 ///   func initialState(for u: Tensor) -> Tensor { u.zerosLike() }
 ///   func step(_ z: Tensor, given u: Tensor) -> Tensor { (recurrence(z) + u).tanh() }
@@ -54,43 +54,35 @@ extension FixedPointLayer {
 
   /// The fixed point and the report of how it was found.
   ///
-  /// The value is the state as the solver sees it: the tensor itself, or [batch, n] if there are
-  /// several; `state(of:for:)` takes it apart.
-  public func solve(_ input: Input) throws -> Solution {
+  /// A sample that does not converge is an entry in the report and no error.
+  public func solve(_ input: Input) throws -> Solution<State> {
     try solve(injection: inject(input))
   }
 
   /// The fixed point for an injection that is already computed.
-  public func solve(injection: Injection) throws -> Solution {
-    let initial = try initialState(for: injection)
-    return try solve(injection: injection, from: initial)
+  public func solve(injection: Injection) throws -> Solution<State> {
+    try solve(injection: injection, from: initialState(for: injection))
   }
 
   /// The fixed point from another first iterate, such as the solution for a similar input.
-  public func solve(injection: Injection, from initial: State) throws -> Solution {
+  ///
+  /// A first iterate that was computed in an earlier step is given detached: its history is of no
+  /// use here, and gone once that step's gradients have been taken.
+  public func solve(injection: Injection, from initial: State) throws -> Solution<State> {
     let layout = StateLayout(of: initial)
     return try estimator.solution(
       of: map(given: injection, layout), from: layout.packed(initial), using: solver,
-      until: stoppingRule)
-  }
-
-  /// The state that a solution for this injection stands for.
-  public func state(of solution: Solution, for injection: Injection) throws -> State {
-    try StateLayout(of: initialState(for: injection)).state(solution.value)
+      until: stoppingRule
+    ).map(layout.state)
   }
 
   /// The fixed point.
-  public func callAsFunction(_ input: Input) throws -> State {
-    let injection = try inject(input)
-    let initial = try initialState(for: injection)
-    let layout = StateLayout(of: initial)
-    let solution = try estimator.solution(
-      of: map(given: injection, layout), from: layout.packed(initial), using: solver,
-      until: stoppingRule)
-    return layout.state(solution.value)
-  }
+  ///
+  /// - Throws: `UnconvergedSolve` where a sample does not meet the tolerance, unless the stopping
+  ///   rule says `.keeping`; what the layer's own functions throw.
+  public func callAsFunction(_ input: Input) throws -> State { try solve(input).converged() }
 
-  func map(given injection: Injection, _ layout: StateLayout) -> FixedPointMap {
+  package func map(given injection: Injection, _ layout: StateLayout) -> FixedPointMap {
     FixedPointMap({ try layout.packed(step(layout.state($0), given: injection)) }) { positions in
       guard let some = try self.injection(injection, ofSamples: positions) else { return nil }
       return { try layout.packed(step(layout.state($0), given: some)) }

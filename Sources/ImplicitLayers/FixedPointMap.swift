@@ -56,7 +56,16 @@ public struct FixedPointMap {
   }
 
   /// f(z).
-  public func callAsFunction(_ z: Tensor) throws -> Tensor { try image(z) }
+  ///
+  /// Stops when f does not return what it is given: a tensor of the same shape and dtype.
+  public func callAsFunction(_ z: Tensor) throws -> Tensor {
+    let image = try self.image(z)
+    expect(
+      image.shape == z.shape && image.dtype == z.dtype,
+      "a map must return what it is given: the state is \(z.dtype) \(z.shape), the image "
+        + "\(image.dtype) \(image.shape)")
+    return image
+  }
 
   /// The map of the samples at the given positions, or nil if it cannot be restricted.
   ///

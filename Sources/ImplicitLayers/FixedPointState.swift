@@ -43,14 +43,14 @@ extension Tensor: FixedPointState {
 }
 
 /// How the tensors of a state lie in one [batch, n] tensor, each times its weight.
-struct StateLayout: Sendable {
+package struct StateLayout: Sendable {
   /// Of one sample of each tensor.
   private let shapes: [Shape]
   private let weights: [Double]
   /// Whether a state is one tensor without a weight, which is used as it is.
   private let isTrivial: Bool
 
-  init<State: FixedPointState>(of state: State) {
+  package init<State: FixedPointState>(of state: State) {
     let tensors = state.tensors
     expect(!tensors.isEmpty, "\(State.self) has no tensors, so there is nothing to solve for")
     for tensor in tensors {
@@ -69,7 +69,7 @@ struct StateLayout: Sendable {
   }
 
   /// [batch, n], n numbers per sample.
-  func packed<State: FixedPointState>(_ state: State) -> Tensor {
+  package func packed<State: FixedPointState>(_ state: State) -> Tensor {
     let tensors = state.tensors
     let found = tensors.map { $0.rank > 0 ? $0.shape.suffix(from: 1) : $0.shape }
     expect(
@@ -86,7 +86,7 @@ struct StateLayout: Sendable {
   }
 
   /// The state that `packed` came from.
-  func state<State: FixedPointState>(_ packed: Tensor) -> State {
+  package func state<State: FixedPointState>(_ packed: Tensor) -> State {
     if isTrivial { return State(tensors: [packed]) }
     var start = 0
     return State(

@@ -3,8 +3,9 @@ import Tensors
 /// What a quasi-Newton solver learned of the inverse Jacobian of the residual: H ~ (J - I)^-1.
 ///
 /// With J = df/dz and g(z) = f(z) - z, dg/dz = J - I. An estimator may reuse H instead of solving
-/// the adjoint system anew: u = (I - J^T)^-1 v ~ -H^T v (Ramzi et al. 2022, "SHINE").
-public protocol InverseJacobian: Sendable {
+/// the adjoint system anew: u = (I - J^T)^-1 v ~ -H^T v (Ramzi et al. 2022, "SHINE"). It can be
+/// restricted to samples, like all that belongs to them.
+public protocol InverseJacobian: Sendable, PerSample {
   /// H x, sample by sample.
   ///
   /// - Parameter x: of the state's shape, [batch, ...].
@@ -16,9 +17,6 @@ public protocol InverseJacobian: Sendable {
   /// - Parameter x: of the state's shape, [batch, ...].
   /// - Returns: H^T x, of the same shape.
   func transposeApplied(to x: Tensor) -> Tensor
-
-  /// H of the samples at the given positions.
-  func samples(_ positions: [Int]) -> Self
 
   /// H of a batch whose samples are those of the parts.
   ///

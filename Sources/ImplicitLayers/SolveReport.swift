@@ -1,55 +1,78 @@
 import Tensors
 
-/// How a sample's solve ended.
-public enum Outcome: Sendable, Equatable {
-  /// The residual met the tolerance.
-  case converged
-  /// The limit of evaluations was reached before that.
-  case limitReached
-  /// The residual grew beyond a thousand times the first.
-  case diverged
-  /// Going on brought nothing more.
-  case stalled
-  /// The map returned NaN or infinity.
-  case nonFinite
-  /// The rule asked for a number of evaluations, so the residual was not measured.
-  case notMeasured
-}
-
 /// What happened in a solve.
 public struct SolveReport: Sendable, CustomStringConvertible {
   /// One sample of the batch.
   public struct Sample: Sendable, Equatable {
     /// How it ended.
-    public internal(set) var outcome: Outcome
+    public var outcome: Outcome
     /// |f(z) - z| at the returned z; NaN if it was not measured, infinite if it never was finite.
-    public internal(set) var residual: Double
+    public var residual: Double
     /// The residual divided by |f(z)|.
-    public internal(set) var relativeResidual: Double
+    public var relativeResidual: Double
     /// The evaluations of the map on this sample until it was settled.
-    public internal(set) var evaluations: Int
+    public var evaluations: Int
     /// What the solver decided on the way and why, in words: a change of method, for instance.
-    public internal(set) var remarks: [String] = []
+    public var remarks: [String] = []
     /// |f(z) - z| of every iterate, if the stopping rule asked for it; else empty.
-    public internal(set) var trace: [Double] = []
+    public var trace: [Double] = []
+    /// How many steps the gradient of this sample goes through, if the solve was unrolled; else nil.
+    public var differentiatedSteps: Int?
+
+    /// An entry.
+    public init(
+      outcome: Outcome, residual: Double, relativeResidual: Double, evaluations: Int
+    ) {
+      self.outcome = outcome
+      self.residual = residual
+      self.relativeResidual = relativeResidual
+      self.evaluations = evaluations
+    }
   }
 
   /// One entry per sample.
-  public internal(set) var samples: [Sample]
+  public var samples: [Sample]
   /// Calls of the map, on whatever part of the batch.
-  public internal(set) var evaluations = 0
+  public var evaluations = 0
   /// Evaluations summed over samples: what the calls cost.
   ///
   /// A call on the whole batch counts as many as it has samples, done or not.
-  public internal(set) var sampleEvaluations = 0
+  public var sampleEvaluations = 0
   /// Products with the Jacobian, J s or J^T v, on whatever part of the batch.
-  public internal(set) var jacobianProducts = 0
+  public var jacobianProducts = 0
+  /// The dtype of the state.
+  public let dtype: DType
+  /// When the solve was to end.
+  public let rule: StoppingRule
+  /// What the solver is called.
+  public let solver: String
+  /// Whether every step was z <- f(z), so that the residuals show how f contracts.
+  public let isPlainIteration: Bool
 
-  let dtype: DType
-  let rule: StoppingRule
+  /// A report on a solve that has not begun.
+  ///
+  /// - Parameters:
+  ///   - batch: the number of samples.
+  ///   - dtype: of the state.
+  ///   - rule: when it is to end.
+  ///   - solver: the solver.
+  public init(batch: Int, dtype: DType, rule: StoppingRule, solver: some ForwardSolver) {
+    let isMeasured = rule.tolerance != nil
+    let unknown = Sample(
+      outcome: isMeasured ? .limitReached : .notMeasured, residual: isMeasured ? .infinity : .nan,
+      relativeResidual: .nan, evaluations: 0)
+    samples = Array(repeating: unknown, count: batch)
+    self.dtype = dtype
+    self.rule = rule
+    self.solver = solver.name
+    isPlainIteration = solver.isPlainIteration
+  }
 
   /// Whether every sample met the tolerance.
   public var converged: Bool { samples.allSatisfy { $0.outcome == .converged } }
+
+  /// The positions of the samples that were to meet a tolerance and did not.
+  public var failed: [Int] { samples.indices.filter { samples[$0].outcome.isFailure } }
 
   /// The positions of the samples that ended in `outcome`.
   public func samples(_ outcome: Outcome) -> [Int] {
@@ -58,13 +81,18 @@ public struct SolveReport: Sendable, CustomStringConvertible {
 
   /// What happened in words: which samples failed, how far they came, and what to try.
   public var description: String {
-    if converged { return "all \(samples.count) samples converged in \(evaluations) evaluations" }
-    let lines = Self.advice.compactMap { outcome, text, remedy in
-      sentence(about: samples(outcome), text, remedy)
-    }
-    return lines.isEmpty
+    let start =
+      converged ? "all \(samples.count) samples converged in \(evaluations) evaluations" : nil
+    let lines =
+      [start].compactMap { $0 }
+      + Self.advice.compactMap { outcome, text, remedy in
+        sentence(about: samples(outcome), text, remedy)
+      }
+    let described =
+      lines.isEmpty
       ? "\(evaluations) evaluations; the residual was not measured"
       : lines.joined(separator: "\n")
+    return described + (unrollingNote.map { "; " + $0 } ?? "")
   }
 
   private static let advice: [(Outcome, String, String)] = [
@@ -73,7 +101,7 @@ public struct SolveReport: Sendable, CustomStringConvertible {
       "look for an overflow or a division by zero in the map, or start nearer to the solution"
     ),
     (
-      .diverged, "the residual grew a thousandfold in",
+      .diverged, "the iterates grew a thousandfold in",
       "the map may not be a contraction: damp the iteration, use another solver, or scale the "
         + "recurrent weights down"
     ),
@@ -90,10 +118,8 @@ public struct SolveReport: Sendable, CustomStringConvertible {
     guard let worst = positions.max(by: { samples[$0].residual < samples[$1].residual }) else {
       return nil
     }
-    let shown = positions.prefix(8).map(String.init).joined(separator: ", ")
-    let list = "sample\(positions.count == 1 ? "" : "s") \(shown)"
     var line =
-      "\(text) \(list)\(positions.count > 8 ? ", ..." : "") of \(samples.count) within "
+      "\(text) \(list(positions)) of \(samples.count) within "
       + "\(evaluations) evaluations (worst: sample \(worst), best residual "
       + "\(samples[worst].residual)); \(remedy)"
     let started = positions.filter { samples[$0].evaluations == 0 }
@@ -106,10 +132,23 @@ public struct SolveReport: Sendable, CustomStringConvertible {
     return line
   }
 
+  private func list(_ positions: [Int]) -> String {
+    let shown = positions.prefix(8).map(String.init).joined(separator: ", ")
+    return "sample\(positions.count == 1 ? "" : "s") \(shown)\(positions.count > 8 ? ", ..." : "")"
+  }
+
+  /// Which gradients went through so few steps that they are truncated more than the value shows.
+  private var unrollingNote: String? {
+    let short = samples.indices.filter { samples[$0].differentiatedSteps == 1 }
+    guard rule.tolerance != nil, !short.isEmpty else { return nil }
+    return "the start was accepted at once in \(list(short)), so that the gradient there goes "
+      + "through one application of the map; start further away, or use an implicit estimator"
+  }
+
   /// Why a tolerance cannot be met in this dtype, where rounding is what is left.
   private func resolutionNote(_ positions: [Int]) -> String? {
     guard let tolerance = rule.tolerance else { return nil }
-    let resolution = dtype.unitRoundoff
+    let resolution = dtype.machineEpsilon
     let atFloor = positions.filter {
       [.stalled, .limitReached].contains(samples[$0].outcome)
         && samples[$0].relativeResidual <= 64 * resolution

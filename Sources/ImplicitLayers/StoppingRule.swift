@@ -1,9 +1,9 @@
 import Tensors
 
-/// When a forward solve ends.
+/// When a forward solve ends, and what a solve that did not converge is worth.
 ///
 /// ```swift
-/// StoppingRule.tolerance(relative: 1e-4, within: 50)   // |f(z) - z| <= 1e-4 |f(z)|, per sample
+/// StoppingRule.tolerance(relative: 1e-4, limit: 50)   // |f(z) - z| <= 1e-4 |f(z)|, per sample
 /// StoppingRule.evaluations(3)                          // slot attention's fixed number
 /// StoppingRule.evaluations(3).keepingTrace()           // and every residual in the report
 /// ```
@@ -14,10 +14,24 @@ public struct StoppingRule: Sendable, Equatable {
   public let limit: Int
   /// The residual that counts as converged; nil if the number of evaluations alone decides.
   public let tolerance: Tolerance?
-  /// The number of evaluations without a smaller residual after which a sample is stalled.
+  /// The number of evaluations without progress after which a sample is stalled.
   public let patience: Int
+  /// What a call that returns the solution alone does where a sample has not converged.
+  public let onFailure: UnconvergedPolicy
   /// Whether the report keeps the residual of every iterate.
   public private(set) var keepsTrace = false
+
+  /// What a call that returns the solution alone does where a sample has not converged.
+  ///
+  /// It concerns `fixedPoint` and `layer(x)`. Where the report is returned too (`solveFixedPoint`,
+  /// `layer.solve`, `solver.solve`), an unconverged sample is an entry in it.
+  public enum UnconvergedPolicy: Sendable, Equatable {
+    /// An `UnconvergedSolve` is thrown, which names the samples and holds the report.
+    case throwing
+    /// The best iterate is returned as if it were the solution, as a training loop may want that
+    /// goes on with the other samples; its gradient is that of a point which is no fixed point.
+    case keeping
+  }
 
   /// A bound on the residual: absolute + relative |f(z)|.
   public struct Tolerance: Sendable, Equatable {
@@ -26,20 +40,31 @@ public struct StoppingRule: Sendable, Equatable {
     /// The part that does not depend on the state's size.
     public let absolute: Double
 
-    func accepts(residual: Double, imageNorm: Double) -> Bool {
+    /// Whether a residual is small enough.
+    ///
+    /// - Parameters:
+    ///   - residual: |f(z) - z|.
+    ///   - imageNorm: |f(z)|.
+    ///   - largest: the largest residual of earlier iterates; 0 for the first. Where f(z) grows
+    ///     without bound its residual becomes a small fraction of it, and z is no nearer to a fixed
+    ///     point than before: a residual that has not fallen is not accepted.
+    /// - Returns: whether the point counts as converged.
+    func accepts(residual: Double, imageNorm: Double, largest: Double) -> Bool {
       // An image that has overflowed is infinitely far from z, and infinitely large.
       residual.isFinite && residual <= absolute + relative * imageNorm
+        && (largest == 0 || residual <= absolute || residual <= 0.5 * largest)
     }
   }
 
-  /// Exactly `count` iterations, each with one evaluation of the map; no test of the residual.
+  /// Exactly `count` evaluations of the map; no test of the residual.
   ///
-  /// Evaluations that a solver needs for a derivative (Newton-Krylov) come on top, as does the
-  /// recorded application of an implicit estimator, which is one iteration more.
+  /// The result is the iterate after the last of them, whatever the estimator: an implicit one
+  /// records that last evaluation. Evaluations that a solver needs for a derivative
+  /// (Newton-Krylov) come on top.
   ///
   /// Stops when `count` is not positive.
   public static func evaluations(_ count: Int) -> StoppingRule {
-    StoppingRule(limit: count, tolerance: nil, patience: count)
+    StoppingRule(limit: count, tolerance: nil, patience: count, onFailure: .keeping)
   }
 
   /// Until |f(z) - z| <= absolute + relative |f(z)| in every sample, within `limit` evaluations.
@@ -51,18 +76,21 @@ public struct StoppingRule: Sendable, Equatable {
   ///     be met except by chance; the report says so then.
   ///   - absolute: default 0.
   ///   - limit: evaluations per sample.
-  ///   - patience: default 50 evaluations, more than acceleration needs between two best iterates;
-  ///     a map whose residuals grow for longer before they shrink needs more.
+  ///   - patience: default 50 evaluations in which the residual neither falls below all earlier
+  ///     ones nor, as it does on the way from one region to another, grows above them.
+  ///   - onFailure: what `fixedPoint` and `layer(x)` do about samples that did not converge; default
+  ///     throwing.
   /// - Returns: the rule.
   public static func tolerance(
-    relative: Double, absolute: Double = 0, within limit: Int, patience: Int = 50
+    relative: Double, absolute: Double = 0, limit: Int, patience: Int = 50,
+    onFailure: UnconvergedPolicy = .throwing
   ) -> StoppingRule {
     expect(
       relative >= 0 && absolute >= 0,
       "a tolerance cannot be negative: relative \(relative), absolute \(absolute)")
     return StoppingRule(
       limit: limit, tolerance: Tolerance(relative: relative, absolute: absolute),
-      patience: patience)
+      patience: patience, onFailure: onFailure)
   }
 
   /// The same rule, with the residual of every iterate kept in the report.
@@ -74,11 +102,14 @@ public struct StoppingRule: Sendable, Equatable {
     return rule
   }
 
-  private init(limit: Int, tolerance: Tolerance?, patience: Int) {
+  private init(
+    limit: Int, tolerance: Tolerance?, patience: Int, onFailure: UnconvergedPolicy
+  ) {
     expect(limit > 0, "a solve needs at least one evaluation, not \(limit)")
     expect(patience > 0, "a solve needs patience for at least one evaluation, not \(patience)")
     self.limit = limit
     self.tolerance = tolerance
     self.patience = patience
+    self.onFailure = onFailure
   }
 }

@@ -9,11 +9,15 @@ import Tensors
 /// }
 /// model.namedParameters.map(\.name)   // hidden.weight, hidden.bias, output.weight, output.bias
 /// ```
-/// By default, every stored property that is a parameter, a module or an array of modules is
-/// found, in order of declaration. Names are the properties' names in snake case, joined by dots,
-/// with positions for arrays: the convention of published state dictionaries.
+/// By default, every stored property that is a parameter or a module is found, and every optional,
+/// array or dictionary of these, however nested, in order of declaration. Names are the properties'
+/// names in snake case, joined by dots, with positions for arrays and keys for dictionaries: the
+/// convention of published state dictionaries. A parameter that is held in another way, say in a
+/// struct that is no module, stops the process with its place, rather than being left untrained; only
+/// what a closure captures cannot be seen.
 public protocol Module: Sendable {
-  /// The parameters with their names, each once.
+  /// The parameters with their names, each once: a parameter that several names lead to stands under
+  /// the first of them and has the others as aliases.
   var namedParameters: [NamedParameter] { get }
 }
 
@@ -23,59 +27,55 @@ public struct NamedParameter: Sendable {
   public let name: String
   /// The parameter.
   public let parameter: Parameter
+  /// The other names under which the module holds the same parameter.
+  public let aliases: [String]
 
-  /// A parameter with a name.
-  public init(_ name: String, _ parameter: Parameter) {
+  /// A parameter with a name, and further ones where it is shared.
+  public init(_ name: String, _ parameter: Parameter, aliases: [String] = []) {
     self.name = name
     self.parameter = parameter
+    self.aliases = aliases
   }
 
   /// The same parameter as seen from a module that holds this one under `prefix`.
   public func prefixed(_ prefix: String) -> NamedParameter {
-    NamedParameter("\(prefix).\(name)", parameter)
+    NamedParameter("\(prefix).\(name)", parameter, aliases: aliases.map { "\(prefix).\($0)" })
+  }
+
+  /// All names, the first one first.
+  public var names: [String] { [name] + aliases }
+}
+
+extension Sequence<NamedParameter> {
+  /// Each parameter once, in the order of the first names; later names of it become aliases.
+  package var eachOnce: [NamedParameter] {
+    var order: [Parameter] = []
+    var names: [ObjectIdentifier: [String]] = [:]
+    for entry in self {
+      let identity = ObjectIdentifier(entry.parameter)
+      if names[identity] == nil { order.append(entry.parameter) }
+      names[identity, default: []] += entry.names
+    }
+    return order.map { parameter in
+      let names = names[ObjectIdentifier(parameter)] ?? []
+      return NamedParameter(names[0], parameter, aliases: Array(names.dropFirst()))
+    }
   }
 }
 
 extension Module {
   /// What the stored properties hold.
-  public var namedParameters: [NamedParameter] {
-    Mirror(reflecting: self).children.flatMap { label, value -> [NamedParameter] in
-      guard let name = label.map(snakeCase) else { return [] }
-      switch value {
-      case let parameter as Parameter:
-        return [NamedParameter(name, parameter)]
-      case let module as any Module:
-        return module.namedParameters.map { $0.prefixed(name) }
-      case let modules as [any Module]:
-        return modules.enumerated().flatMap { position, module in
-          module.namedParameters.map { $0.prefixed("\(name).\(position)") }
-        }
-      default:
-        return []
-      }
-    }
-  }
+  public var namedParameters: [NamedParameter] { ParameterSearch.parameters(ofModule: self) }
 
   /// The number of trained numbers.
   public var parameterCount: Int {
-    namedParameters.reduce(0) { $0 + $1.parameter.shape.elementCount }
+    namedParameters.eachOnce.reduce(0) { $0 + $1.parameter.shape.elementCount }
   }
 
   /// Converts every parameter to a dtype.
   public func convertParameters(to dtype: DType) {
     for entry in namedParameters {
       entry.parameter.assign(entry.parameter.tensor.detached().converted(to: dtype))
-    }
-  }
-}
-
-/// "normInputs" becomes "norm_inputs".
-private func snakeCase(_ name: String) -> String {
-  name.reduce(into: "") { result, character in
-    if character.isUppercase {
-      result += "_" + character.lowercased()
-    } else {
-      result.append(character)
     }
   }
 }

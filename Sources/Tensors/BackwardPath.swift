@@ -26,45 +26,49 @@ struct BackwardPath {
     let isWanted = { (node: Node) in
       wanted.map { $0.position(of: node.sequence) != nil } ?? node.isVariable
     }
-    /// A target is an end: what lies behind it is the business of whoever asked.
-    let inputs = { (node: Node) in wanted != nil && isWanted(node) ? [] : node.inputs }
-
-    var found: [Node] = []
+    // Inputs are asked for once: another thread may release the node meanwhile.
+    var found: [(node: Node, inputs: [Node?])] = []
     var seen: Set<Int> = []
     var pending = [output]
     while let node = pending.popLast() {
       guard node.sequence >= oldest, seen.insert(node.sequence).inserted else { continue }
-      expect(
-        !node.isReleased,
-        "this graph has been released by an earlier call of gradients(of:); pass "
-          + "retainingGraph: true to that call if you need a second backward pass")
-      found.append(node)
-      for input in inputs(node) { if let input { pending.append(input) } }
+      guard let inputs = node.inputsUnlessReleased else { BackwardPath.stopAtReleasedNode() }
+      // A target is an end: what lies behind it is the business of whoever asked.
+      found.append((node, wanted != nil && isWanted(node) ? [] : inputs))
+      for input in found[found.count - 1].inputs { if let input { pending.append(input) } }
     }
-    found.sort { $0.sequence > $1.sequence }
+    found.sort { $0.node.sequence > $1.node.sequence }
 
-    let order = Descending(found.map(\.sequence))
+    let order = Descending(found.map(\.node.sequence))
     var isReaching = [Bool](repeating: false, count: found.count)
     for index in found.indices.reversed() {
       isReaching[index] =
-        isWanted(found[index])
+        isWanted(found[index].node)
         || found[index].inputs.contains {
           $0.flatMap { order.position(of: $0.sequence) }.map { isReaching[$0] } ?? false
         }
     }
 
     let path = found.indices.filter { isReaching[$0] }
-    let place = Descending(path.map { found[$0].sequence })
-    nodes = path.map { found[$0] }
+    let place = Descending(path.map { found[$0].node.sequence })
+    nodes = path.map { found[$0].node }
     isTarget = nodes.map(isWanted)
-    self.inputs = nodes.map { node in
-      inputs(node).map { input in input.flatMap { place.position(of: $0.sequence) } ?? -1 }
+    inputs = path.map {
+      found[$0].inputs.map { input in input.flatMap { place.position(of: $0.sequence) } ?? -1 }
     }
-    needs = self.inputs.map { indices in
+    needs = inputs.map { indices in
       var needs = Needs()
       for (input, index) in indices.enumerated() where index >= 0 { needs.insert(input) }
       return needs
     }
+  }
+
+  private static func stopAtReleasedNode() -> Never {
+    callerMistake(
+      "this graph has been released by another call of gradients(of:). If a value was carried over "
+        + "from an earlier step (a warm start, a running state), detach it first: .detached(). If "
+        + "several backward passes go through one graph, pass retainingGraph: true to all but the last"
+    )
   }
 
   /// Whether a rule on the path cannot itself be recorded.
@@ -77,11 +81,12 @@ struct BackwardPath {
   ///   - releasing: whether nodes are forgotten as soon as they have been used, which frees what
   ///     they hold but makes this the last run.
   ///   - creatingGraph: whether the rules themselves are recorded (second derivatives).
+  ///   - report: called with what an operator has to report of its way back.
   ///   - receive: called once for every target on the path, with its cotangent.
   /// - Throws: what a rule throws.
   func run(
     seed: Tensor, releasing: Bool, creatingGraph: Bool,
-    receive: (Node, Tensor) -> Void
+    report: (Node, any Sendable) -> Void = { _, _ in }, receive: (Node, Tensor) -> Void
   ) throws {
     guard !nodes.isEmpty else { return }
     var cotangents = [Tensor?](repeating: nil, count: nodes.count)
@@ -94,15 +99,23 @@ struct BackwardPath {
         guard let cotangent = cotangents[index] else { continue }
         cotangents[index] = nil
         if isTarget[index] { receive(node, cotangent) }
-        guard !needs[index].isEmpty, let rule = node.rule else { continue }
+        guard !needs[index].isEmpty else { continue }
         if creatingGraph, node.isFused {
           callerMistake(
-            "\(node.operatorName) is a fused operator without a second derivative; compose it from "
-              + "basic operators (for an implicit solution, use the estimator .unrolled) where the "
-              + "gradient itself is to be differentiated")
+            "\(node.operatorName) has no second derivative; where the gradient itself is to be "
+              + "differentiated, compose it from basic operators, and an implicit solution from "
+              + "Picard, Anderson or Broyden iterations with the estimator .unrolled")
         }
-        let results = try measured(node.operation) {
-          try rule(cotangent, node.keptOutput, needs[index])
+        // Only an operator has inputs that matter: one without a rule was released by another thread.
+        guard let rule = node.rule else { BackwardPath.stopAtReleasedNode() }
+        let results = try measured(node.operation) { () -> [Tensor?] in
+          switch rule {
+          case .plain(let rule): return try rule(cotangent, node.keptOutput, needs[index])
+          case .reporting(let rule):
+            let (result, words) = try rule(cotangent)
+            report(node, words)
+            return [result]
+          }
         }
         for (input, target) in inputs[index].enumerated() where target >= 0 {
           guard let result = results[input] else { continue }

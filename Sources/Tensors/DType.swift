@@ -9,7 +9,7 @@ public enum DType: Sendable, Hashable, CustomStringConvertible {
   public var byteCount: Int { self == .float32 ? 4 : 8 }
 
   /// The distance from 1 to the next larger number.
-  public var unitRoundoff: Double {
+  public var machineEpsilon: Double {
     self == .float32 ? Double(Float.ulpOfOne) : Double.ulpOfOne
   }
 

@@ -6,6 +6,8 @@
 /// ```
 public struct Gradients: Sendable {
   private var table: [Int: Tensor] = [:]
+  /// What operators reported of the way back, by the node that did.
+  private var reports: [Int: any Sendable] = [:]
 
   /// An empty table.
   public init() {}
@@ -28,8 +30,16 @@ public struct Gradients: Sendable {
     table[node.sequence] = gradient
   }
 
+  fileprivate mutating func insert(_ report: any Sendable, for node: Node) {
+    reports[node.sequence] = report
+  }
+
+  /// What the operator reported, in the backward pass that made this table, that the ticket is of.
+  package func report(_ ticket: ReportTicket) -> (any Sendable)? { reports[ticket.sequence] }
+
   /// Adds the gradients of `other`, variable by variable: those of another part of the batch.
   public mutating func add(_ other: Gradients) {
+    reports.merge(other.reports) { _, new in new }
     var pairs: [(own: Storage, other: Storage)] = []
     for (key, value) in other.table {
       guard let position = table.index(forKey: key) else {
@@ -95,7 +105,8 @@ private func gradients(
       + "gradient; make the inputs variables with variable()")
   var result = Gradients()
   try BackwardPath(from: output.node, to: nil).run(
-    seed: cotangent, releasing: !retainingGraph && !creatingGraph, creatingGraph: creatingGraph
-  ) { node, gradient in result.insert(gradient, for: node) }
+    seed: cotangent, releasing: !retainingGraph && !creatingGraph, creatingGraph: creatingGraph,
+    report: { node, report in result.insert(report, for: node) },
+    receive: { node, gradient in result.insert(gradient, for: node) })
   return result
 }

@@ -2,20 +2,23 @@
 ///
 /// ```swift
 /// let near = try Linearization(at: z, of: map)
-/// let forwards = try near.pushforward(s)   // J s, nil if an operator of f is fused
+/// let forwards = try near.pushforward(s)   // J s
 /// let back = try near.pullback(v)          // J^T v
 /// ```
 /// The tape runs backwards only, but w -> J^T w is linear, and its transpose is J: the backward
 /// pass is recorded once with respect to w, and J s is a backward pass through that record. This
-/// is exact for every operator whose rule is written in operators. A fused operator has no such
-/// record; then only `pullback` is there.
-public struct Linearization {
+/// is exact for every operator whose rule is written in operators. Where an operator is fused, there
+/// is no such record: the Jacobian is then assembled, once, from as many pullbacks as a sample has
+/// numbers, which is exact too. Samples (axis 0) must not mix then, and f must keep the shape.
+public final class Linearization {
   /// f(x), not recorded.
   public let value: Tensor
 
   private let path: BackwardPath
   private let record: BackwardPath?
   private let inputShape: Shape
+  /// J, [batch, n, n], once it had to be assembled.
+  private var dense: Tensor?
 
   /// Evaluates f once, recorded, at the detached x.
   ///
@@ -51,14 +54,19 @@ public struct Linearization {
     try run(path, v) ?? .zeros(inputShape, dtype: value.dtype)
   }
 
-  /// J s, or nil where an operator of f has no second derivative.
+  /// J s.
   ///
   /// - Parameter s: of the shape of x.
-  /// - Returns: a tensor of the value's shape, or nil.
+  /// - Returns: a tensor of the value's shape.
   /// - Throws: what an operator's rule throws.
-  public func pushforward(_ s: Tensor) throws -> Tensor? {
-    guard let record else { return nil }
-    return try run(record, s) ?? value.zerosLike()
+  /// - Complexity: one backward pass; with a fused operator, n of them at the first call, for n
+  ///   numbers per sample, and n^2 numbers of memory.
+  public func pushforward(_ s: Tensor) throws -> Tensor {
+    if let record { return try run(record, s) ?? value.zerosLike() }
+    let matrices = try dense ?? withoutRecording { try jacobian(like: value, pullback: pullback) }
+    dense = matrices
+    let flat = s.flatSamples
+    return matrices.matmul(flat.reshaped(flat.shape + [1])).reshaped(s.shape)
   }
 
   private func run(_ path: BackwardPath, _ cotangent: Tensor) throws -> Tensor? {
@@ -68,4 +76,33 @@ public struct Linearization {
     ) { _, gradient in product = gradient }
     return product
   }
+}
+
+/// The dense Jacobian of each sample: J[b, i, j] = d f_i / d z_j.
+///
+/// - Parameters:
+///   - state: any tensor of the state's shape [batch, ...] and dtype, n numbers per sample.
+///   - pullback: v -> J^T v on the whole batch.
+/// - Returns: [batch, n, n].
+/// - Throws: what `pullback` throws.
+/// - Complexity: n pullbacks, which serve all samples, as these do not mix.
+public func jacobian(like state: Tensor, pullback: (Tensor) throws -> Tensor) throws -> Tensor {
+  let shape = state.shape
+  let (batch, n) = (shape[0], shape.suffix(from: 1).elementCount)
+  guard n > 0 else { return .zeros([batch, 0, 0], dtype: state.dtype) }
+  let basis = Tensor.identity(n, dtype: state.dtype)
+  let rows = try (0..<n).map { index in
+    let seed = basis.slice(index..<index + 1).broadcast(to: [batch, n])
+    return try pullback(seed.reshaped(shape)).reshaped([batch, 1, n])
+  }
+  return Tensor.concatenated(rows, alongAxis: 1)
+}
+
+/// The dense Jacobian of each sample of a map at a point.
+///
+/// - Returns: [batch, n, n] for a state [batch, ...] of n numbers per sample.
+/// - Complexity: one evaluation of `map` and n pullbacks.
+public func jacobian(of map: (Tensor) throws -> Tensor, at z: Tensor) throws -> Tensor {
+  let (_, pullback) = try valueWithPullback(at: z.detached(), of: map)
+  return try withoutRecording { try jacobian(like: z, pullback: pullback) }
 }

@@ -1,4 +1,5 @@
 import CKernels
+import Synchronization
 
 /// How an operator carries a cotangent back to its inputs.
 ///
@@ -9,6 +10,17 @@ import CKernels
 /// Returns one cotangent per input, nil for none.
 typealias VectorJacobianProduct =
   (_ cotangent: Tensor, _ output: Tensor, _ needs: Needs) throws -> [Tensor?]
+
+/// How an operator of one input carries a cotangent back, and what it reports of it.
+typealias ReportingRule = (_ cotangent: Tensor) throws -> (Tensor, any Sendable)
+
+/// What is done on the way back.
+enum Rule {
+  /// Cotangents for the inputs.
+  case plain(VectorJacobianProduct)
+  /// A cotangent for the one input, and a report for the table of gradients.
+  case reporting(ReportingRule)
+}
 
 /// The inputs of an operator for which a cotangent is wanted.
 ///
@@ -25,13 +37,15 @@ struct Needs: Sendable {
 /// One operator on the tape, or a variable (which has no inputs and no rule).
 ///
 /// Nodes are ordered by `sequence`: an input is always older than what is computed from it.
-/// A node is written when it is made and when it is released; both happen while no other thread
-/// can see it, except for variables, which never change. Hence `@unchecked Sendable`.
+/// A node is written when it is made, and when a backward pass releases it. Another thread may be on
+/// its way through the same node then, so inputs and rule are read and forgotten under a lock: a pass
+/// finds a node whole or released, never in between. Hence `@unchecked Sendable`.
 final class Node: @unchecked Sendable {
   let sequence = ck_node_created()
-  /// The nodes of the operator's inputs; nil for constants.
-  fileprivate(set) var inputs: [Node?]
-  fileprivate(set) var rule: VectorJacobianProduct?
+  private var ownInputs: [Node?]
+  private var ownRule: Rule?
+  private var wasReleased = false
+  private let isHeld = Atomic<Bool>(false)
   /// The operator's name.
   let operation: StaticString
   /// Whether the rule cannot itself be recorded (no second derivatives).
@@ -44,8 +58,8 @@ final class Node: @unchecked Sendable {
 
   /// A leaf.
   init(isVariable: Bool = true) {
-    inputs = []
-    rule = nil
+    ownInputs = []
+    ownRule = nil
     output = nil
     operation = "variable"
     isFused = false
@@ -56,11 +70,32 @@ final class Node: @unchecked Sendable {
     inputs: [Node?], output: (Storage, Shape)?, operation: StaticString, isFused: Bool,
     rule: @escaping VectorJacobianProduct
   ) {
-    self.inputs = inputs
+    ownInputs = inputs
     self.output = output
     self.operation = operation
     self.isFused = isFused
-    self.rule = rule
+    ownRule = .plain(rule)
+    isVariable = false
+  }
+
+  /// The point of a derivative: a leaf for that derivative, and the same value as `former` for
+  /// all others.
+  convenience init(passingTo former: Node?) {
+    guard let former else {
+      self.init(isVariable: false)
+      return
+    }
+    self.init(
+      inputs: [former], output: nil, operation: "point", isFused: false, rule: { v, _, _ in [v] })
+  }
+
+  /// A node with a report: one input, nothing kept, no second derivative.
+  init(input: Node?, operation: StaticString, reporting: @escaping ReportingRule) {
+    ownInputs = [input]
+    output = nil
+    self.operation = operation
+    isFused = true
+    ownRule = .reporting(reporting)
     isVariable = false
   }
 
@@ -75,14 +110,36 @@ final class Node: @unchecked Sendable {
 
   private static let nothing = Tensor([], shape: [0], dtype: .float32)
 
-  /// Whether a backward pass has used this node up.
-  private(set) var isReleased = false
+  /// The nodes of the operator's inputs, nil for constants; empty after the release.
+  var inputs: [Node?] { locked { ownInputs } }
+  /// How a cotangent is carried back; nil for a variable and after the release.
+  var rule: Rule? { locked { ownRule } }
+  /// The inputs; nil when a backward pass has used this node up.
+  var inputsUnlessReleased: [Node?]? { locked { wasReleased ? nil : ownInputs } }
 
   /// Forgets the rule and the inputs, once they are no longer needed.
   func release() {
-    rule = nil
-    inputs = []
-    isReleased = true
+    letGo(released: true)
+  }
+
+  /// Forgets the rule and the inputs, so that this node is where the tape ends.
+  func sever() { letGo(released: false) }
+
+  private func letGo(released: Bool) {
+    // What they hold is let go after the lock: it may be the end of a long chain.
+    let forgotten = locked { () -> ([Node?], Rule?) in
+      defer { (ownInputs, ownRule, wasReleased) = ([], nil, released) }
+      return (ownInputs, ownRule)
+    }
+    withExtendedLifetime(forgotten) {}
+  }
+
+  /// Runs `body`, which takes no longer than some assignments, alone.
+  @inline(__always)
+  private func locked<Result>(_ body: () -> Result) -> Result {
+    while isHeld.exchange(true, ordering: .acquiring) { ck_yield() }
+    defer { isHeld.store(false, ordering: .releasing) }
+    return body()
   }
 
   /// Releases the whole chain of nodes that only this one keeps alive, without recursion.
@@ -91,15 +148,15 @@ final class Node: @unchecked Sendable {
   /// holds whatever the rule captured, so that dropping it never starts a second chain.
   deinit {
     ck_node_destroyed()
-    guard !inputs.isEmpty else { return }
-    rule = nil
-    var pending: [Node] = inputs.compactMap { $0 }
-    inputs = []
+    guard !ownInputs.isEmpty else { return }
+    ownRule = nil
+    var pending: [Node] = ownInputs.compactMap { $0 }
+    ownInputs = []
     while var node = pending.popLast() {
       if isKnownUniquelyReferenced(&node) {
-        node.rule = nil
-        for input in node.inputs { if let input { pending.append(input) } }
-        node.inputs = []
+        node.ownRule = nil
+        for input in node.ownInputs { if let input { pending.append(input) } }
+        node.ownInputs = []
       }
     }
   }

@@ -4,13 +4,15 @@
 /// let (image, pullback) = try valueWithPullback(at: z, of: map)
 /// let product = try pullback(v)   // J^T v, J = df/dz
 /// ```
-/// `f` is evaluated once, recorded, at the detached `x`; `pullback` may be called any number of
-/// times and computes gradients of `x` only, not of what `f` captured. `value` is recorded with
-/// respect to what `f` captured, so that gradients can flow on from it.
+/// `f` is evaluated once, recorded; `pullback` may be called any number of times and computes
+/// gradients of `x` only, not of what `f` captured. `value` is recorded with respect to what `f`
+/// captured, so that gradients can flow on from it.
 ///
 /// - Parameters:
-///   - x: the point; its own history is ignored.
-///   - creatingGraph: whether what `pullback` returns is recorded with respect to what `f`
+///   - x: the point. With `creatingGraph` it keeps its history, so that the call may stand inside
+///     a map that is itself differentiated (a gradient step z - a dL/dz, say); otherwise it counts
+///     as a constant.
+///   - creatingGraph: whether what `pullback` returns is recorded with respect to `x`, to what `f`
 ///     captured and to the cotangent (second derivatives); default false.
 ///   - f: the function.
 /// - Returns: f(x), and v -> J^T v.
@@ -19,7 +21,7 @@
 public func valueWithPullback(
   at x: Tensor, creatingGraph: Bool = false, of f: (Tensor) throws -> Tensor
 ) rethrows -> (value: Tensor, pullback: (Tensor) throws -> Tensor) {
-  let target = Node(isVariable: false)
+  let target = creatingGraph ? Node(passingTo: x.node) : Node(isVariable: false)
   let point = Tensor(x.storage, x.shape, node: target)
   let value = try recording(true) { try f(point) }
   var madePath: BackwardPath?
@@ -53,6 +55,22 @@ extension Tensor {
     return value.detached().recorded(from: [self], { v, _, _ in [v] })
   }
 
+  /// The same value; on the way back its cotangent v becomes what `body` makes of it, and the
+  /// table of gradients keeps what `body` reports.
+  ///
+  /// - Returns: the value, recorded if this tensor is, and the ticket for the report.
+  package func reportingCotangent(
+    name: StaticString, _ body: @escaping (Tensor) throws -> (Tensor, any Sendable)
+  ) -> (Tensor, ReportTicket?) {
+    guard Tensor.records(self) else { return (self, nil) }
+    let node = Node(input: self.node, operation: name) { v in
+      let (w, report) = try body(v)
+      expectCotangent(w, like: v)
+      return (w, report)
+    }
+    return (Tensor(storage, shape, node: node), ReportTicket(sequence: node.sequence))
+  }
+
   /// The same value; on the way back its cotangent v becomes `body(v)`.
   ///
   /// The seam at which a backward estimator enters: with v = dL/dz*, `body` returns
@@ -69,11 +87,20 @@ extension Tensor {
       from: [self], fused: true, operation: name,
       { v, _, _ in
         let w = try body(v)
-        expect(
-          w.shape == v.shape && w.dtype == v.dtype,
-          "a transformed cotangent must keep \(v.dtype) \(v.shape), but it came back as "
-            + "\(w.dtype) \(w.shape)")
+        expectCotangent(w, like: v)
         return [w]
       })
   }
+}
+
+/// The claim to a report that a backward pass will make.
+package struct ReportTicket: Sendable {
+  let sequence: Int
+}
+
+private func expectCotangent(_ w: Tensor, like v: Tensor) {
+  expect(
+    w.shape == v.shape && w.dtype == v.dtype,
+    "a transformed cotangent must keep \(v.dtype) \(v.shape), but it came back as "
+      + "\(w.dtype) \(w.shape)")
 }

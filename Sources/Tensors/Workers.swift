@@ -1,5 +1,4 @@
 import CKernels
-import COpenBLAS
 import Synchronization
 
 /// Work in parallel on several parts of a batch, each with a tape of its own.
@@ -11,15 +10,18 @@ import Synchronization
 /// var total = parts[0]
 /// for other in parts.dropFirst() { total.add(other) }
 /// ```
-/// A part runs all its operators on one thread, and matrix products use one thread each: that is
-/// faster than threads inside products, which only the products would gain from. Results come back
-/// by part, so what is computed depends on the number of parts but not on which thread ran what:
-/// a fixed number gives the same bits every time.
+/// A part runs all its operators on one thread: that is faster than threads inside products, which
+/// only the products would gain from. Outside of parts, workers share large matrix products. Results
+/// come back by part, so what is computed depends on the number of parts but not on which thread ran
+/// what, nor on what other threads do: a fixed number gives the same bits every time.
 public enum Workers {
   private static let wanted = Atomic<Int>(0)
   private static let processors = ck_processor_count()
 
-  /// The number of threads that `map` uses; by default the processors that this process may use.
+  /// The number of threads that `map` uses.
+  ///
+  /// By default the processors that this process may use, or those that its control groups give it
+  /// time for if they are fewer.
   ///
   /// Stops when it is set to less than 1.
   public static var count: Int {
@@ -58,7 +60,7 @@ public enum Workers {
           slots[part] = .failure(error)
         }
       }
-      withProductThreads(parts > 1 ? 1 : count) { runParts(parts, run) }
+      runParts(parts, run)
     }
     var results: [Result] = []
     results.reserveCapacity(parts)
@@ -82,7 +84,29 @@ public enum Workers {
     }
   }
 
-  private static func runParts(_ parts: Int, _ run: (Int) -> Void) {
+  /// Runs `body` on a thread of its own.
+  ///
+  /// - Returns: false where the system gives no thread; `body` is not called then.
+  package static func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
+    let context = Unmanaged.passRetained(ThreadBody(body))
+    let isStarted = ck_start_thread(
+      { context in
+        guard let context else { return }
+        Unmanaged<ThreadBody>.fromOpaque(context).takeRetainedValue().run()
+      }, context.toOpaque())
+    if !isStarted { context.release() }
+    return isStarted
+  }
+
+  private final class ThreadBody: Sendable {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+  }
+
+  /// Calls `run` for every part on up to `count` threads.
+  ///
+  /// On the caller's alone inside a part, or while another thread has the others.
+  static func runParts(_ parts: Int, _ run: (Int) -> Void) {
     withoutActuallyEscaping(run) { run in
       var run = run
       withUnsafeMutablePointer(to: &run) { context in
@@ -95,11 +119,17 @@ public enum Workers {
     }
   }
 
-  private static func withProductThreads(_ threads: Int, _ body: () -> Void) {
-    let before = MatrixProductThreads.count
-    guard before != threads else { return body() }
-    MatrixProductThreads.count = threads
-    defer { MatrixProductThreads.count = before }
-    body()
+  /// Calls `body` for every index below `count`; workers share them if that is worth it.
+  ///
+  /// - Parameters:
+  ///   - count: how often.
+  ///   - operations: the multiplications of each.
+  ///   - body: must not depend on other calls.
+  static func shareWork(_ count: Int, operations: Int, _ body: (Int) -> Void) {
+    if count > 1, ProductBands.threads(count * operations) > 1 {
+      runParts(count, body)
+    } else {
+      for index in 0..<count { body(index) }
+    }
   }
 }

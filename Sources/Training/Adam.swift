@@ -41,7 +41,8 @@ public struct Adam: Sendable {
   /// Changes every parameter that has a gradient.
   ///
   /// - Parameters:
-  ///   - parameters: with their names, under which their moments are kept.
+  ///   - parameters: with their names, under which their moments are kept; one that occurs under
+  ///     several names is changed once, under the first.
   ///   - gradients: of the loss.
   ///   - scale: multiplies every gradient; default 1. This is how clipping enters.
   ///   - rate: the learning rate of a parameter by its name.
@@ -50,6 +51,7 @@ public struct Adam: Sendable {
     rate: (String) -> Double
   ) {
     stepCount += 1
+    let parameters = parameters.eachOnce
     var updates: [Update] = []
     for entry in parameters {
       let value = entry.parameter.tensor

@@ -9,13 +9,16 @@ import Tensors
 /// let checkpoint = try Checkpoint(contentsOf: url)
 /// try checkpoint.restore(model)
 /// ```
-/// Parameters carry their own names; the optimiser's moments stand under `optimizer.exp_avg.NAME`
-/// and `optimizer.exp_avg_sq.NAME`, its step count in the metadata.
+/// Parameters carry their own names, a shared one each of its names; the optimiser's moments stand
+/// under `optimizer.exp_avg.NAME` and `optimizer.exp_avg_sq.NAME`, its step count in the metadata.
+/// Checksums of all tensors and of the metadata are written with them, and compared before a tensor is
+/// used; numbers that are not finite are refused too.
 public struct Checkpoint: Sendable {
   /// What belongs to the run: counters, configuration.
   public let metadata: [String: String]
   private let file: SafetensorsFile
   private let path: String
+  private let checksums: CheckpointChecksums
 
   private static let firstPrefix = "optimizer.exp_avg."
   private static let secondPrefix = "optimizer.exp_avg_sq."
@@ -23,7 +26,9 @@ public struct Checkpoint: Sendable {
 
   /// A checkpoint of what training has reached.
   public init(of model: some Module, optimizer: Adam? = nil, metadata: [String: String] = [:]) {
-    var tensors = model.namedParameters.map { (name: $0.name, tensor: $0.parameter.tensor) }
+    var tensors = model.namedParameters.eachOnce.flatMap { entry in
+      entry.names.map { (name: $0, tensor: entry.parameter.tensor) }
+    }
     var metadata = metadata
     if let optimizer {
       for entry in optimizer.namedMoments {
@@ -32,8 +37,12 @@ public struct Checkpoint: Sendable {
       }
       metadata[Checkpoint.stepKey] = String(optimizer.stepCount)
     }
+    metadata[CheckpointChecksums.key] = nil
     self.metadata = metadata
-    file = SafetensorsFile(tensors, metadata: metadata)
+    let entries = tensors.map { SafetensorsFile.Entry($0.name, $0.tensor) }
+    metadata[CheckpointChecksums.key] = CheckpointChecksums.text(entries, metadata)
+    file = SafetensorsFile(entries, metadata: metadata)
+    checksums = CheckpointChecksums(metadata)
     path = "(unsaved)"
   }
 
@@ -42,8 +51,21 @@ public struct Checkpoint: Sendable {
   /// - Throws: `SafetensorsError` naming the file when it is missing or damaged.
   public init(contentsOf url: URL) throws {
     file = try SafetensorsFile(contentsOf: url)
-    metadata = file.metadata
+    metadata = file.metadata.filter { $0.key != CheckpointChecksums.key }
+    checksums = CheckpointChecksums(file.metadata)
     path = url.path
+  }
+
+  /// Compares the checksums that were written with tensors and metadata, where there are some.
+  ///
+  /// - Throws: `SafetensorsError` naming the first tensor that has changed.
+  public func verify() throws {
+    if let damage = checksums.damage(file.entries, metadata) {
+      throw SafetensorsError(
+        path: path, reason: "it is damaged: \(damage)",
+        remedy: "copy it again, or use an earlier checkpoint; if the change was intended, remove "
+          + "'\(CheckpointChecksums.key)' from the metadata")
+    }
   }
 
   /// The shapes of the model's tensors by their names.
@@ -55,11 +77,23 @@ public struct Checkpoint: Sendable {
   }
 
   /// Writes the file whole or not at all; an older file of that name is kept beside it as
-  /// `NAME.previous.safetensors`, and at every moment one of the two is complete.
+  /// `NAME.previous.safetensors`, and at every moment one of the two is complete: an older file that
+  /// is damaged is not kept, because the one before it may be whole.
   ///
   /// - Throws: `SafetensorsError` naming the path, for example when the disk is full.
   public func write(to url: URL) throws {
-    try file.write(to: url, keepingPreviousAt: Checkpoint.previous(of: url))
+    try file.write(
+      to: url, keepingPreviousAt: Checkpoint.isWhole(url) ? Checkpoint.previous(of: url) : nil)
+  }
+
+  /// Whether there is a file, and it is as it was written.
+  public static func isWhole(_ url: URL) -> Bool {
+    do {
+      try Checkpoint(contentsOf: url).verify()
+      return true
+    } catch {
+      return false
+    }
   }
 
   /// Where the checkpoint before the one at `url` is kept.
@@ -69,23 +103,32 @@ public struct Checkpoint: Sendable {
 
   /// Gives every parameter of `model` its value.
   ///
-  /// - Throws: `SafetensorsError` when a tensor is missing, has another shape or is none of the
-  ///   model's; the model is unchanged then.
+  /// A shared parameter takes the value under any of its names.
+  ///
+  /// - Throws: `SafetensorsError` when a tensor is missing, has another shape, is none of the model's,
+  ///   has changed since it was written, or is not finite, or when the names of a shared parameter
+  ///   have different values; the model is unchanged then.
   public func restore(_ model: some Module) throws {
-    let parameters = model.namedParameters
+    let parameters = model.namedParameters.eachOnce
     var values: [Tensor] = []
     for entry in parameters {
-      guard let found = file[entry.name] else {
+      let found = entry.names.compactMap { file[$0] }
+      guard let first = found.first else {
         throw refused("it has no tensor '\(entry.name)', which the model needs")
       }
-      guard Shape(found.shape) == entry.parameter.shape else {
+      for tensor in found where Shape(tensor.shape) != entry.parameter.shape {
         throw refused(
-          "'\(entry.name)' has shape \(Shape(found.shape)), but the model needs "
+          "'\(tensor.name)' has shape \(Shape(tensor.shape)), but the model needs "
             + "\(entry.parameter.shape)")
       }
-      values.append(found.tensor.converted(to: entry.parameter.tensor.dtype))
+      if let other = found.first(where: { $0.data != first.data }) {
+        throw refused(
+          "'\(first.name)' and '\(other.name)' differ, but the model shares one parameter between "
+            + "them")
+      }
+      values.append(first.tensor.converted(to: entry.parameter.tensor.dtype))
     }
-    let known = Set(parameters.map(\.name))
+    let known = Set(parameters.flatMap(\.names))
     for entry in file.entries {
       let name = [Checkpoint.firstPrefix, Checkpoint.secondPrefix].reduce(entry.name) {
         $0.hasPrefix($1) ? String($0.dropFirst($1.count)) : $0
@@ -94,12 +137,25 @@ public struct Checkpoint: Sendable {
         throw refused("it has a tensor '\(entry.name)', which the model does not know")
       }
     }
+    try verify()
+    try expectFinite(zip(parameters, values).map { (name: $0.name, value: $1) })
     for (entry, value) in zip(parameters, values) { entry.parameter.assign(value) }
+  }
+
+  /// - Throws: `SafetensorsError` naming the first tensor that is not finite.
+  private func expectFinite(_ tensors: [(name: String, value: Tensor)]) throws {
+    let areFinite = Workers.map(tensors.count) { tensors[$0].value.largestMagnitude.isFinite }
+    if let first = areFinite.firstIndex(of: false) {
+      throw SafetensorsError(
+        path: path, reason: "'\(tensors[first].name)' holds numbers that are not finite",
+        remedy: "use an earlier checkpoint, or weights from before they became NaN or infinite")
+    }
   }
 
   /// The optimiser as it was.
   ///
-  /// - Throws: `SafetensorsError` when the moments are not those of `model`.
+  /// - Throws: `SafetensorsError` when the moments are not those of `model`, or none that Adam can
+  ///   have.
   public func optimizer(for model: some Module) throws -> Adam {
     guard let count = metadata[Checkpoint.stepKey].flatMap({ Int($0) }),
       (0...1 << 40).contains(count)
@@ -107,7 +163,7 @@ public struct Checkpoint: Sendable {
       throw refused("it holds no optimiser state")
     }
     var moments: [String: AdamMoments] = [:]
-    for entry in model.namedParameters {
+    for entry in model.namedParameters.eachOnce {
       guard let first = file[Checkpoint.firstPrefix + entry.name] else { continue }
       guard let second = file[Checkpoint.secondPrefix + entry.name] else {
         throw refused("it has no tensor '\(Checkpoint.secondPrefix)\(entry.name)'")
@@ -121,6 +177,13 @@ public struct Checkpoint: Sendable {
         first: first.tensor.converted(to: value.dtype),
         second: second.tensor.converted(to: value.dtype))
     }
+    try expectFinite(
+      moments.sorted { $0.key < $1.key }.flatMap { name, moments in
+        [
+          (name: Checkpoint.firstPrefix + name, value: moments.first),
+          (name: Checkpoint.secondPrefix + name, value: moments.second),
+        ]
+      })
     return Adam(stepCount: count, moments: moments)
   }
 

@@ -10,8 +10,9 @@ public struct GradientNorm: Sendable, Equatable {
   /// The first parameter, in the model's order, whose gradient is not finite.
   public let firstNonFinite: String?
 
-  /// Measures the gradients of `parameters`; those without a gradient count as zero.
+  /// Measures the gradients of `parameters`, each once; those without a gradient count as zero.
   public init(of parameters: [NamedParameter], in gradients: Gradients) {
+    let parameters = parameters.eachOnce
     var (largest, squares) = (0.0, 0.0)
     var culprit: String?
     let norms = Workers.map(parameters.count) { index -> (largest: Double, euclidean: Double)? in

@@ -58,6 +58,26 @@ public struct PlateauDecay: Sendable, Equatable, Codable {
     self.patience = patience
   }
 
+  /// A decay that was kept.
+  ///
+  /// - Throws: `DecodingError` for numbers that no decay can come to.
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    patience = try values.decode(Int.self, forKey: .patience)
+    factor = try values.decode(Double.self, forKey: .factor)
+    best = try values.decode(Double.self, forKey: .best)
+    stale = try values.decode(Int.self, forKey: .stale)
+    let counts = 0...(1 << 40)
+    guard patience >= 1, counts.contains(patience), counts.contains(stale), factor >= 0, factor <= 1
+    else {
+      throw DecodingError.dataCorrupted(
+        .init(
+          codingPath: decoder.codingPath,
+          debugDescription: "a decay of \(factor) after \(stale) of \(patience) epochs makes no "
+            + "sense"))
+    }
+  }
+
   /// Takes note of an epoch's validation loss.
   public mutating func observe(_ loss: Double) {
     if loss < best {

@@ -6,7 +6,9 @@ import Testing
 /// A Swift block has the comment `sample: FILE#REGION` on the line before it, where the file marks
 /// the region with `// snippet.REGION` and `// snippet.end`. A block with the comment
 /// `output: COMMAND` holds what the command prints, all of it; with `part of output: COMMAND`, some
-/// consecutive lines of it.
+/// consecutive lines of it. Digits are compared as far as they hold on every processor (`Agreement`). What
+/// depends on more than rounding, or takes minutes, has the comment `measured: MACHINE`, and the page
+/// says so in words.
 @Suite struct SampleTests {
   @Test func everySwiftBlockIsARegionOfAnExample() throws {
     var count = 0
@@ -42,12 +44,29 @@ import Testing
         let output = try outputs[command] ?? Program.output(of: command)
         outputs[command] = output
         let shown = Program.withoutTrailingSpace(block.text)
-        let agrees =
-          comment.hasPrefix("part of ")
-          ? "\n\(output)\n".contains("\n\(shown)\n") : output == shown
+        let agrees = Agreement.holds(
+          shown: shown, printed: output, inPart: comment.hasPrefix("part of "))
         #expect(agrees, "\(page), line \(block.line): '\(command)' prints\n\(output)")
       }
     }
     #expect(count >= 5, "the pages were not found")
+  }
+
+  @Test func everyOutputIsPrintedByACommandOrMeasuredOnANamedMachine() throws {
+    var measured = 0
+    for page in try Repository.pages() {
+      for block in page.blocks where block.language == "text" {
+        let place = "\(page), line \(block.line)"
+        let comment = block.comment ?? ""
+        #expect(comment.contains("output: ") || comment.hasPrefix("measured: "), "\(place)")
+        guard comment.hasPrefix("measured: ") else { continue }
+        measured += 1
+        #expect(comment.count > "measured: ".count, "\(place): on which machine?")
+        #expect(
+          page.prose.contains { $0.contains("depend on the processor") },
+          "\(place): the page does not say that figures depend on the processor")
+      }
+    }
+    #expect(measured >= 2, "the tutorial's blocks were not found")
   }
 }

@@ -60,10 +60,8 @@ import Testing
   func compareEstimatorsWritesEverything(_ cell: String) throws {
     let folder = FileManager.default.temporaryDirectory.appending(path: "cmp-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: folder) }
-    let start = ContinuousClock.now
     let output = try ExampleProgram(name: "CompareEstimators").output(
       "--cell", cell, "--out", folder.path, "--repeats", "1")
-    #expect(start.duration(to: .now) < .seconds(60))
     #expect(output.contains("exact (LU)") && output.contains("spectral radius"))
     for name in [
       "estimators.md", "estimators.csv", "estimators.json", "estimators-wide.svg",

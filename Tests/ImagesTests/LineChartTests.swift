@@ -210,6 +210,33 @@ private final class Outline: NSObject, XMLParserDelegate {
     #expect(SeriesPath.markers(on: Array(points.prefix(9)), from: 0, to: 9, series: 0).count == 9)
   }
 
+  @Test("sizes of letters are in pixels, also of exponents")
+  func exponents() {
+    let points = [(x: 0.0, y: 1e-9), (x: 1, y: 1e9)]
+    let svg = LineChart(
+      title: "t", x: .init("x"), y: .init("y", .logarithmic), series: [.init("", points)]
+    ).svg(.wide)
+    let sizes = svg.matches(of: /font-size="([^"]*)"/).map { String($0.output.1) }
+    #expect(svg.contains("<tspan") && sizes.count > 3)
+    #expect(sizes.allSatisfy { Double($0) != nil }, "\(sizes)")
+  }
+
+  @Test("numbers of any size can be drawn", arguments: [false, true])
+  func extremes(_ isLogarithmic: Bool) {
+    let numbers = [
+      1e308, -1e308, .greatestFiniteMagnitude, 5e-324, 0, -0.0, 1e-300, .nan, .infinity, 9.3e18,
+    ]
+    for first in numbers {
+      for second in numbers {
+        let points = [(x: first, y: second), (x: second, y: first), (x: first, y: first)]
+        let chart = LineChart(
+          title: "t", x: .init("x"), y: isLogarithmic ? .init("y", .logarithmic) : .init("y"),
+          series: [.init("", points)])
+        #expect(chart.svg(.narrow).hasSuffix("</svg>\n") || chart.svg(.narrow).contains("</svg>"))
+      }
+    }
+  }
+
   @Test("texts lie within the image", arguments: [false, true])
   func textsLieWithin(_ isNamed: Bool) throws {
     let points = Self.curve(0.01, count: 2501)

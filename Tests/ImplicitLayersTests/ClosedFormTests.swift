@@ -36,7 +36,7 @@ import Testing
     let problem = ClosedFormProblem.manufacturedTanh(s)
     let solution = try Picard().solve(
       { problem.map($0, problem.parameters) }, from: problem.initial,
-      until: .tolerance(relative: 0, absolute: 1e-12, within: 100))
+      until: .tolerance(relative: 0, absolute: 1e-12, limit: 100))
     #expect(solution.report.converged)
     #expect(abs(solution.report.evaluations - steps) <= 1)
   }

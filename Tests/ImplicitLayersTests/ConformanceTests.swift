@@ -7,7 +7,7 @@ import Testing
   @Test func everySolverConforms() throws {
     let solvers: [any ForwardSolver] = [
       .picard(), .picard(damping: 0.5), .anderson(), .anderson(depth: 2, mixing: 0.5), .broyden(),
-      .broyden(memory: 3), .newtonKrylov(), .automatic,
+      .broyden(updates: 3), .newtonKrylov(), .automatic,
     ]
     for solver in solvers {
       let failures = try SolverChecks(solver).failures()
@@ -18,23 +18,20 @@ import Testing
   @Test("each kind of mistake is found and named")
   func mistakesAreFound() throws {
     struct MixesSamples: ForwardSolver {
-      func makeHistory() {}
-      func next(after z: Tensor, image fz: Tensor, _ history: inout Void) -> Tensor {
-        guard fz.shape[0] > 0 else { return fz }
+      func next(after point: Iterate, _ history: inout NoHistory) -> Tensor {
+        guard !point.norms.isEmpty else { return point.image }
         // The batch's mean step length decides how far every sample goes.
-        let mean = (fz - z).normsOfSamples.reduce(0, +) / Double(fz.shape[0])
-        return z + (fz - z) * (mean > 0.1 ? 0.9 : 1)
+        let mean = point.norms.reduce(0, +) / Double(point.norms.count)
+        return point.z + point.residual * (mean > 0.1 ? 0.9 : 1)
       }
     }
     struct CutsTheTape: ForwardSolver {
-      func makeHistory() {}
-      func next(after z: Tensor, image fz: Tensor, _ history: inout Void) -> Tensor {
-        fz.detached()
+      func next(after point: Iterate, _ history: inout NoHistory) -> Tensor {
+        point.image.detached()
       }
     }
     struct StandsStill: ForwardSolver {
-      func makeHistory() {}
-      func next(after z: Tensor, image fz: Tensor, _ history: inout Void) -> Tensor { z }
+      func next(after point: Iterate, _ history: inout NoHistory) -> Tensor { point.z }
     }
     let mistakes: [(any ForwardSolver, String)] = [
       (MixesSamples(), "alone than in a batch"), (MixesSamples(), "NaN in sample 1"),

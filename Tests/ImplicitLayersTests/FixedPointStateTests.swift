@@ -44,7 +44,7 @@ private let estimators: [(String, any BackwardEstimator)] = [
 
   @Test("a struct of tensors behaves as the concatenated tensor, in every solver and estimator")
   func equalsOneTensor() throws {
-    let rule = StoppingRule.tolerance(relative: 1e-13, within: 200)
+    let rule = StoppingRule.tolerance(relative: 1e-13, limit: 200)
     for (solverName, solver) in solvers {
       for (estimatorName, estimator) in estimators {
         let (w, x) = (mixing.variable(), offset.variable())
@@ -78,7 +78,7 @@ private let estimators: [(String, any BackwardEstimator)] = [
   @Test("weights keep a large tensor from hiding a small one")
   func weights() throws {
     // The vector is a millionth of the matrix, and converges more slowly.
-    let rule = StoppingRule.tolerance(relative: 1e-6, within: 200)
+    let rule = StoppingRule.tolerance(relative: 1e-6, limit: 200)
     func solve<State: FixedPointState>(_ initial: State) throws -> State {
       try fixedPoint(from: initial, until: rule) { state in
         State(tensors: [state.tensors[0] * 0.1 + 1, state.tensors[1] * 0.9 + 1e-7])
@@ -95,7 +95,7 @@ private let estimators: [(String, any BackwardEstimator)] = [
     struct Cell: FixedPointLayer {
       var solver: any ForwardSolver = .anderson()
       var estimator: any BackwardEstimator = .exact
-      let stoppingRule = StoppingRule.tolerance(relative: 0, absolute: 1e-12, within: 200)
+      let stoppingRule = StoppingRule.tolerance(relative: 0, absolute: 1e-12, limit: 200)
       func initialState(for x: Tensor) -> Pair {
         Pair(tensors: [.zeros([x.shape[0], 3, 2], dtype: .float64), x.zerosLike()])
       }
@@ -116,8 +116,7 @@ private let estimators: [(String, any BackwardEstimator)] = [
     #expect(together.report.sampleEvaluations < 3 * together.report.evaluations)
     let state = try cell(x)
     #expect(state.matrix.shape == [3, 3, 2] && state.vector.shape == [3, 5])
-    let again = try cell.state(of: together, for: x)
-    #expect(again.vector.scalars == state.vector.scalars)
+    #expect(together.value.vector.scalars == state.vector.scalars)
     let image = cell.step(state, given: x)
     #expect(difference(image.vector.detached(), state.vector.detached(), absolute: 1e-11) == nil)
     #expect(difference(image.matrix.detached(), state.matrix.detached(), absolute: 1e-11) == nil)

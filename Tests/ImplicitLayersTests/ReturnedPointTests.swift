@@ -25,7 +25,7 @@ private let solvers: [any ForwardSolver] = [
         for estimator in estimators {
           let solution = try estimator.solution(
             of: map, from: x.zerosLike(), using: solver,
-            until: .tolerance(relative: tolerance, within: 200))
+            until: .tolerance(relative: tolerance, limit: 200))
           let z = solution.value.detached()
           let residuals = try withoutRecording { try (map(z) - z).normsOfSamples }
           #expect(
@@ -40,7 +40,8 @@ private let solvers: [any ForwardSolver] = [
   func bestIterate() throws {
     let b = Tensor([1, 1], shape: [2, 1], dtype: .float64).variable()
     let factors = Tensor([0.5, 3], shape: [2, 1], dtype: .float64)
-    let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-12, within: 90)
+    let rule = StoppingRule.tolerance(
+      relative: 0, absolute: 1e-12, limit: 90, onFailure: .keeping)
     let z = try fixedPoint(from: b.zerosLike(), estimator: .exact, until: rule) { $0 * factors + b }
     #expect(z.scalars[1] == 0)
     #expect(try gradients(of: z.sum())[b]?.scalars == [2, -0.5])
@@ -55,7 +56,7 @@ private let solvers: [any ForwardSolver] = [
     let start = Tensor([1e200, 0.5], shape: [2, 1], dtype: .float64)
     for solver in solvers {
       let report = try solver.solve(
-        { z in z.square() * 0.5 }, from: start, until: .tolerance(relative: 1e-6, within: 40)
+        { z in z.square() * 0.5 }, from: start, until: .tolerance(relative: 1e-6, limit: 40)
       ).report
       #expect(report.samples[0].outcome == .nonFinite, "\(solver)")
     }
@@ -66,7 +67,7 @@ private let solvers: [any ForwardSolver] = [
     let orbits = KeplerBatch.five
     for solver in solvers {
       for limit in 1...6 {
-        let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-12, within: limit)
+        let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-12, limit: limit)
         for estimator in [.exact, .unrolled, .unrolled(keeping: .squareRoot)]
           as [any BackwardEstimator]
         {
@@ -83,7 +84,7 @@ private let solvers: [any ForwardSolver] = [
 
   @Test("truncation works after an accelerated solver has filled and refilled its memory")
   func truncatedAcceleration() throws {
-    for solver in [.anderson(depth: 3), .broyden(memory: 3), .automatic] as [any ForwardSolver] {
+    for solver in [.anderson(depth: 3), .broyden(updates: 3), .automatic] as [any ForwardSolver] {
       let w = testTensor([6, 6], seed: 3, scale: 0.35).variable()
       let x = testTensor([3, 6], seed: 4)
       let gradient = { (estimator: Unrolled) -> Tensor in
@@ -103,7 +104,7 @@ private let solvers: [any ForwardSolver] = [
 }
 
 @Suite struct NestedLayerTests {
-  private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-13, within: 200)
+  private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-13, limit: 200)
 
   @Test("a layer inside the map of another, with every solver")
   func nested() throws {

@@ -8,7 +8,7 @@ private func linear(_ factors: [Double]) -> FixedPointMap {
   let a = Tensor(factors, shape: [factors.count, 1], dtype: .float64)
   return FixedPointMap { z in z * a + 1 }
 }
-private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, within: 60)
+private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, limit: 60)
 
 @Suite struct SolveReportTests {
   @Test func eachSampleHasItsOwnOutcome() throws {
@@ -30,7 +30,7 @@ private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, within: 
       let map = linear([0.2, 0.6])
       let solution = try solver.solve(
         map, from: .zeros([2, 3], dtype: .float64),
-        until: .tolerance(relative: 0, absolute: 1e-10, within: 200))
+        until: .tolerance(relative: 0, absolute: 1e-10, limit: 200))
       let residuals = try (map(solution.value) - solution.value).normsOfSamples
       #expect(residuals == solution.report.samples.map(\.residual))
       #expect(residuals.allSatisfy { $0 <= 1e-10 })
@@ -41,11 +41,11 @@ private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, within: 
     let factors = [0.1, 0.5, 0.9]
     let together = try Picard().solve(
       linear(factors), from: .zeros([3, 1], dtype: .float64),
-      until: .tolerance(relative: 1e-8, within: 300))
+      until: .tolerance(relative: 1e-8, limit: 300))
     for (sample, factor) in factors.enumerated() {
       let alone = try Picard().solve(
         linear([factor]), from: .zeros([1, 1], dtype: .float64),
-        until: .tolerance(relative: 1e-8, within: 300))
+        until: .tolerance(relative: 1e-8, limit: 300))
       #expect(alone.value.scalars[0] == together.value.scalars[sample])
       #expect(alone.report.samples[0] == together.report.samples[sample])
     }

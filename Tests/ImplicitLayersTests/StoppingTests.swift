@@ -8,7 +8,7 @@ import Testing
   func stall() throws {
     let report = try Picard().solve(
       { 1 - $0 }, from: .zeros([1, 2], dtype: .float64),
-      until: .tolerance(relative: 1e-6, within: 1000)
+      until: .tolerance(relative: 1e-6, limit: 1000)
     ).report
     #expect(report.samples[0].outcome == .stalled)
     #expect(report.evaluations == 51)
@@ -18,7 +18,7 @@ import Testing
   @Test func aTraceIsKeptOnlyWhenAskedFor() throws {
     let a = Tensor([0.5, 0.25], shape: [2, 1], dtype: .float64)
     let map = { (z: Tensor) in z * a + 1 }
-    let rule = StoppingRule.tolerance(relative: 0, absolute: 0.1, within: 9)
+    let rule = StoppingRule.tolerance(relative: 0, absolute: 0.1, limit: 9)
     let start = Tensor.zeros([2, 1], dtype: .float64)
     let silent = try Picard().solve(map, from: start, until: rule)
     #expect(silent.report.samples.allSatisfy { $0.trace.isEmpty })
@@ -30,13 +30,20 @@ import Testing
     #expect(counted.report.samples[1].trace == [1, 0.25])
   }
 
+  /// f(z) = c - z / 2 with c = 3/2 + 4 u, u = 2^-23, has no fixed point among floats.
+  ///
+  /// Halving is exact and the difference is rounded once, fused or not. At z = 1 + (2 + d) u it is
+  /// 1 + (3 - d / 2) u, so d becomes 1 - d / 2, rounded to even: 0 becomes 1, and 1 becomes 0. The
+  /// residual is u for ever, on every IEEE machine; powers of two in front change nothing.
   @Test("a float32 map under a float64 tolerance explains itself")
   func resolution() throws {
-    let w = testTensor([7, 7], seed: 3, scale: 0.3, dtype: .float32)
-    let x = testTensor([2, 7], seed: 4, scale: 3, dtype: .float32)
+    let scale: [Double] = [1, 2, 0.25, 8, 0.5, 4, 1]
+    let c = 1.5 + 4 * Double(Float.ulpOfOne)
+    let x = Tensor(
+      (scale + scale.reversed()).map { $0 * c }, shape: [2, 7], dtype: .float32)
     let report = try Picard().solve(
-      { z in z.matmul(w) + x }, from: .zeros([2, 7]),
-      until: .tolerance(relative: 0, absolute: 1e-14, within: 300)
+      { z in x - z * 0.5 }, from: .zeros([2, 7]),
+      until: .tolerance(relative: 0, absolute: 1e-14, limit: 300)
     ).report
     #expect(!report.converged)
     #expect(report.description.contains("float32"))
@@ -47,7 +54,7 @@ import Testing
   @Test func aNonFiniteInitialStateIsThatSamplesOutcome() throws {
     let start = Tensor([1, .nan, 2, 3, .infinity, 0], shape: [3, 2], dtype: .float64)
     let solution = try Picard().solve(
-      { $0 * 0.5 }, from: start, until: .tolerance(relative: 0, absolute: 1e-6, within: 60))
+      { $0 * 0.5 }, from: start, until: .tolerance(relative: 0, absolute: 1e-6, limit: 60))
     #expect(solution.report.samples.map(\.outcome) == [.nonFinite, .converged, .nonFinite])
     #expect(solution.report.description.contains("initial state"))
     #expect(solution.report.samples[0].evaluations == 0)
@@ -58,7 +65,7 @@ import Testing
       .picard(), .anderson(), .broyden(), .newtonKrylov(), .automatic,
     ]
     for solver in solvers {
-      for rule in [StoppingRule.evaluations(3), .tolerance(relative: 1e-6, within: 9)] {
+      for rule in [StoppingRule.evaluations(3), .tolerance(relative: 1e-6, limit: 9)] {
         let z = try fixedPoint(
           from: .zeros([0, 3]), using: solver, estimator: .unrolled, until: rule
         ) { $0 * 0.5 }
@@ -67,21 +74,21 @@ import Testing
     }
   }
 
-  @Test("a solver of two requirements runs without leaving samples behind")
-  func undividedHistory() throws {
+  @Test("samples leave a solver whose history says what belongs to them")
+  func dividedHistory() throws {
     struct Momentum: ForwardSolver {
-      func makeHistory() -> [Tensor] { [] }
-      func next(after z: Tensor, image fz: Tensor, _ history: inout [Tensor]) -> Tensor {
-        defer { history = [z] }
-        return history.isEmpty ? fz : fz + (z - history[0]) * 0.2
+      func makeHistory() -> Tensor? { nil }
+      func next(after point: Iterate, _ last: inout Tensor?) -> Tensor {
+        defer { last = point.z }
+        return last.map { point.image + (point.z - $0) * 0.2 } ?? point.image
       }
     }
     let orbits = KeplerBatch.five
     let solution = try Momentum().solve(
       orbits.map(), from: orbits.meanAnomalies,
-      until: .tolerance(relative: 0, absolute: 1e-10, within: 1500))
+      until: .tolerance(relative: 0, absolute: 1e-10, limit: 1500))
     #expect(solution.report.converged)
-    #expect(solution.report.sampleEvaluations == 5 * solution.report.evaluations)
+    #expect(solution.report.sampleEvaluations < 2 * solution.report.evaluations)
     #expect(difference(solution.value, orbits.solution, absolute: 1e-8) == nil)
   }
 }
@@ -95,7 +102,7 @@ import Testing
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Anderson(depth: 0) }
-    #expect(message(result).contains("at least one difference"))
+    #expect(message(result).contains("1...64, not 0"))
   }
 
   @Test func anIterateOfAnotherShape() async {
@@ -103,9 +110,8 @@ import Testing
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) {
       struct Wrong: ForwardSolver {
-        func makeHistory() {}
-        func next(after z: Tensor, image fz: Tensor, _ history: inout Void) -> Tensor {
-          fz.reshaped([3, 2])
+        func next(after point: Iterate, _ history: inout NoHistory) -> Tensor {
+          point.image.reshaped([3, 2])
         }
       }
       _ = try Wrong().solve({ $0 }, from: .zeros([2, 3]), until: .evaluations(2))

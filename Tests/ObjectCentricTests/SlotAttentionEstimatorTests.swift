@@ -15,7 +15,7 @@ import Training
     ("BiCGStab", .biCGStab(tolerance: 1e-12, limit: 1000)),
     ("least squares", .leastSquares),
     ("adjoint Anderson", .iterative(.anderson(depth: 8), tolerance: 1e-12, limit: 400)),
-    ("adjoint Broyden", .iterative(.broyden(memory: 50), tolerance: 1e-12, limit: 400)),
+    ("adjoint Broyden", .iterative(.broyden(updates: 50), tolerance: 1e-12, limit: 400)),
     ("Neumann", .neumann(terms: 800)),
     ("unrolled with checkpoints", .unrolled(keeping: .squareRoot)),
     ("unrolled, truncated", .unrolled(lastSteps: 800)),
@@ -26,7 +26,7 @@ import Training
     var generator = Philox(seed: 1)
     var cell = SlotAttention(featureSize: 6, slotSize: 8, mlpHiddenSize: 16, using: &generator)
     try load(cell, from: file, prefix: "param.")
-    cell.stoppingRule = .tolerance(relative: 0, absolute: 1e-14, within: 2000)
+    cell.stoppingRule = .tolerance(relative: 0, absolute: 1e-14, limit: 2000)
     for (name, estimator) in estimators {
       cell.estimator = estimator
       let features = try file.tensor("input.features").variable()

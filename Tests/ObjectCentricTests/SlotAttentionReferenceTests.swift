@@ -73,7 +73,7 @@ func load(_ module: some Module, from file: SafetensorsFile, prefix: String) thr
   func implicit(_ terms: Int) throws {
     var cell = cell
     cell.estimator = terms == 0 ? .exact : .neumann(terms: terms)
-    cell.stoppingRule = .tolerance(relative: 0, absolute: 1e-14, within: 2000)
+    cell.stoppingRule = .tolerance(relative: 0, absolute: 1e-14, limit: 2000)
     let solution = try cell.solve(.init(features: features, initialSlots: initialSlots))
     #expect(
       try difference(solution.value, file.tensor("out.fixed_point"), absolute: 1e-9) == nil)

@@ -92,6 +92,10 @@ import Testing
     #expect(versions["slate"] == (try SlateProgram.run("--version").output.trimmed))
     #expect(try #require(versions["openblas"]).contains("OpenBLAS"))
     #expect(try #require(versions["swift"]).hasPrefix("6."))
+    let machine = try #require(record["machine"] as? [String: [String: Any]])
+    #expect(machine["facts"]?["workers"] as? Int == 2)
+    #expect((machine["facts"]?["open_blas_kernels"] as? String)?.isEmpty == false)
+    #expect(try #require(machine["rate"]?["per_core"] as? Double) > 0)
 
     // A configuration that a run wrote can be given to another.
     let printed = try SlateProgram.run(
@@ -107,7 +111,7 @@ import Testing
     #expect(
       try SlateProgram.trainTiny(data + ["--steps", "6"], out: folder.path("run")).status == 0)
     let same = try SlateProgram.run("train", "--resume", folder.path("run"), "--steps", "7")
-    #expect(same.status == 0 && !same.errors.contains("warning"), "\(same.errors)")
+    #expect(same.status == 0 && !same.errors.contains("fingerprint"), "\(same.errors)")
     // 28 of 28 images of the first epoch are used up: more than there are now.
     let fewer = try SlateProgram.run(
       "train", "--resume", folder.path("run"), "--steps", "9", "--limit", "20")

@@ -7,14 +7,7 @@ import Testing
 
   init() throws { folder = try TemporaryFolder() }
 
-  /// metrics.jsonl without the times.
-  private func metrics(_ run: String) throws -> [String] {
-    try String(contentsOf: folder.url.appending(path: "\(run)/metrics.jsonl"), encoding: .utf8)
-      .split(separator: "\n").map { line in
-        line.prefix(upTo: line.firstRange(of: ", \"seconds")?.lowerBound ?? line.endIndex)
-      }
-      .map(String.init)
-  }
+  private func metrics(_ run: String) throws -> [String] { try folder.metrics(run) }
 
   @Test(
     "in the middle of an epoch, at its end and beyond, with every kind of state",

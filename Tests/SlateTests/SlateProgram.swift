@@ -41,15 +41,36 @@ struct SlateProgram {
   }
 
   static func startTraining(
-    _ arguments: [String], out: String?, in folder: URL? = nil, output: Pipe? = nil
+    _ arguments: [String], out: String?, in folder: URL? = nil, output: Pipe? = nil,
+    errors: Pipe? = nil
   ) throws -> Process {
     let process = Process()
     process.executableURL = executable
     process.arguments = ["train"] + tiny + arguments + (out.map { ["--out", $0] } ?? [])
     if let folder { process.currentDirectoryURL = folder }
     process.standardOutput = output ?? FileHandle.nullDevice
+    if let errors { process.standardError = errors }
     try process.run()
     return process
+  }
+
+  /// Runs a script of the shell, in which "$@" stands for `slate` with arguments.
+  static func shell(
+    _ script: String, _ arguments: [String], in folder: URL? = nil,
+    environment: [String: String] = [:]
+  ) throws -> Outcome {
+    try run(
+      URL(filePath: "/bin/bash"), ["-c", script, "bash", executable.path] + arguments, in: folder,
+      environment: environment)
+  }
+
+  /// The arguments that train a model in moments.
+  static func tinyTraining(_ arguments: String..., out: String) -> [String] {
+    tinyTraining(arguments, out: out)
+  }
+
+  static func tinyTraining(_ arguments: [String], out: String) -> [String] {
+    ["train"] + tiny + arguments + ["--out", out]
   }
 
   private static let tiny = [
@@ -73,12 +94,30 @@ struct SlateProgram {
       ["-c", "ulimit -f \(blocks); exec \"$0\" \"$@\"", executable.path] + arguments)
   }
 
-  static func run(_ arguments: [String]) throws -> Outcome { try run(executable, arguments) }
+  static func run(
+    _ arguments: [String], in folder: URL? = nil, environment: [String: String] = [:]
+  ) throws -> Outcome {
+    try run(executable, arguments, in: folder, environment: environment)
+  }
 
-  private static func run(_ program: URL, _ arguments: [String]) throws -> Outcome {
+  /// The same with variables of the environment set, or unset where the value is nil.
+  static func run(
+    _ arguments: String..., environment: [String: String?]
+  ) throws -> Outcome {
+    try run(executable, arguments, environment: environment)
+  }
+
+  private static func run(
+    _ program: URL, _ arguments: [String], in folder: URL? = nil,
+    environment: [String: String?] = [:]
+  ) throws -> Outcome {
     let process = Process()
     process.executableURL = program
+    var variables = ProcessInfo.processInfo.environment
+    for (name, value) in environment { variables[name] = value }
+    process.environment = variables
     process.arguments = arguments
+    if let folder { process.currentDirectoryURL = folder }
     let (output, errors) = (Pipe(), Pipe())
     process.standardOutput = output
     process.standardError = errors
@@ -106,6 +145,15 @@ final class TemporaryFolder {
 
   /// The path of something inside.
   func path(_ name: String) -> String { url.appending(path: name).path }
+
+  /// The lines of a run's metrics.jsonl without the times.
+  func metrics(_ run: String) throws -> [String] {
+    try String(contentsOf: url.appending(path: "\(run)/metrics.jsonl"), encoding: .utf8)
+      .split(separator: "\n").map { line in
+        line.prefix(upTo: line.firstRange(of: ", \"seconds")?.lowerBound ?? line.endIndex)
+      }
+      .map(String.init)
+  }
 
   /// The tensors of a run's checkpoint, without the metadata, which hold times.
   func checkpointTensors(_ run: String) throws -> Data {

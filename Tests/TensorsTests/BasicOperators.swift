@@ -37,6 +37,10 @@ let basicOperators: [OperatorCase] = [
     return remainder
   },
   OperatorCase("/: reciprocal", [positive]) { 2 / $0[0] },
+  OperatorCase("scalingSamples", [a]) { $0[0].scalingSamples(by: [2, -0.5]) },
+  OperatorCase("adding", [a, b]) { $0[0].adding($0[1], times: [0, 3]) },
+  OperatorCase("keepingSamples", [a]) { $0[0].keepingSamples([false, true]) },
+  OperatorCase("replacingSamples", [a, b]) { $0[0].replacingSamples([true, false], with: $0[1]) },
   OperatorCase("exp", [a]) { $0[0].exp() },
   OperatorCase("log", [positive]) { $0[0].log() },
   OperatorCase("sqrt", [positive]) { $0[0].sqrt() },

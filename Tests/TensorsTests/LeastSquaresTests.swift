@@ -11,7 +11,7 @@ import Testing
   @Test("solutions of least norm, straight and transposed", arguments: [DType.float64, .float32])
   func solutions(_ dtype: DType) throws {
     let b = Tensor([3, 8, 1, 1, 5, 7], shape: [3, 2], dtype: dtype)
-    let tolerance = 16 * dtype.unitRoundoff
+    let tolerance = 16 * dtype.machineEpsilon
     let straight = try LeastSquaresSolution(of: matrices(dtype), right: b)
     #expect(straight.ranks == [2, 1, 0])
     // [1 2; 3 6] = (1, 3)^T (1, 2): its pseudo-inverse is (1, 2)^T (1, 3) / 50.
@@ -28,7 +28,7 @@ import Testing
     let b = Tensor([1, 1], shape: [1, 2], dtype: .float64)
     let all = try LeastSquaresSolution(of: matrix, right: b)
     #expect(all.ranks == [2] && abs(all.value.scalars[1] - 1e6) < 1e-3)
-    let cut = try LeastSquaresSolution(of: matrix, right: b, cutoff: 1e-4)
+    let cut = try LeastSquaresSolution(of: matrix, right: b, cutoffs: [1e-4])
     #expect(cut.ranks == [1] && cut.value.scalars == [1, 0])
   }
 }

@@ -36,6 +36,13 @@ import Testing
     #expect(message(result).contains("[2, 3]"))
   }
 
+  @Test func aSampleThatIsReplacedTwice() async {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = Tensor.zeros([3, 2]).replacing([1, 0, 1], Tensor.ones([3, 2])) }
+    #expect(message(result).contains("[1, 0, 1]"))
+  }
+
   @Test func aGraphThatIsUsedTwice() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]

@@ -16,10 +16,12 @@ import Testing
   @Test func everyOperatorHasACase() throws {
     let folder = URL(filePath: #filePath)
       .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-      .appending(path: "Sources/Tensors/Operators")
-    let files = try FileManager.default.contentsOfDirectory(
-      at: folder, includingPropertiesForKeys: nil)
-    let declaration = /public (?:static |mutating |prefix )*func ([^\s(<]+)/
+      .appending(path: "Sources/Tensors")
+    let files = try ["Operators", "ModelOperators"].flatMap {
+      try FileManager.default.contentsOfDirectory(
+        at: folder.appending(path: $0), includingPropertiesForKeys: nil)
+    }
+    let declaration = /(?:public|package) (?:static |mutating |prefix )*func ([^\s(<]+)/
     var declared: Set<String> = []
     for file in files where file.pathExtension == "swift" {
       let source = try String(contentsOf: file, encoding: .utf8)

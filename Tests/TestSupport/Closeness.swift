@@ -29,3 +29,12 @@ public func difference(
   return "worst element \(position): \(a[position]), expected \(b[position]); "
     + "difference \(worst), allowed \(bound)"
 }
+
+/// |a - b| / |b| over all elements.
+public func relativeError(_ a: Tensor, _ b: Tensor) -> Double {
+  let norm = { (t: Tensor) in t.reshaped([1, t.count]).normsOfSamples[0] }
+  return norm(a - b) / norm(b)
+}
+
+/// v -> J^T v of the linear map z -> z A^T, rows being samples.
+public func linearPullback(_ a: Tensor) -> (Tensor) throws -> Tensor { { v in v.matmul(a) } }

@@ -20,6 +20,21 @@ private struct Model: Module {
   var values: [[Double]] { namedParameters.map { $0.parameter.tensor.scalars } }
 }
 
+private struct Tied: Module {
+  let a: Linear
+  let b: Linear
+  let c: Linear
+
+  init(seed: UInt64) {
+    var generator = Philox(seed: seed)
+    a = Linear(2, 2, using: &generator)
+    b = a
+    c = Linear(2, 2, using: &generator)
+  }
+
+  func loss() -> Tensor { c(b(a(Tensor([1, 2], shape: [1, 2])))).square().sum() }
+}
+
 @Suite struct CheckpointTests {
   private let url = FileManager.default.temporaryDirectory
     .appending(path: "checkpoint-\(UUID().uuidString).safetensors")
@@ -57,6 +72,73 @@ private struct Model: Module {
     #expect(read.values == first.values)
     try Checkpoint(contentsOf: url).restore(read)
     #expect(read.values == second.values)
+  }
+
+  @Test("a shared parameter is changed once, and written under each of its names")
+  func sharedParameters() throws {
+    let model = Tied(seed: 1)
+    let (shared, own) = (model.a.weight.tensor.scalars, model.c.weight.tensor.scalars)
+    var optimizer = Adam()
+    // Also where a module lists it twice.
+    let twice = model.namedParameters.flatMap { entry in
+      entry.names.map { NamedParameter($0, entry.parameter) }
+    }
+    optimizer.step(twice, gradients: try gradients(of: model.loss())) { _ in 0.01 }
+    for (before, after) in [(shared, model.a.weight), (own, model.c.weight)] {
+      // The first step of Adam is as long as the rate.
+      let moved = zip(before, after.tensor.scalars).map { abs($0 - $1) }
+      #expect(moved.allSatisfy { abs($0 - 0.01) < 1e-5 }, "\(moved)")
+    }
+    try Checkpoint(of: model, optimizer: optimizer).write(to: url)
+    let names = try SafetensorsFile(contentsOf: url).entries.map(\.name)
+    #expect(names.contains("a.weight") && names.contains("b.weight"))
+    #expect(names.filter { $0.hasSuffix("exp_avg.a.weight") }.count == 1)
+    #expect(!names.contains("optimizer.exp_avg.b.weight"))
+
+    let other = Tied(seed: 2)
+    let checkpoint = try Checkpoint(contentsOf: url)
+    try checkpoint.restore(other)
+    #expect(other.a.weight.tensor.scalars == model.a.weight.tensor.scalars)
+    #expect(try checkpoint.optimizer(for: other).stepCount == 1)
+    // Either name will do, but not two values.
+    let file = try SafetensorsFile(contentsOf: url)
+    let without = file.entries.filter { !$0.name.hasPrefix("a.") }
+    try SafetensorsFile(without).write(to: url)
+    try Checkpoint(contentsOf: url).restore(Tied(seed: 3))
+    try SafetensorsFile(without + [.init("a.weight", .zeros([2, 2]))]).write(to: url)
+    let differing = #expect(throws: SafetensorsError.self) {
+      try Checkpoint(contentsOf: url).restore(Tied(seed: 3))
+    }
+    #expect(differing?.description.contains("'a.weight' and 'b.weight' differ") == true)
+  }
+
+  @Test("what has changed in a file is named, and numbers that are not finite are refused")
+  func damage() throws {
+    let model = Model(seed: 1)
+    var optimizer = Adam()
+    try train(model, &optimizer, steps: 1)
+    try Checkpoint(of: model, optimizer: optimizer, metadata: ["note": "one"]).write(to: url)
+    #expect(Checkpoint.isWhole(url))
+    let whole = try Data(contentsOf: url)
+    let last = try #require(SafetensorsFile(contentsOf: url).entries.last?.name)
+    var flipped = whole
+    flipped[whole.count - 1] ^= 1
+    try flipped.write(to: url)
+    #expect(!Checkpoint.isWhole(url))
+    let error = #expect(throws: SafetensorsError.self) {
+      try Checkpoint(contentsOf: url).restore(model)
+    }
+    #expect(error?.description.contains("'\(last)'") == true)
+    #expect(try Checkpoint(contentsOf: url).metadata == ["note": "one", "optimizer.step": "1"])
+
+    model.scale.assign(Tensor([1, .nan, 2], shape: [3]))
+    try Checkpoint(of: model).write(to: url)
+    let before = model.inner.weight.tensor.scalars
+    let refused = #expect(throws: SafetensorsError.self) {
+      try Checkpoint(contentsOf: url).restore(model)
+    }
+    #expect(refused?.description.contains("'scale' holds numbers that are not finite") == true)
+    #expect(model.inner.weight.tensor.scalars == before)
   }
 
   @Test func anotherModelIsRefusedAndUnchanged() throws {

@@ -88,8 +88,8 @@ private let malformed: [Malformed] = [
     "three offsets", fields: #""dtype":"F32","shape":[1],"data_offsets":[0,4,4]"#,
     "two data_offsets"),
   Malformed(
-    "an unknown dtype", fields: #""dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]"#,
-    "unknown dtype 'F8_E4M3'"),
+    "an unknown dtype", fields: #""dtype":"F9_E4M3","shape":[4],"data_offsets":[0,4]"#,
+    "unknown dtype 'F9_E4M3'"),
   Malformed(
     "a negative extent", fields: #""dtype":"F32","shape":[-1],"data_offsets":[0,4]"#,
     "not negative"),
@@ -159,10 +159,39 @@ private let malformed: [Malformed] = [
     #expect(error.description.contains("copy it again"))
   }
 
+  @Test("a dtype of the format that is not supported is not called damage")
+  func unsupportedTypes() throws {
+    for (name, bytes) in [("F8_E4M3", 4), ("F8_E5M2", 4), ("C64", 32)] {
+      let header = "{\"a\":{\"dtype\":\"\(name)\",\"shape\":[4],\"data_offsets\":[0,\(bytes)]}}"
+      let error = try #require(throws: SafetensorsError.self) {
+        try SafetensorsFile(safetensors(header, dataCount: bytes), path: "model.safetensors")
+      }
+      #expect(error.reason.contains("'a' has the dtype \(name), which is not supported"))
+      #expect(!error.description.contains("damaged"), "\(error)")
+    }
+  }
+
+  @Test(
+    "a file of PyTorch is called one", arguments: [[0x50, 0x4b, 3, 4], [0x80, 2], [0x80, 4]])
+  func pyTorch(_ start: [UInt8]) throws {
+    let error = try #require(throws: SafetensorsError.self) {
+      try SafetensorsFile(Data(start) + Data(count: 100), path: "model.pt")
+    }
+    #expect(error.description.contains("ImportPublishedWeights.md"), "\(error)")
+  }
+
   /// What the refused files vary is itself accepted.
   @Test func theUnchangedFileIsAccepted() throws {
     let file = try SafetensorsFile(safetensors("{\"a\":{\(good)}}", dataCount: 4), path: "good")
     #expect(file.entries.count == 1)
+    // Names differ by their bytes: a letter with an accent, and a letter and an accent.
+    let names = "{\(tensor("caf\u{e9}", 0, 1)),\(tensor("cafe\u{301}", 1, 4))}"
+    let accents = try SafetensorsFile(safetensors(names, dataCount: 4), path: "good")
+    #expect(accents.entries.map(\.shape) == [[1], [3]])
+    #expect(accents["caf\u{e9}"]?.shape == [1] && accents["cafe\u{301}"]?.shape == [3])
+    let null = try SafetensorsFile(
+      safetensors("{\"__metadata__\": null, \"a\":{\(good)}}", dataCount: 4), path: "good")
+    #expect(null.entries.count == 1 && null.metadata.isEmpty)
     let both = safetensors("{\(tensor("b", 2, 4)),\(tensor("a", 0, 2))}", dataCount: 4)
     #expect(try SafetensorsFile(both, path: "good").entries.map(\.name) == ["a", "b"])
     #expect(try SafetensorsFile(safetensors("{}", dataCount: 0), path: "empty").entries.isEmpty)

@@ -38,6 +38,10 @@ import Testing
   private static let integers: [(type: SafetensorsFile.ScalarType, numbers: [Int])] = [
     (.i64, [.min, -1, 0, 1, 1 << 53 + 1, .max]),
     (.i32, [Int(Int32.min), -1, 0, 1, 1 << 24 + 1, Int(Int32.max)]),
+    (.i16, [Int(Int16.min), -1, 0, 1, 300, Int(Int16.max)]),
+    (.i8, [-128, -1, 0, 1, 100, 127]), (.u64, [0, 1, 2, 3, 1 << 53 + 1, .max]),
+    (.u32, [0, 1, 2, 3, 1 << 24 + 1, Int(UInt32.max)]),
+    (.u16, [0, 1, 2, 3, 300, Int(UInt16.max)]),
     (.u8, [0, 1, 127, 128, 254, 255]), (.bool, [0, 1, 1, 0, 1, 0]),
   ]
 
@@ -72,16 +76,37 @@ import Testing
         """
         import sys, safetensors.numpy
         file = safetensors.numpy.load_file(sys.argv[1])
-        for name in ["I64", "I32", "U8", "BOOL"]:
+        for name in ["I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL"]:
             print(name, file[name].dtype, file[name].shape, *[int(x) for x in file[name].ravel()])
         print(file["steps"].shape, int(file["steps"]))
         """, url.path)
-      let dtypes = ["int64", "int32", "uint8", "bool"]
+      let dtypes = [
+        "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool",
+      ]
       let expected = zip(Self.integers, dtypes).map { entry, dtype in
         "\(entry.type.rawValue) \(dtype) (2, 3) "
           + entry.numbers.map(String.init).joined(separator: " ")
       }
       #expect(printed.split(separator: "\n").map(String.init) == expected + ["() 300"])
+    }
+  }
+
+  @Test("a number of U64 that Int does not hold is not passed off as another")
+  func largeNumbers() throws {
+    let file = try SafetensorsFile(
+      safetensors(
+        "{\"a\":{\"dtype\":\"U64\",\"shape\":[1],\"data_offsets\":[0,8]}}",
+        dataCount: 0) + Data(repeating: 0xff, count: 8), path: "memory")
+    #expect(file["a"]?.integers == nil)
+    #expect(file["a"]?.tensor.scalars == [0x1p64])
+  }
+
+  @Test func aNameThatTheFormatUsesStops() async {
+    await #expect(processExitsWith: .failure) {
+      _ = SafetensorsFile([("__metadata__", Tensor.zeros([1]))])
+    }
+    await #expect(processExitsWith: .failure) {
+      _ = SafetensorsFile([("a", Tensor.zeros([1])), ("a", Tensor.zeros([1]))])
     }
   }
 

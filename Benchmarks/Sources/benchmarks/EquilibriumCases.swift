@@ -27,7 +27,7 @@ func tanhEquilibrium(width: Int, batch: Int, by solver: any ForwardSolver) throw
     let z = try fixedPoint(
       from: .zeros(part.shape), using: solver,
       estimator: .iterative(solver, tolerance: tolerance, limit: limit),
-      until: .tolerance(relative: tolerance, within: limit)
+      until: .tolerance(relative: tolerance, limit: limit)
     ) { z in (z.linear(weight) + part).tanh() }
     return (z, try gradients(of: z, cotangent: cotangent.slice(range)))
   }

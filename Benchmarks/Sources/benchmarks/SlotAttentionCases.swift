@@ -24,7 +24,8 @@ func slotAttention(
   var generator = Philox(seed: 30)
   let layer = SlotAttention(
     featureSize: width, slotSize: width, mlpHiddenSize: hidden,
-    estimator: implicit ? .oneStep : .unrolled, stoppingRule: .evaluations(iterations),
+    estimator: implicit ? .oneStep : .unrolled,
+    stoppingRule: .evaluations(implicit ? iterations + 1 : iterations),
     using: &generator)
   let features = Tensor.normal([batch, inputs, width], using: &generator)
   let initial = Tensor.normal([batch, slots, width], using: &generator)

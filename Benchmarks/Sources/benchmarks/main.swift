@@ -53,14 +53,22 @@ if arguments.first == "sgemm" {
   print(#"{"gflops": \#(sgemmRate()), "workers": \#(Workers.count)}"#)
   exit(0)
 }
+if arguments.first == "machine" {
+  struct Record: Encodable {
+    let facts = Machine.current
+    let rate = ProductRate()
+  }
+  print(String(decoding: try JSONEncoder().encode(Record()), as: UTF8.self))
+  exit(0)
+}
 if arguments.first == "complexity" {
-  MatrixProductThreads.count = 1
+  Workers.count = 1
   print(try complexity())
   exit(0)
 }
 guard let name = arguments.first, let makeCase = cases[name] else {
   print(
-    "usage: benchmarks CASE, one of: sgemm, complexity, \(cases.keys.sorted().joined(separator: ", "))"
+    "usage: benchmarks CASE, one of: machine, sgemm, complexity, \(cases.keys.sorted().joined(separator: ", "))"
   )
   exit(2)
 }

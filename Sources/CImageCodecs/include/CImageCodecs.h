@@ -1,14 +1,44 @@
 #pragma once
 
-// PNG through libpng, in C because libpng reports errors with longjmp, which Swift cannot cross.
-// The functions return 0, or 1 with a message of at most 255 characters in `message`.
+// PNG through libpng and JPEG through libjpeg, in C because both report errors with longjmp, which
+// Swift cannot cross. The functions return 0, or 1 with a message of at most 255 characters in
+// `message`.
 
-// Decodes to 8-bit RGB, row-major; an alpha channel is dropped. Of 16 bits the upper 8 are kept, but
-// of pure grey values above 255 become 255, as Pillow has it. `allocate` is called once with the size
-// and returns room for width * height * 3 bytes, or NULL to refuse the size.
-int ci_png_decode(const unsigned char *bytes, long count,
-                  unsigned char *(*allocate)(void *context, long width, long height),
-                  void *context, char *message);
+// The size in pixels that a JPEG file claims, and the bytes of the coefficients that a decoder has to
+// keep before the first row is known, 0 where rows can be decoded one after the other.
+int ci_jpeg_size(const unsigned char *bytes, long count, long *width, long *height,
+                 long *coefficient_bytes, char *message);
+
+// Decodes a JPEG file of the size that `ci_jpeg_size` gives to 8-bit RGB, row-major, with the accurate
+// transform and smooth chroma upsampling. Fails where data is missing or damaged, and at more than
+// `scan_limit` scans.
+int ci_jpeg_decode(const unsigned char *bytes, long count, long scan_limit, unsigned char *pixels,
+                   char *message);
+
+// Whether a scan of a JPEG file in sequential Huffman coding holds blocks that no picture has, or blocks
+// left over behind its last one. For files with bytes that no segment claims, which may be either.
+int ci_jpeg_has_damaged_scan(const unsigned char *bytes, long count);
+
+// What the header of a PNG file says.
+struct ci_png_header {
+  long width, height;
+  int channels;    // samples of a pixel: grey, grey and alpha, a palette's index, RGB or RGBA
+  int bits;        // of a sample: 1, 2, 4, 8 or 16
+  int is_palette;  // whether a sample is the number of a colour
+};
+
+// Reads the header of a PNG file.
+int ci_png_read_header(const unsigned char *bytes, long count, struct ci_png_header *header,
+                       char *message);
+
+// Decodes a PNG file to 8-bit RGB, row-major; an alpha channel is dropped. Of 16 bits the upper 8 are
+// kept, but of pure grey values above 255 become 255, as Pillow has it.
+int ci_png_decode(const unsigned char *bytes, long count, unsigned char *pixels, char *message);
+
+// Decodes a PNG file's samples as they are, row-major: a byte each, or two in the machine's order where
+// they have 16 bits. Numbers of fewer than 8 bits are not scaled, nor numbers of colours looked up.
+int ci_png_decode_samples(const unsigned char *bytes, long count, unsigned char *samples,
+                          char *message);
 
 // Encodes 8-bit RGB. `append` is called with each piece of the file.
 int ci_png_encode(const unsigned char *pixels, long width, long height,

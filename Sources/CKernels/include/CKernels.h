@@ -3,6 +3,7 @@
 #include "runtime.h"
 #include "profile.h"
 #include "workers.h"
+#include "processor.h"
 
 // Every kernel exists in single (f32) and double (f64) precision; its formula stands above its
 // definition in the .inc file of the same theme. Matrices are row-major and contiguous.

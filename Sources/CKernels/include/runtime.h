@@ -17,12 +17,20 @@ long ck_pooled_bytes(void);
 long ck_peak_bytes(void);
 void ck_reset_peak_bytes(void);
 
+// Stops the process with a message if this thread is to multiply its first matrices and the limit on
+// the process's address space leaves no room for the buffers that OpenBLAS takes, one for each of
+// `threads` threads: OpenBLAS itself would ask for them for ever.
+void ck_expect_product_memory(long threads);
+
 // Hands every waiting buffer back to the system.
 void ck_drain_pool(void);
 
 // Whether operators on this thread are recorded; true on a new thread.
 bool ck_is_recording(void);
 void ck_set_recording(bool recording);
+
+// Lets other threads run.
+void ck_yield(void);
 
 // Counts a node that is created; the result orders it after every node created before.
 long ck_node_created(void);

@@ -87,7 +87,9 @@ struct ChartDrawing {
 
   private func tickLabel(_ tick: AxisTicks.Major) -> String {
     guard let exponent = tick.exponent else { return tick.label }
-    return "\(tick.label)<tspan dy=\"-4\" font-size=\"75%\">\(exponent)</tspan>"
+    // In pixels: some renderers take a percentage for a number of them.
+    let size = n(0.75 * ChartDrawing.textSize)
+    return "\(tick.label)<tspan dy=\"-4\" font-size=\"\(size)\">\(exponent)</tspan>"
   }
 
   // MARK: Axes

@@ -17,14 +17,22 @@ public enum Contraction: Sendable, Equatable {
     }
   }
 
-  /// The factor by which a residual shrank per evaluation: the geometric mean over the second
-  /// half of a trace.
+  /// The factor by which a sample's residual shrank per evaluation: the geometric mean over the
+  /// second half of its trace.
   ///
-  /// - Parameter residuals: |f(z_k) - z_k|, in the order of the evaluations: the trace of a sample
-  ///   whose solve was asked for it with `StoppingRule.keepingTrace()`.
-  /// - Returns: an estimate; nil with fewer than 3 residuals, or none to compare.
-  public static func estimated(fromResiduals residuals: [Double]) -> Contraction? {
-    guard residuals.count >= 3, let last = residuals.last else { return nil }
+  /// Only of plain Picard iteration: an accelerated method's residuals fall faster than f contracts,
+  /// and a bound built on them would be too small by any factor.
+  ///
+  /// - Parameters:
+  ///   - report: of a solve whose rule asked for the trace (`StoppingRule.keepingTrace()`).
+  ///   - sample: the position in the batch.
+  /// - Returns: an estimate; nil where another method solved, with fewer than 3 residuals, or with
+  ///   none to compare.
+  public static func estimated(from report: SolveReport, sample: Int) -> Contraction? {
+    let residuals = report.samples[sample].trace
+    guard report.isPlainIteration, residuals.count >= 3, let last = residuals.last else {
+      return nil
+    }
     let start = residuals.count - 1 - residuals.count / 2
     let steps = Double(residuals.count - 1 - start)
     let ratio = last / residuals[start]

@@ -41,7 +41,8 @@ public func jacobianPenalty(
   expect(
     z.rank > 0 && z.count > 0,
     "the Jacobian of a state of shape \(z.shape) has no entries; it needs [batch, ...]")
-  let (_, pullback) = try valueWithPullback(at: z, creatingGraph: isRecording, of: map)
+  let (_, pullback) = try valueWithPullback(
+    at: z.detached(), creatingGraph: isRecording, of: map)
   var sum = Tensor.zeros([], dtype: z.dtype)
   for _ in 0..<draws {
     let direction = directions(like: z, distribution, using: &generator)

@@ -61,19 +61,10 @@ public func spectralNorm(
     let near = try Linearization(at: z.detached(), of: map)
     var x = unitDirection(like: z, using: &generator)
     var largest = [Double](repeating: 0, count: z.shape[0])
-    var dense: Tensor?
     for _ in 0...iterations {
       let image = try near.pullback(x)
       largest = zip(largest, image.normsOfSamples).map { $1.isNaN ? $1 : max($0, $1) }
-      var product = try near.pushforward(image)
-      if product == nil, dense == nil {
-        dense = try jacobian(shape: z.shape, dtype: z.dtype, pullback: near.pullback)
-      }
-      if let dense {
-        product = dense.matmul(image.reshaped([z.shape[0], z.count / z.shape[0], 1]))
-          .reshaped(z.shape)
-      }
-      guard let next = product else { break }
+      let next = try near.pushforward(image)
       x = next.scalingSamples(by: next.normsOfSamples.map { $0 > 0 ? 1 / $0 : 0 })
     }
     return largest

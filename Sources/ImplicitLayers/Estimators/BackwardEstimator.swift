@@ -2,8 +2,8 @@ import Tensors
 
 /// A way to differentiate a fixed point.
 ///
-/// The general form owns the whole solve, because unrolling must record it. An estimator that only
-/// approximates u = (I - J^T)^-1 v conforms to `AdjointEstimator` instead.
+/// This general form owns the whole solve, because unrolling must record it. An estimator that
+/// approximates u = (I - J^T)^-1 v conforms to `AdjointEstimator` instead, and has this from there.
 public protocol BackwardEstimator: Sendable {
   /// Solves z = map(z) so that gradients flow from the solution to what `map` captured.
   ///
@@ -11,51 +11,36 @@ public protocol BackwardEstimator: Sendable {
   func solution(
     of map: FixedPointMap, from initial: Tensor, using solver: any ForwardSolver,
     until rule: StoppingRule
-  ) throws -> Solution
-}
+  ) throws -> Solution<Tensor>
 
-/// An estimator of the adjoint w ~ (I - J^T)^-1 v, J = df/dz at z*.
-///
-/// ```swift
-/// struct OneStep: AdjointEstimator {
-///   func adjoint(of v: Tensor, through pullback: (Tensor) throws -> Tensor) -> Tensor { v }
-/// }
-/// ```
-/// That is all that has to be written. The solve, the one recorded application, the scaling of
-/// the cotangent, failures and the report are the same for all (`solution`); an estimator that has
-/// something to report, or wants to see more than v, conforms to `ReportingAdjointEstimator`.
-public protocol AdjointEstimator: BackwardEstimator {
-  /// The estimate w.
-  ///
-  /// - Parameters:
-  ///   - v: dL/dz*, [batch, ...]. In a backward pass each sample comes scaled by a power of two to
-  ///     a norm in [1, 2), or is zero, so that tolerances are relative to the cotangent; the
-  ///     gradient is scaled back exactly.
-  ///   - pullback: w -> J^T w, any number of times.
-  /// - Returns: w, of the shape and dtype of v.
-  /// - Throws: what the pullback throws, or the estimator's own error.
-  func adjoint(of v: Tensor, through pullback: (Tensor) throws -> Tensor) throws -> Tensor
+  /// What the estimator is called in messages and tables, with its numbers: "GMRES to 1e-05".
+  var name: String { get }
 
-  /// The estimate and what happened; default: `adjoint(of:through:)`, with nothing measured.
-  func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate
+  /// What it is a variant of, for charts: variants differ in how much they compute. Default its
+  /// name.
+  var family: String { get }
 
-  /// What is done about samples whose estimate failed; default: throw.
-  var onFailure: FailurePolicy { get }
+  /// What estimates w at z*; nil where the iterations themselves are differentiated, so that the way
+  /// has to be gone again where z* is known already. Default nil.
+  var adjoint: (any AdjointEstimator)? { get }
 
-  /// Whether the estimate uses what the forward solver learned of the inverse; default ignored, so
-  /// that the tape does not hold the solver's memory.
+  /// The truncated series that its estimate is; default nil, none.
+  var series: NeumannSeries? { get }
+
+  /// What it does with the inverse Jacobian that a forward solver learned; default ignored, so that
+  /// the tape does not hold the solver's memory.
   var inverseUse: InverseUse { get }
 }
 
-extension AdjointEstimator {
-  /// The estimate of `adjoint(of:through:)`.
-  public func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
-    AdjointEstimate(value: try adjoint(of: problem.cotangent, through: problem.pullback))
-  }
-
-  /// Failures are thrown.
-  public var onFailure: FailurePolicy { .throwing }
-
+extension BackwardEstimator {
+  /// The name of the type.
+  public var name: String { "\(Self.self)" }
+  /// Its name.
+  public var family: String { name }
+  /// The iterations are differentiated.
+  public var adjoint: (any AdjointEstimator)? { nil }
+  /// It is none.
+  public var series: NeumannSeries? { nil }
   /// The solver's memory is not used.
   public var inverseUse: InverseUse { .ignored }
 }
@@ -70,21 +55,98 @@ public enum InverseUse: Sendable {
   case required
 }
 
-/// An adjoint estimator that measures how well it did, sample by sample.
+/// An estimator of the adjoint w ~ (I - J^T)^-1 v, J = df/dz at z*.
 ///
 /// ```swift
-/// func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
-///   let found = try GMRES().solve(problem.cotangent, applying: problem.system)
-///   return AdjointEstimate(value: found.value, report: found.report)
+/// struct OneStep: AdjointEstimator {
+///   func estimate(_ problem: AdjointProblem) -> AdjointEstimate {
+///     AdjointEstimate(value: problem.cotangent)
+///   }
 /// }
 /// ```
-public protocol ReportingAdjointEstimator: AdjointEstimator {}
-
-extension ReportingAdjointEstimator {
-  /// The estimate alone.
+/// That is all that has to be written. The solve, the one recorded application, the scaling of
+/// the cotangent, failures and the report are the same for all (`solution`).
+public protocol AdjointEstimator: BackwardEstimator {
+  /// The estimate w and, if it was measured, how good it is.
   ///
-  /// - Throws: what the pullback throws. A failed sample is not an error here, as there is no
-  ///   solution to report it on; see `estimate`.
+  /// - Throws: what the pullback throws, or the estimator's own error.
+  func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate
+
+  /// What is done about samples whose estimate failed; default: throw.
+  var onFailure: FailurePolicy { get }
+}
+
+extension AdjointEstimator {
+  /// Failures are thrown.
+  public var onFailure: FailurePolicy { .throwing }
+  /// Itself.
+  public var adjoint: (any AdjointEstimator)? { self }
+}
+
+/// The linear system of a backward pass: (I - J^T) w = v.
+public struct AdjointProblem {
+  /// v = dL/dz*, [batch, ...].
+  ///
+  /// In a backward pass each sample comes scaled by a power of two to a norm in [1, 2), or is zero,
+  /// so that tolerances are relative to the cotangent; the gradient is scaled back exactly.
+  public let cotangent: Tensor
+  /// w -> J^T w, any number of times.
+  public let pullback: (Tensor) throws -> Tensor
+  /// What the forward solver learned of (J - I)^-1, for estimators that reuse it.
+  public let inverse: (any InverseJacobian)?
+  /// How well J is known, per sample: the relative residual of the forward solve, and at least what
+  /// the dtype resolves.
+  ///
+  /// J is taken at a z that is off by about the residual, so a residual of the adjoint system below
+  /// this fraction of |v| is none of the true system, and a singular value of I - J below this
+  /// fraction of the largest may as well be zero.
+  public let accuracies: [Double]
+
+  /// A problem from its parts.
+  ///
+  /// - Parameters:
+  ///   - cotangent: v.
+  ///   - pullback: w -> J^T w.
+  ///   - inverse: what the forward solver learned; default nil.
+  ///   - accuracies: default what the dtype resolves.
+  public init(
+    cotangent: Tensor, pullback: @escaping (Tensor) throws -> Tensor,
+    inverse: (any InverseJacobian)? = nil, accuracies: [Double]? = nil
+  ) {
+    self.cotangent = cotangent
+    self.pullback = pullback
+    self.inverse = inverse
+    self.accuracies =
+      accuracies
+      ?? Array(repeating: cotangent.dtype.machineEpsilon, count: cotangent.shape[0])
+  }
+
+  /// w - J^T w: the operator of the system, one pullback.
+  public func system(_ w: Tensor) throws -> Tensor { try w - pullback(w) }
+}
+
+/// An estimate of the adjoint and, if it was measured, how good it is.
+public struct AdjointEstimate: Sendable {
+  /// w, of the cotangent's shape.
+  public let value: Tensor
+  /// What happened, sample by sample; nil if nothing was measured.
+  public let report: LinearSolveReport?
+
+  /// An estimate from its parts.
+  public init(value: Tensor, report: LinearSolveReport? = nil) {
+    self.value = value
+    self.report = report
+  }
+}
+
+extension AdjointEstimator {
+  /// The estimate alone, outside of a backward pass.
+  ///
+  /// - Parameters:
+  ///   - v: the cotangent, [batch, ...].
+  ///   - pullback: w -> J^T w.
+  /// - Returns: w, of the shape and dtype of v; nothing is scaled, and no failure is an error.
+  /// - Throws: what the pullback throws, or the estimator's own error.
   public func adjoint(
     of v: Tensor, through pullback: (Tensor) throws -> Tensor
   ) throws -> Tensor {

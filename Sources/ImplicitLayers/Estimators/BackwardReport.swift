@@ -1,4 +1,3 @@
-import Synchronization
 import Tensors
 
 /// What happened in a backward solve.
@@ -6,13 +5,13 @@ import Tensors
 /// ```swift
 /// let solution = try layer.solve(x)
 /// let table = try gradients(of: loss(solution.value))
-/// solution.backwardReport?.samples[0].relativeResidual   // |v - (I - J^T) w| / |v|
+/// table.backwardReport(of: solution)?.samples[0].relativeResidual   // |v - (I - J^T) w| / |v|
 /// ```
 public struct BackwardReport: Sendable, CustomStringConvertible {
-  /// What estimated the adjoint.
-  public let estimator: any AdjointEstimator
-  /// One entry per sample, whose applications are pullbacks and whose trace is the relative
-  /// residual after each.
+  /// What estimated the adjoint, by its name.
+  public let estimator: String
+  /// One entry per sample, whose applications are pullbacks, whose trace is the relative residual
+  /// after each, and whose condition is that of I - J.
   ///
   /// Where nothing was measured the outcome says so and the residual is NaN; `Measured` measures it
   /// at the price of a pullback.
@@ -23,7 +22,21 @@ public struct BackwardReport: Sendable, CustomStringConvertible {
   public let failed: [Int]
   /// What estimated the adjoint of the failed samples instead; nil if there were none or their
   /// estimates were kept.
-  public let fallback: (any AdjointEstimator)?
+  public let fallback: String?
+  /// How well J was known, per sample.
+  ///
+  /// It is the forward solve's relative residual, and at least what the dtype resolves. A tolerance
+  /// below it was raised to it.
+  public let accuracies: [Double]
+
+  /// A report from its parts.
+  public init(
+    estimator: String, samples: [LinearSolveReport.Sample], pullbacks: Int, failed: [Int] = [],
+    fallback: String? = nil, accuracies: [Double]
+  ) {
+    (self.estimator, self.samples, self.pullbacks) = (estimator, samples, pullbacks)
+    (self.failed, self.fallback, self.accuracies) = (failed, fallback, accuracies)
+  }
 
   /// Whether every sample met its tolerance.
   public var converged: Bool { samples.allSatisfy { $0.outcome == .converged } }
@@ -32,20 +45,11 @@ public struct BackwardReport: Sendable, CustomStringConvertible {
   public var description: String {
     let worst = samples.map(\.relativeResidual).filter { !$0.isNaN }.max()
     let measured = worst.map { "largest relative residual \($0)" } ?? "residuals not measured"
-    let start = "\(estimator): \(samples.count) samples, \(pullbacks) pullbacks, \(measured)"
+    let condition = samples.compactMap(\.condition).max().map { ", condition of I - J \($0)" } ?? ""
+    let start =
+      "\(estimator): \(samples.count) samples, \(pullbacks) pullbacks, \(measured)\(condition)"
     guard !failed.isEmpty else { return start }
     return start + "; failed in samples \(failed.map(String.init).joined(separator: ", ")), "
       + (fallback.map { "replaced by \($0)" } ?? "kept")
-  }
-}
-
-/// The place of a report that is written when the gradient is computed, after the solution has
-/// been handed out.
-final class BackwardRecord: Sendable {
-  private let content = Mutex<BackwardReport?>(nil)
-
-  var report: BackwardReport? {
-    get { content.withLock { $0 } }
-    set { content.withLock { $0 = newValue } }
   }
 }

@@ -5,10 +5,10 @@ import Tensors
 /// For a state of n numbers per sample: n pullbacks serve the whole batch (samples do not mix, so
 /// one pullback yields a row of every sample's J), then one LU factorisation and solve per sample,
 /// n^2 numbers of memory each. Meant for small states and as the reference for other estimators;
-/// it needs no contraction, only that 1 is no eigenvalue of J. The reported residual comes from
-/// the dense matrix and costs nothing more.
-public struct ExactAdjoint: ReportingAdjointEstimator {
-  /// What is done about samples whose I - J is singular.
+/// it needs no contraction, only that 1 is no eigenvalue of J. The residual and the condition of
+/// I - J that are reported come from the dense matrix and cost next to nothing.
+public struct ExactAdjoint: AdjointEstimator {
+  /// What is done about samples whose I - J is singular as far as it is known.
   public let onFailure: FailurePolicy
 
   /// The estimator.
@@ -18,55 +18,85 @@ public struct ExactAdjoint: ReportingAdjointEstimator {
 
   /// Solves (I - J)^T u = v for every sample.
   ///
-  /// - Returns: the solution. A sample with a singular system has the outcome `stalled` and the
-  ///   estimate v; one whose Jacobian is not finite, `nonFinite`.
+  /// With a relative error e of I - J, u is off by condition x e. Where that leaves no digit, the
+  /// outcome is `singular`: e is what the forward residual and the dtype leave of J.
+  ///
+  /// - Returns: the solution; v in samples whose system has none.
   public func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
     let v = problem.cotangent
-    let batch = v.shape[0]
     guard v.count > 0 else { return AdjointEstimate(value: v) }
-    let n = v.count / batch
-    let system = try Tensor.identity(n, dtype: v.dtype) - problem.jacobian()
-    let right = v.reshaped([batch, n])
-    var isSingular = [Bool](repeating: false, count: batch)
-    let isFinite = zip(system.normsOfSamples, v.normsOfSamples).map { ($0 + $1).isFinite }
-    var solvable = system.replacingSamples(isFinite.map(!), with: identities(like: system))
-    var factors: LUFactorization?
-    while factors == nil {
-      do {
-        factors = try LUFactorization(of: solvable)
-      } catch let error as LUFactorization.SingularMatrix {
-        isSingular[error.sample] = true
-        solvable = solvable.replacingSamples(isSingular, with: identities(like: system))
-      }
+    let system = try DenseSystem(problem)
+    let factors = LUFactorization(ofPossiblySingular: system.matrices)
+    let conditions = factors.reciprocalConditions.map { 1 / $0 }
+    let isSolvable = conditions.map(\.isFinite)
+    let u = factors.solve(system.right, transposed: true)
+      .replacingSamples(isSolvable.map(!), with: system.right)
+    let outcomes = conditions.indices.map { sample -> Outcome in
+      if !system.isFinite[sample] { return .nonFinite }
+      let error = conditions[sample] * max(problem.accuracies[sample], v.dtype.machineEpsilon)
+      return error < 0.5 ? .converged : .singular
     }
-    guard let u = factors?.solve(right, transposed: true) else { return AdjointEstimate(value: v) }
-    let product = system.matmul(u.reshaped([batch, n, 1]), transposingSelf: true)
-    let residuals = (right - product.reshaped([batch, n])).normsOfSamples
-    let rightNorms = right.normsOfSamples
-    let samples = (0..<batch).map { sample in
-      LinearSolveReport.Sample(
-        outcome: isSingular[sample] ? .stalled : isFinite[sample] ? .converged : .nonFinite,
-        relativeResidual: rightNorms[sample] == 0 ? 0 : residuals[sample] / rightNorms[sample],
-        applications: n)
-    }
-    return AdjointEstimate(
-      value: u.reshaped(v.shape), report: LinearSolveReport(samples: samples, applications: n))
+    return system.estimate(u, outcomes, conditions: conditions)
   }
 
-  private func identities(like matrices: Tensor) -> Tensor {
-    Tensor.identity(matrices.shape[1], dtype: matrices.dtype).broadcast(to: matrices.shape)
-  }
+  /// "exact adjoint".
+  public var name: String { "exact adjoint" }
+  /// Of those that assemble J.
+  public var family: String { "dense" }
 }
 
-extension AdjointProblem {
-  /// J of every sample, [batch, n, n]; n pullbacks.
-  func jacobian() throws -> Tensor {
-    try ImplicitLayers.jacobian(
-      shape: cotangent.shape, dtype: cotangent.dtype, pullback: pullback)
+/// I - J of every sample with its right-hand side v, and what is reported of a solution.
+struct DenseSystem {
+  /// I - J, [batch, n, n], and v, [batch, n]; samples that are not finite are zero.
+  let matrices: Tensor
+  let right: Tensor
+  /// Whether J and v are finite.
+  let isFinite: [Bool]
+  private let shape: Shape
+
+  /// Assembles J from n pullbacks.
+  init(_ problem: AdjointProblem) throws {
+    let v = problem.cotangent
+    let jacobians = try jacobian(like: v, pullback: problem.pullback)
+    isFinite = zip(jacobians.normsOfSamples, v.normsOfSamples).map { ($0 + $1).isFinite }
+    let n = jacobians.shape[1]
+    matrices = Tensor.identity(n, dtype: v.dtype) - jacobians.keepingSamples(isFinite)
+    right = v.keepingSamples(isFinite).reshaped([v.shape[0], n])
+    shape = v.shape
+  }
+
+  /// |v - (I - J^T) u| / |v| of every sample.
+  func relativeResiduals(_ u: Tensor) -> [Double] {
+    let product = matrices.matmul(u.reshaped(u.shape + [1]), transposingSelf: true)
+    return zip((right - product.reshaped(u.shape)).normsOfSamples, right.normsOfSamples).map {
+      $1 == 0 ? 0 : $0 / $1
+    }
+  }
+
+  /// u with its report.
+  func estimate(_ u: Tensor, _ outcomes: [Outcome], conditions: [Double]?) -> AdjointEstimate {
+    let n = matrices.shape[1]
+    let samples = zip(outcomes, relativeResiduals(u)).enumerated().map { sample, entry in
+      // A solution whose own residual is above a hundredth is none, whatever the condition says.
+      let isPoor = entry.0 == .converged && conditions != nil && !(entry.1 <= 0.01)
+      return LinearSolveReport.Sample(
+        outcome: isPoor ? .singular : entry.0, relativeResidual: entry.1, applications: n,
+        condition: conditions?[sample])
+    }
+    return AdjointEstimate(
+      value: u.reshaped(shape), report: LinearSolveReport(samples: samples, applications: n))
   }
 }
 
 extension BackwardEstimator where Self == ExactAdjoint {
   /// The exact adjoint through LAPACK.
   public static var exact: ExactAdjoint { ExactAdjoint() }
+
+  /// The exact adjoint through LAPACK.
+  ///
+  /// - Parameter onFailure: what is done about samples whose I - J is singular.
+  /// - Returns: the estimator.
+  public static func exact(onFailure: FailurePolicy) -> ExactAdjoint {
+    ExactAdjoint(onFailure: onFailure)
+  }
 }

@@ -11,58 +11,65 @@ public enum FailurePolicy: Sendable {
   case keeping
 }
 
-/// A backward solve did not reach its tolerance.
+/// A backward solve failed.
 public struct BackwardFailure: Error, CustomStringConvertible {
-  /// What estimated the adjoint.
-  public let estimator: any AdjointEstimator
+  /// What estimated the adjoint, by its name.
+  public let estimator: String
   /// The failed samples, in order.
   public let samples: [Int]
   /// What happened, sample by sample.
   public let report: LinearSolveReport
-  /// Samples whose forward solve had not converged either.
-  public let unsolved: [Int]
+  /// What had happened in the forward solve.
+  public let forward: SolveReport
 
   /// Which samples failed, how far they came, the likely cause and what to try.
   public var description: String {
     let shown = samples.prefix(8).map { sample in
       let entry = report.samples[sample]
+      let condition = entry.condition.map { ", condition \($0)" } ?? ""
       return "sample \(sample) (\(entry.outcome), relative residual \(entry.relativeResidual) "
-        + "after \(entry.applications) pullbacks)"
+        + "after \(entry.applications) pullbacks\(condition))"
     }
     let more = samples.count > 8 ? " and \(samples.count - 8) more" : ""
     var lines = [
       "the adjoint (I - J^T) w = v was not solved by \(estimator) in \(samples.count) of "
         + "\(report.samples.count) samples: " + shown.joined(separator: ", ") + more
     ]
-    if samples.contains(where: unsolved.contains) {
+    if !Set(forward.failed).isDisjoint(with: samples) {
       lines.append(
         "the forward solve had not converged there either, so J is taken at a point that is no "
           + "fixed point: solve that first")
     }
-    for (outcome, advice) in BackwardFailure.advice
-    where samples.contains(where: { report.samples[$0].outcome == outcome }) {
-      lines.append(advice)
-    }
+    lines += BackwardFailure.advice.filter { outcome, _ in
+      samples.contains { report.samples[$0].outcome == outcome }
+    }.map(\.1)
     lines.append("to go on regardless, set onFailure to .fallback(to:) or .keeping")
     return lines.joined(separator: "; ")
   }
 
   private static let advice: [(Outcome, String)] = [
     (
+      .singular,
+      "singular: J has an eigenvalue at 1 as far as z is known, so that the gradient has no digit "
+        + "left; if fixed points are not isolated use .leastSquares, else solve the forward problem "
+        + "to a smaller residual, or in float64"
+    ),
+    (
       .stalled,
-      "stalled: I - J is singular to working precision (J has an eigenvalue at 1), or the "
-        + "tolerance is below what the dtype can represent; try .leastSquares, a looser tolerance "
-        + "or a larger dimension"
+      "stalled: the estimator's iteration made no more progress; the tolerance may be below what "
+        + "the dtype can represent, a restarted method need a larger dimension, or I - J be nearly "
+        + "singular, of which .exact reports the condition"
     ),
     (
       .limitReached,
-      "limit reached: raise the limit or loosen the tolerance; eigenvalues of J near 1 make it "
-        + "slow, for which .gmres or the forward solver's inverse as its preconditioner helps"
+      "limit reached: raise the limit or loosen the tolerance; eigenvalues of J near 1 make every "
+        + "iteration slow, for which a larger Krylov dimension or the forward solver's inverse as a "
+        + "preconditioner (reusingInverse) helps"
     ),
     (
       .diverged,
       "diverged: the adjoint iteration is no contraction, as J has an eigenvalue of modulus above "
-        + "1; try .gmres, which needs no contraction, or scale the recurrent weights down"
+        + "1; use a Krylov method, which needs no contraction, or scale the recurrent weights down"
     ),
     (
       .nonFinite,

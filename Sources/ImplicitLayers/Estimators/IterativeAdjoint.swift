@@ -10,7 +10,7 @@ import Tensors
 /// cost K - 1 pullbacks, since the first image, v, is known. Picard iteration needs a spectral
 /// radius below 1; accelerated solvers may do without. A solver that linearises its map
 /// (Newton-Krylov, and the automatic one in the end) is handed the products J^T s themselves.
-public struct IterativeAdjoint: ReportingAdjointEstimator {
+public struct IterativeAdjoint: AdjointEstimator {
   /// How to iterate.
   public let solver: any ForwardSolver
   /// When to stop, for a cotangent of norm 1.
@@ -33,15 +33,15 @@ public struct IterativeAdjoint: ReportingAdjointEstimator {
     memory: AdjointMemory? = nil, onFailure: FailurePolicy = .throwing
   ) {
     self.solver = solver
-    rule = StoppingRule.tolerance(relative: 0, absolute: tolerance, within: limit).keepingTrace()
+    rule = StoppingRule.tolerance(relative: 0, absolute: tolerance, limit: limit).keepingTrace()
     self.memory = memory
     self.onFailure = onFailure
   }
 
   /// A fixed number of evaluations, whose residual is not measured.
-  public init(solver: any ForwardSolver, steps: Int, memory: AdjointMemory? = nil) {
+  public init(solver: any ForwardSolver, evaluations: Int, memory: AdjointMemory? = nil) {
     self.solver = solver
-    rule = .evaluations(steps)
+    rule = .evaluations(evaluations)
     self.memory = memory
     onFailure = .throwing
   }
@@ -52,7 +52,14 @@ public struct IterativeAdjoint: ReportingAdjointEstimator {
   ///   the adjoint's transpose.
   public func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
     let norms = problem.cotangent.normsOfSamples
-    let unit = problem.cotangent.scalingSamples(by: norms.map { $0 > 0 ? 1 / $0 : 1 })
+    // The tolerance is absolute: a cotangent shorter than 1 is one whose tolerance is raised to what
+    // J is known to, in each sample by itself.
+    let lengths = problem.accuracies.map { accuracy in
+      guard let tolerance = rule.tolerance?.absolute, tolerance > 0 else { return 1.0 }
+      return accuracy > tolerance ? tolerance / accuracy : 1
+    }
+    let unit = problem.cotangent.scalingSamples(
+      by: zip(norms, lengths).map { $0 > 0 ? $1 / $0 : 1 })
     let start = memory?.start(for: unit)
     var isFirst = start == nil
     let adjoint = FixedPointMap(
@@ -66,18 +73,28 @@ public struct IterativeAdjoint: ReportingAdjointEstimator {
     }
     memory?.keep(found.value, for: unit)
     let saved = (start == nil ? 1 : 0) - found.report.jacobianProducts
-    let samples = found.report.samples.map { sample in
+    let samples = zip(found.report.samples, lengths).map { sample, length in
       LinearSolveReport.Sample(
-        outcome: sample.outcome, relativeResidual: sample.residual,
+        outcome: sample.outcome, relativeResidual: sample.residual / length,
         applications: max(sample.evaluations - saved, 0),
         // The first iterate, 0, has the residual 1 and needs no pullback.
-        trace: Array(start == nil ? sample.trace.dropFirst() : sample.trace[...]))
+        trace: (start == nil ? sample.trace.dropFirst() : sample.trace[...]).map { $0 / length })
     }
     return AdjointEstimate(
-      value: found.value.scalingSamples(by: norms),
+      value: found.value.scalingSamples(by: zip(norms, lengths).map { $0 / $1 }),
       report: LinearSolveReport(
         samples: samples, applications: max(found.report.evaluations - saved, 0)))
   }
+}
+
+extension IterativeAdjoint {
+  /// "adjoint Picard to 1e-05".
+  public var name: String {
+    "adjoint \(solver.name)"
+      + (rule.tolerance.map { " to \($0.absolute)" } ?? ", \(rule.limit) evaluations")
+  }
+  /// Of those that iterate.
+  public var family: String { "iteration" }
 }
 
 /// A solver differentiated w -> J^T w + v, which is not recorded.
@@ -102,8 +119,8 @@ extension BackwardEstimator where Self == IterativeAdjoint {
 
   /// A fixed number of steps of the adjoint iteration.
   public static func iterative(
-    _ solver: any ForwardSolver, steps: Int, memory: AdjointMemory? = nil
+    _ solver: any ForwardSolver, evaluations: Int, memory: AdjointMemory? = nil
   ) -> IterativeAdjoint {
-    IterativeAdjoint(solver: solver, steps: steps, memory: memory)
+    IterativeAdjoint(solver: solver, evaluations: evaluations, memory: memory)
   }
 }

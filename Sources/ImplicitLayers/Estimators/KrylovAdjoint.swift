@@ -8,7 +8,7 @@ import Tensors
 /// One pullback an application, no contraction needed, and the memory of one application of f on
 /// the tape. The forward solver's inverse, H ~ (J - I)^-1, serves as a preconditioner if wanted:
 /// then reuse costs no bias, unlike in `QuasiNewtonReuse`.
-public struct KrylovAdjoint: ReportingAdjointEstimator {
+public struct KrylovAdjoint: AdjointEstimator {
   /// The method, with its tolerance and limit.
   public let solver: any LinearSolver
   /// Whether -H^T preconditions, where the forward solver learned an H.
@@ -42,9 +42,35 @@ public struct KrylovAdjoint: ReportingAdjointEstimator {
       { (x: Tensor) -> Tensor in -inverse.transposeApplied(to: x) }
     }
     let found = try solver.solve(
-      v, from: memory?.start(for: v), preconditioner: preconditioner, applying: problem.system)
+      v, from: memory?.start(for: v), floors: problem.accuracies, preconditioner: preconditioner
+    ) { w in
+      try Task.checkCancellation()
+      return try problem.system(w)
+    }
     memory?.keep(found.value, for: v)
     return AdjointEstimate(value: found.value, report: found.report)
+  }
+
+  /// "GMRES to 1e-05".
+  public var name: String { solver.name + (inverseUse == .welcome ? ", with the inverse" : "") }
+  /// Of those that build a Krylov space.
+  public var family: String { "Krylov" }
+
+  /// The adjoint of an unrolled Newton step.
+  ///
+  /// - Throws: `AdjointNotSolved` where the system could not be solved; a sample that is not finite
+  ///   stays NaN.
+  func unrolled(_ v: Tensor, through pullback: @escaping (Tensor) throws -> Tensor) throws -> Tensor
+  {
+    let found = try estimate(AdjointProblem(cotangent: v, pullback: pullback))
+    guard let samples = found.report?.samples else { return found.value }
+    if let row = samples.firstIndex(where: {
+      $0.outcome != .nonFinite && !($0.relativeResidual <= v.dtype.machineEpsilon.squareRoot())
+    }) {
+      throw AdjointNotSolved(row: row, relativeResidual: samples[row].relativeResidual)
+    }
+    return found.value.replacingSamples(
+      samples.map { $0.outcome == .nonFinite }, with: .full(.nan, v.shape, dtype: v.dtype))
   }
 }
 
@@ -77,5 +103,20 @@ extension BackwardEstimator where Self == KrylovAdjoint {
     KrylovAdjoint(
       solver: BiCGStab(tolerance: tolerance, limit: limit), reusingInverse: reusingInverse,
       memory: memory, onFailure: onFailure)
+  }
+}
+
+/// The adjoint system of an unrolled Newton step could not be solved.
+public struct AdjointNotSolved: Error, CustomStringConvertible {
+  /// The sample, as a row of the states in that step.
+  public let row: Int
+  /// |v - (I - J^T) w| / |v| that was reached.
+  public let relativeResidual: Double
+
+  /// What happened and what to try.
+  public var description: String {
+    "the adjoint system of an unrolled Newton step was solved only to a relative residual of "
+      + "\(relativeResidual) in row \(row): I - J may be singular there; use an estimator for "
+      + "singular systems, or raise the Krylov dimension"
   }
 }

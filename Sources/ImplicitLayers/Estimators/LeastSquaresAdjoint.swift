@@ -8,9 +8,9 @@ import Tensors
 /// explains, and no failure.
 ///
 /// Costs n pullbacks for n numbers per sample and about 12 n^3 operations and n^2 numbers each.
-public struct LeastSquaresAdjoint: ReportingAdjointEstimator {
-  /// Singular values of I - J below this fraction of the largest count as zero; nil for n times
-  /// the unit roundoff.
+public struct LeastSquaresAdjoint: AdjointEstimator {
+  /// Singular values of I - J below this fraction of the largest count as zero; nil for ten times
+  /// the accuracy to which J is known, per sample.
   public let cutoff: Double?
   /// What is done about samples whose Jacobian is not finite.
   public let onFailure: FailurePolicy
@@ -20,9 +20,9 @@ public struct LeastSquaresAdjoint: ReportingAdjointEstimator {
   /// Stops when the cutoff is not in (0, 1).
   ///
   /// - Parameters:
-  ///   - cutoff: default nil, n times the unit roundoff. At a fixed point that was found to a
-  ///     tolerance, J is off by about as much: a cutoff well above the tolerance keeps a singular
-  ///     direction from being inverted.
+  ///   - cutoff: default nil: ten times the relative residual of the forward solve, which is about
+  ///     how far J is off, and at least n times what the dtype resolves. A smaller one inverts
+  ///     directions that are singular but for that error.
   ///   - onFailure: default throwing.
   public init(cutoff: Double? = nil, onFailure: FailurePolicy = .throwing) {
     if let cutoff {
@@ -37,26 +37,19 @@ public struct LeastSquaresAdjoint: ReportingAdjointEstimator {
     let v = problem.cotangent
     let batch = v.shape[0]
     guard v.count > 0 else { return AdjointEstimate(value: v) }
-    let n = v.count / batch
-    let jacobian = try problem.jacobian()
-    let isFinite = zip(jacobian.normsOfSamples, v.normsOfSamples).map { ($0 + $1).isFinite }
-    let system = Tensor.identity(n, dtype: v.dtype) - jacobian.keepingSamples(isFinite)
-    let right = v.keepingSamples(isFinite).reshaped([batch, n])
+    let system = try DenseSystem(problem)
+    let least = Double(v.count / batch) * v.dtype.machineEpsilon
     let solution = try LeastSquaresSolution(
-      of: system, right: right, transposed: true, cutoff: cutoff)
-    let product = system.matmul(solution.value.reshaped([batch, n, 1]), transposingSelf: true)
-    let residuals = (right - product.reshaped([batch, n])).normsOfSamples
-    let norms = right.normsOfSamples
-    let samples = (0..<batch).map { sample in
-      LinearSolveReport.Sample(
-        outcome: isFinite[sample] ? .converged : .nonFinite,
-        relativeResidual: norms[sample] == 0 ? 0 : residuals[sample] / norms[sample],
-        applications: n)
-    }
-    return AdjointEstimate(
-      value: solution.value.reshaped(v.shape),
-      report: LinearSolveReport(samples: samples, applications: n))
+      of: system.matrices, right: system.right, transposed: true,
+      cutoffs: problem.accuracies.map { cutoff ?? max(10 * $0, least) })
+    return system.estimate(
+      solution.value, system.isFinite.map { $0 ? .converged : .nonFinite }, conditions: nil)
   }
+
+  /// "least squares".
+  public var name: String { "least squares" + (cutoff.map { " above \($0)" } ?? "") }
+  /// Of those that assemble J.
+  public var family: String { "dense" }
 }
 
 extension BackwardEstimator where Self == LeastSquaresAdjoint {
@@ -65,7 +58,7 @@ extension BackwardEstimator where Self == LeastSquaresAdjoint {
 
   /// The least-squares adjoint.
   public static func leastSquares(
-    cutoff: Double, onFailure: FailurePolicy = .throwing
+    cutoff: Double? = nil, onFailure: FailurePolicy = .throwing
   ) -> LeastSquaresAdjoint {
     LeastSquaresAdjoint(cutoff: cutoff, onFailure: onFailure)
   }

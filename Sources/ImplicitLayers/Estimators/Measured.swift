@@ -6,13 +6,19 @@ import Tensors
 /// layer.estimator = .measured(.neumann(terms: 5))
 /// ```
 /// One pullback more. The estimate does not change.
-public struct Measured: ReportingAdjointEstimator {
+public struct Measured: AdjointEstimator {
   /// The estimator that is measured.
   public let base: any AdjointEstimator
-  /// That of the estimator.
+  /// The policy of the estimator that is measured.
   public var onFailure: FailurePolicy { base.onFailure }
-  /// That of the estimator.
+  /// As the estimator that is measured has it.
   public var inverseUse: InverseUse { base.inverseUse }
+  /// The series that the measured estimator is.
+  public var series: NeumannSeries? { base.series }
+  /// "one step, measured".
+  public var name: String { base.name + ", measured" }
+  /// The family of the estimator that is measured.
+  public var family: String { base.family }
 
   /// Measures `base`.
   public init(_ base: any AdjointEstimator) { self.base = base }
@@ -25,15 +31,18 @@ public struct Measured: ReportingAdjointEstimator {
       pullback: { w in
         pullbacks += 1
         return try problem.pullback(w)
-      }, inverse: problem.inverse)
+      }, inverse: problem.inverse, accuracies: problem.accuracies)
     let estimate = try base.estimate(counted)
     let residuals = try (problem.cotangent - counted.system(estimate.value)).normsOfSamples
     let norms = problem.cotangent.normsOfSamples
     let samples = norms.indices.map { sample in
-      LinearSolveReport.Sample(
-        outcome: estimate.report?.samples[sample].outcome ?? .notMeasured,
-        relativeResidual: norms[sample] == 0 ? 0 : residuals[sample] / norms[sample],
-        applications: pullbacks, trace: estimate.report?.samples[sample].trace ?? [])
+      var entry =
+        estimate.report?.samples[sample]
+        ?? LinearSolveReport.Sample(
+          outcome: .notMeasured, relativeResidual: .nan, applications: pullbacks)
+      entry.relativeResidual = norms[sample] == 0 ? 0 : residuals[sample] / norms[sample]
+      entry.applications = pullbacks
+      return entry
     }
     return AdjointEstimate(
       value: estimate.value, report: LinearSolveReport(samples: samples, applications: pullbacks))

@@ -38,19 +38,25 @@ public struct NeumannSeries: AdjointEstimator {
   }
 
   /// w <- tau v + (1 - tau) w + tau J^T w, terms - 1 times from w = tau v.
-  public func adjoint(
-    of v: Tensor, through pullback: (Tensor) throws -> Tensor
-  ) throws -> Tensor {
-    guard damping < 1 else {
-      var w = v
-      for _ in 1..<terms { w = try v + pullback(w) }
-      return w
-    }
-    let start = v * damping
+  public func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
+    let start = damping < 1 ? problem.cotangent * damping : problem.cotangent
     var w = start
-    for _ in 1..<terms { w = try start + w * (1 - damping) + pullback(w) * damping }
-    return w
+    for _ in 1..<terms {
+      try Task.checkCancellation()
+      let image = try problem.pullback(w)
+      w = damping < 1 ? start + w * (1 - damping) + image * damping : start + image
+    }
+    return AdjointEstimate(value: w)
   }
+
+  /// "one step", "5 terms", "5 terms, damping 0.5".
+  public var name: String {
+    (terms == 1 ? "one step" : "\(terms) terms") + (damping < 1 ? ", damping \(damping)" : "")
+  }
+  /// With or without damping.
+  public var family: String { damping < 1 ? "damped series" : "series" }
+  /// Itself.
+  public var series: NeumannSeries? { self }
 }
 
 extension BackwardEstimator where Self == NeumannSeries {

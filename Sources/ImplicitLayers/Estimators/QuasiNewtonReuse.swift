@@ -7,8 +7,8 @@ import Tensors
 /// error is not controlled: `refinements` steps of GMRES, started there and preconditioned by
 /// -H^T, reduce and measure it. Where a residual is to be met, use
 /// `.gmres(tolerance:reusingInverse:)`.
-public struct QuasiNewtonReuse: ReportingAdjointEstimator {
-  /// Steps of refinement, each one pullback; the first measures where the reused inverse stands.
+public struct QuasiNewtonReuse: AdjointEstimator {
+  /// Steps of refinement, each one pullback; two more measure the residual before and after.
   public let refinements: Int
   /// What is done about samples whose refinement is not finite.
   public let onFailure: FailurePolicy
@@ -28,6 +28,13 @@ public struct QuasiNewtonReuse: ReportingAdjointEstimator {
     self.onFailure = onFailure
   }
 
+  /// "reused inverse".
+  public var name: String {
+    "reused inverse" + (refinements > 0 ? ", \(refinements) steps" : "")
+  }
+  /// With or without refinement.
+  public var family: String { "reused inverse" }
+
   /// -H^T v, refined.
   ///
   /// - Throws: `MissingInverse` if the forward solver learned none.
@@ -35,7 +42,7 @@ public struct QuasiNewtonReuse: ReportingAdjointEstimator {
     guard let inverse = problem.inverse else { throw MissingInverse() }
     let start = -inverse.transposeApplied(to: problem.cotangent)
     guard refinements > 0 else { return AdjointEstimate(value: start) }
-    let found = try GMRES(dimension: refinements, tolerance: 0, limit: refinements + 1).solve(
+    let found = try GMRES(dimension: refinements, tolerance: 0, limit: refinements + 2).solve(
       problem.cotangent, from: start, preconditioner: { -inverse.transposeApplied(to: $0) },
       applying: problem.system)
     var report = found.report

@@ -16,11 +16,18 @@ public struct StraightThrough: BackwardEstimator {
   /// The straight-through variant of `base`; default one step.
   public init(_ base: any AdjointEstimator = .oneStep) { self.base = base }
 
+  /// "straight-through one step".
+  public var name: String { "straight-through \(base.name)" }
+  /// The base.
+  public var adjoint: (any AdjointEstimator)? { base }
+  /// As the base has it.
+  public var inverseUse: InverseUse { base.inverseUse }
+
   /// The solution of `base`, tied to the initial state.
   public func solution(
     of map: FixedPointMap, from initial: Tensor, using solver: any ForwardSolver,
     until rule: StoppingRule
-  ) throws -> Solution {
+  ) throws -> Solution<Tensor> {
     try base.implicitSolution(of: map, from: initial, using: solver, until: rule) {
       image, pullback in
       guard initial.isRecorded else { return image }

@@ -20,9 +20,11 @@ import Tensors
 /// residual well below the accuracy of the gradient, or, where rounding forbids that, for a number
 /// of evaluations.
 ///
-/// Truncation and checkpoints replay the solve, whose number of steps is only known afterwards:
-/// with a fixed number of evaluations they cost n evaluations more than plain unrolling, with a
-/// tolerance 2 n more; checkpoints another n on the way back.
+/// A sample whose start is accepted at once has its gradient through one application; the report says
+/// how many steps each gradient goes through (`SolveReport.Sample.differentiatedSteps`). Every sample
+/// stays in a truncated or checkpointed solve to its end. Truncation costs no evaluation more and
+/// keeps the steps that a sample may still need; checkpoints cost a second evaluation of every
+/// differentiated step, on the way back.
 public struct Unrolled: BackwardEstimator {
   /// How much of the trajectory the tape holds.
   public enum Kept: Sendable, Equatable {
@@ -30,7 +32,8 @@ public struct Unrolled: BackwardEstimator {
     case everyStep
     /// The iterate and the solver's memory once in so many steps.
     case checkpoints(every: Int)
-    /// Checkpoints every sqrt(n) steps, where the memory is least.
+    /// Checkpoints whose distance grows by one from each to the next, so that n steps, however
+    /// many they turn out to be, have about sqrt(2 n) of them and at most as many steps between two.
     case squareRoot
   }
 
@@ -62,47 +65,54 @@ public struct Unrolled: BackwardEstimator {
   public func solution(
     of map: FixedPointMap, from initial: Tensor, using solver: any ForwardSolver,
     until rule: StoppingRule
-  ) throws -> Solution {
-    guard isRecording, lastSteps != nil || kept != .everyStep else {
-      return try solver.solve(map, from: initial, until: rule)
-    }
-    return try replayed(of: map, from: initial, using: solver, until: rule)
+  ) throws -> Solution<Tensor> {
+    try unrolled(solver, map, from: initial, until: rule)
   }
 
-  private func replayed<Solver: ForwardSolver>(
-    of map: FixedPointMap, from initial: Tensor, using solver: Solver, until rule: StoppingRule
-  ) throws -> Solution {
-    let whole = FixedPointMap { try map($0) }
-    let start = Trajectory(of: whole, from: initial, using: solver, until: rule)
-    let (found, ends) = try withoutRecording {
-      let found = try solver.solve(whole, from: initial.detached(), until: rule)
-      return (found, try start.positions(in: found))
-    }
-    let window = UnrolledWindow(ends: ends, lastSteps: lastSteps)
-    var trajectory = start
-    try withoutRecording {
-      for _ in 0..<window.first { try trajectory.advance() }
-    }
-    let count = window.last - window.first + 1
-    let interval =
-      switch kept {
-      case .everyStep: count
-      case .checkpoints(let interval): interval
-      case .squareRoot: Int(Double(count).squareRoot().rounded(.up))
-      }
-    var result = trajectory.z
-    for first in stride(from: window.first, through: window.last, by: interval) {
-      let range = first..<min(first + interval, window.last + 1)
-      if kept == .everyStep {
-        try window.run(range, &trajectory, &result)
-      } else {
-        try window.runWithoutKeeping(range, &trajectory, &result)
+  private func unrolled<Solver: ForwardSolver>(
+    _ solver: Solver, _ map: FixedPointMap, from initial: Tensor, until rule: StoppingRule
+  ) throws -> Solution<Tensor> {
+    var run = SolveRun(solver, of: map, from: initial, until: rule)
+    if !isRecording || (lastSteps == nil && kept == .everyStep) {
+      while !run.isOver { try run.advance() }
+    } else {
+      run = run.keepingEverySample()
+      var window = TruncationWindow(lastSteps: lastSteps)
+      var interval = firstInterval
+      while !run.isOver {
+        if kept == .everyStep {
+          try window.advance(&run)
+        } else {
+          try window.advanceWithoutKeeping(&run, steps: interval)
+          if kept == .squareRoot { interval += 1 }
+        }
       }
     }
-    // Recorded arithmetic may round differently; a residual is that of the point that was found.
-    let value = rule.tolerance == nil ? result : result.withElements(of: found.value)
-    return Solution(value: value, report: found.report, inverse: found.inverse)
+    if isRecording {
+      run.ledger.keep(differentiatedSteps: run.ledger.returnedIterates.map(differentiated))
+    }
+    return run.solution
   }
+
+  private var firstInterval: Int {
+    if case .checkpoints(let interval) = kept { interval } else { 1 }
+  }
+
+  /// Through how many steps the gradient of an iterate goes.
+  private func differentiated(_ step: Int) -> Int { min(max(step, 1), lastSteps ?? .max) }
+
+  /// "unrolled", "unrolled, last 3".
+  public var name: String {
+    let form =
+      switch kept {
+      case .everyStep: ""
+      case .checkpoints(let interval): ", checkpoints every \(interval)"
+      case .squareRoot: ", checkpoints"
+      }
+    return "unrolled" + (lastSteps.map { ", last \($0)" } ?? "") + form
+  }
+  /// "unrolling".
+  public var family: String { "unrolling" }
 }
 
 extension BackwardEstimator where Self == Unrolled {

@@ -4,88 +4,73 @@ import Tensors
 ///
 /// ```swift
 /// struct Halfway: ForwardSolver {
-///   func makeHistory() {}
-///   func next(after z: Tensor, image fz: Tensor, _ history: inout Void) -> Tensor {
-///     (z + fz) * 0.5
+///   func next(after point: Iterate, _ history: inout NoHistory) -> Tensor {
+///     (point.z + point.image) * 0.5
 ///   }
 /// }
 /// ```
-/// A solver sees the iterate, its image and its own history; the loop, stopping, the best iterate
-/// and the report are the same for all (`solve`). `next` must treat samples (axis 0) independently
-/// and be written in tensor operators, so that unrolling differentiates through it.
+/// A solver sees the iterate with what is known of it, and its own history; the loop, stopping, the
+/// best iterate and the report are the same for all (`solve`). `next` must treat samples (axis 0)
+/// independently and be written in tensor operators, so that unrolling differentiates through it.
 ///
-/// The two requirements above are enough. The others have defaults and each opens one more
-/// possibility: `history(_:ofSamples:)` lets samples that are done leave the solve,
-/// `next(after:image:in:_:)` sees the map itself, `inverse(from:)` hands over what was learned of
-/// the Jacobian, and `toleratedFailures` allows a step to be taken back.
+/// The history says of which tensors and numbers it consists (`PerSample`); that samples which are
+/// done leave the solve, that unrolling is truncated and that it keeps checkpoints, follows from it.
 public protocol ForwardSolver: Sendable {
   /// What the solver remembers from earlier iterates.
-  associatedtype History
+  associatedtype History: PerSample = NoHistory
 
   /// The history before the first iterate.
   func makeHistory() -> History
 
-  /// The iterate after z.
+  /// The iterate after a point.
   ///
   /// - Parameters:
-  ///   - z: the current iterate, [batch, ...].
-  ///   - fz: f(z), of the same shape.
+  ///   - point: z, f(z) and their difference, [rows, n]; and the map, for a solver that evaluates
+  ///     it elsewhere or needs its Jacobian.
   ///   - history: the solver's own.
-  /// - Returns: the next iterate, of the same shape.
-  /// - Throws: what makes it impossible to go on with any sample.
-  func next(after z: Tensor, image fz: Tensor, _ history: inout History) throws -> Tensor
-
-  /// The iterate after z, for a solver that needs more of the map than f(z).
-  ///
-  /// Default: `next(after:image:_:)`.
-  ///
-  /// - Parameters:
-  ///   - z: the current iterate, [batch, ...].
-  ///   - fz: f(z), of the same shape.
-  ///   - context: evaluates the map elsewhere and its Jacobian, and takes remarks for the report.
-  ///   - history: the solver's own.
-  /// - Returns: the next iterate, of the same shape.
+  /// - Returns: the next iterate, [rows, n].
   /// - Throws: what the map throws, and what makes it impossible to go on with any sample.
-  func next(
-    after z: Tensor, image fz: Tensor, in context: SolveContext, _ history: inout History
-  ) throws -> Tensor
+  func next(after point: Iterate, _ history: inout History) throws -> Tensor
 
-  /// The history of the samples at the given positions of the batch, in their order.
-  ///
-  /// Default: nil, the history cannot be divided and all samples stay to the end; a solver
-  /// without a history needs none.
-  func history(_ history: History, ofSamples positions: [Int]) -> History?
-
-  /// What the history says of (J - I)^-1.
-  ///
-  /// Default: nil.
+  /// What the history says of (J - I)^-1; default nil.
   func inverse(from history: History) -> (any InverseJacobian)?
+
+  /// Whether there will be an inverse; default false.
+  var learnsInverse: Bool { get }
 
   /// How many iterates in succession may be non-finite, or diverge, before a sample is given up.
   ///
   /// Default: 0. A solver that goes back to an earlier point after a bad step allows more.
   var toleratedFailures: Int { get }
+
+  /// Whether the solver alone decides when to give a sample up (`CountedMap.giveUp`).
+  ///
+  /// Default: false; the loop does it when the sample diverges, stalls, or is no longer finite.
+  var judgesFailures: Bool { get }
+
+  /// Whether every step is z <- f(z), so that residuals show how f contracts; default false.
+  var isPlainIteration: Bool { get }
+
+  /// What the solver is called in reports; default the name of its type.
+  var name: String { get }
 }
 
 extension ForwardSolver {
-  /// The iterate that the solver chooses without the map.
-  public func next(
-    after z: Tensor, image fz: Tensor, in context: SolveContext, _ history: inout History
-  ) throws -> Tensor {
-    try next(after: z, image: fz, &history)
-  }
-
-  /// No part of a history.
-  public func history(_ history: History, ofSamples positions: [Int]) -> History? { nil }
-
   /// Nothing.
   public func inverse(from history: History) -> (any InverseJacobian)? { nil }
-
+  /// None is learned.
+  public var learnsInverse: Bool { false }
   /// None.
   public var toleratedFailures: Int { 0 }
+  /// The loop decides.
+  public var judgesFailures: Bool { false }
+  /// Not known.
+  public var isPlainIteration: Bool { false }
+  /// The name of the type.
+  public var name: String { "\(Self.self)" }
 }
 
-extension ForwardSolver where History == Void {
-  /// Nothing is the same for any samples.
-  public func history(_ history: Void, ofSamples positions: [Int]) -> Void? { () }
+extension ForwardSolver where History == NoHistory {
+  /// Nothing.
+  public func makeHistory() -> NoHistory { NoHistory() }
 }

@@ -16,13 +16,13 @@ public struct Picard: ForwardSolver {
     self.damping = damping
   }
 
-  /// Nothing is remembered.
-  public func makeHistory() {}
-
   /// z + damping (f(z) - z).
-  public func next(after z: Tensor, image fz: Tensor, _ history: inout Void) -> Tensor {
-    damping == 1 ? fz : z + (fz - z) * damping
+  public func next(after point: Iterate, _ history: inout NoHistory) -> Tensor {
+    isPlainIteration ? point.image : point.z + point.residual * damping
   }
+
+  /// Whether nothing is held back.
+  public var isPlainIteration: Bool { damping == 1 }
 }
 
 extension ForwardSolver where Self == Picard {

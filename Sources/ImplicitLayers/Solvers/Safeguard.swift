@@ -6,105 +6,82 @@ import Tensors
 /// where the residual is not finite (the step left the map's domain), a sample returns to its last
 /// point, and where it exceeds `growth` times the sample's best, to its best point; from there it
 /// takes a damped step z + 2^-k g after k failures in succession, with nothing remembered.
-struct Safeguard: Sendable {
-  typealias Point = (z: Tensor, residual: Tensor)
-
+struct Safeguard: Sendable, PerSample {
   /// What a step starts from.
   struct Start {
-    /// z and f(z) - z, [batch, n]: those given, or those that a sample returned to.
-    var z: Tensor
-    var residual: Tensor
+    /// The given point, or the one that samples returned to.
+    var point: Iterate
     /// Which samples returned; nil if none.
     var returned: [Bool]?
-    /// The damped step of the samples that returned.
-    var fallback: Tensor
+    /// The fraction of g that the samples that returned go on with.
+    var damping: [Double] = []
 
     /// `next`, or the damped step in the samples that returned.
     func select(_ next: Tensor) -> Tensor {
-      returned.map { Tensor.selectSamples($0, fallback, next) } ?? next
+      guard let returned else { return next }
+      return next.replacingSamples(
+        returned, with: point.z.adding(point.residual, times: damping))
     }
   }
 
-  let growth: Double
-  private var bestNorms: [Double] = []
-  private var failures: [Int] = []
-  /// The point of least residual so far; nil before the first.
-  private(set) var best: Point?
-  private var last: Point?
-
-  init(growth: Double) { self.growth = growth }
-
-  /// The point to go on from, in each sample.
-  ///
-  /// - Parameters:
-  ///   - z: the iterate, [batch, n].
-  ///   - residual: f(z) - z, [batch, n].
-  ///   - norms: of the residual, one per sample.
-  /// - Returns: the given point, or what a sample returned to, with its damped step.
-  mutating func start(_ z: Tensor, residual: Tensor, norms: [Double]) -> Start {
-    guard let best, let last else {
-      (self.best, self.last) = ((z, residual), (z, residual))
-      bestNorms = norms
-      failures = Array(repeating: 0, count: norms.count)
-      return Start(z: z, residual: residual, returned: nil, fallback: z)
+  private struct Point: Sendable, PerSample {
+    var z: Tensor
+    var residual: Tensor
+    mutating func visit(_ visitor: inout some SampleVisitor) {
+      visitor.visit(&z)
+      visitor.visit(&residual)
     }
-    let (bound, bests) = (growth, bestNorms)
-    let isAstray = { norms[$0] > bound * bests[$0] }
-    let isBetter = { norms[$0] < bests[$0] || !bests[$0].isFinite }
-    let isFine = norms.indices.allSatisfy { norms[$0].isFinite && !isAstray($0) }
-    if isFine, norms.indices.allSatisfy(isBetter) {
-      (self.best, self.last) = ((z, residual), (z, residual))
-      bestNorms = norms
-      for sample in norms.indices { failures[sample] = 0 }
-      return Start(z: z, residual: residual, returned: nil, fallback: z)
+    func replacing(_ mask: [Bool], with other: Point) -> Point {
+      guard mask.contains(true) else { return self }
+      return Point(
+        z: z.replacingSamples(mask, with: other.z),
+        residual: residual.replacingSamples(mask, with: other.residual))
     }
-    let lost = norms.map { !$0.isFinite }
-    let astray = norms.indices.map { norms[$0].isFinite && isAstray($0) }
-    let improved = norms.indices.map(isBetter)
-    for sample in norms.indices {
-      failures[sample] = lost[sample] || astray[sample] ? failures[sample] + 1 : 0
-      if improved[sample] { bestNorms[sample] = norms[sample] }
-    }
-    self.best = replacing(best, improved, with: (z, residual))
-    let finite = replacing((z, residual), lost, with: last)
-    let start = replacing(finite, astray, with: best)
-    self.last = start
-    guard !isFine else { return Start(z: z, residual: residual, returned: nil, fallback: z) }
-    let damping = failures.map { $0 == 0 ? 0 : Double(sign: .plus, exponent: -$0, significand: 1) }
-    return Start(
-      z: start.z, residual: start.residual, returned: zip(lost, astray).map { $0 || $1 },
-      fallback: start.z.adding(start.residual, times: damping))
-  }
-
-  private func replacing(_ point: Point, _ mask: [Bool], with other: Point) -> Point {
-    guard mask.contains(true) else { return point }
-    return (
-      point.z.replacingSamples(mask, with: other.z),
-      point.residual.replacingSamples(mask, with: other.residual)
-    )
-  }
-
-  /// The best and the last point with their residuals, if there are any yet; setting exchanges
-  /// them.
-  var tensors: [Tensor] {
-    get { [best, last].compactMap { $0 }.flatMap { [$0.z, $0.residual] } }
-    set {
-      guard newValue.count == 4 else { return }
-      (best, last) = ((newValue[0], newValue[1]), (newValue[2], newValue[3]))
-    }
-  }
-
-  /// The safeguard of the samples at the given positions.
-  func samples(_ positions: [Int]) -> Safeguard {
-    var result = self
-    guard let best, let last else { return result }
-    result.bestNorms = positions.map { bestNorms[$0] }
-    result.failures = positions.map { failures[$0] }
-    result.best = (best.z.samples(positions), best.residual.samples(positions))
-    result.last = (last.z.samples(positions), last.residual.samples(positions))
-    return result
   }
 
   /// How many failures in succession are answered by a shorter step.
   static let toleratedFailures = 6
+
+  let growth: Double
+  private var bestNorms: [Double] = []
+  private var failures: [Int] = []
+  private var best: Point?
+  private var last: Point?
+
+  init(growth: Double) { self.growth = growth }
+
+  mutating func visit(_ visitor: inout some SampleVisitor) {
+    visitor.visit(&bestNorms)
+    visitor.visit(&failures)
+    visitor.visit(&best)
+    visitor.visit(&last)
+  }
+
+  /// The point to go on from, in each sample, with its damped step where that is to be taken.
+  mutating func start(_ iterate: Iterate) -> Start {
+    let norms = iterate.norms
+    let point = Point(z: iterate.z, residual: iterate.residual)
+    let asGiven = Start(point: iterate)
+    guard let best, let last else {
+      (self.best, self.last) = (point, point)
+      bestNorms = norms
+      failures = Array(repeating: 0, count: norms.count)
+      return asGiven
+    }
+    let lost = norms.map { !$0.isFinite }
+    let astray = zip(norms, bestNorms).map { $0.isFinite && $0 > growth * $1 }
+    let improved = zip(norms, bestNorms).map { $0 < $1 || !$1.isFinite }
+    for sample in norms.indices {
+      failures[sample] = lost[sample] || astray[sample] ? failures[sample] + 1 : 0
+      if improved[sample] { bestNorms[sample] = norms[sample] }
+    }
+    self.best = best.replacing(improved, with: point)
+    let start = point.replacing(lost, with: last).replacing(astray, with: best)
+    self.last = start
+    let returned = zip(lost, astray).map { $0 || $1 }
+    guard returned.contains(true) else { return asGiven }
+    return Start(
+      point: iterate.replaced(returned, z: start.z, residual: start.residual), returned: returned,
+      damping: failures.map { Double(sign: .plus, exponent: -$0, significand: 1) })
+  }
 }

@@ -54,8 +54,10 @@ public struct BatchLoader: Sendable {
     _ data: any ImageDataset, split: Split = .train, batchSize: Int, seed: UInt64?,
     dropsLast: Bool = false, threads: Int = 2, prefetch: Int = 4, cacheBytes: Int = 1 << 30,
     tolerance: Int = 10,
-    warn: @escaping @Sendable (String) -> Void = {
-      FileHandle.standardError.write(Data("warning: \($0)\n".utf8))
+    warn: @escaping @Sendable (String) -> Void = { warning in
+      // A FileHandle would end the program where standard error is closed or full.
+      let line = Array("warning: \(warning)\n".utf8)
+      _ = write(STDERR_FILENO, line, line.count)
     }
   ) {
     expect(batchSize >= 1, "a batch has at least one image, not \(batchSize)")

@@ -38,7 +38,7 @@ public final class BatchSequence {
 
   /// The next batch, or nil at the end of the epoch.
   ///
-  /// - Throws: `DatasetError` when more than `tolerance` images of the epoch could not be read.
+  /// - Throws: `UnreadableImages` when more than `tolerance` images of the epoch could not be read.
   public func next() throws -> Batch? {
     var images: [Image] = []
     var indices: [Int] = []
@@ -75,14 +75,13 @@ public final class BatchSequence {
   private func passOver(_ index: Int, _ error: any Error) throws {
     unreadable += 1
     let name = loader.data.name(index, of: loader.split)
-    let reason = "\(error)"
-    warn("skipped \(reason.contains(name) ? reason : "\(name): \(reason)")")
+    let text = "\(error)"
+    let reason = text.contains(name) ? text : "\(name): \(text)"
+    warn("skipped \(reason)")
     guard unreadable <= loader.tolerance else {
-      throw DatasetError(
-        path: name,
-        reason: "this is image number \(unreadable) that cannot be read in this epoch of "
-          + "\(loader.data.description) (\(reason))",
-        remedy: "repair or remove these files; up to \(loader.tolerance) are passed over")
+      throw UnreadableImages(
+        count: unreadable, part: "this epoch of \(loader.data.description)",
+        tolerance: loader.tolerance, first: reason)
     }
   }
 }

@@ -54,6 +54,11 @@ public struct DatasetOptions: Sendable, Equatable {
   public var limit: Int?
   /// Which lists of scenarios split ShapeStacks: `default`, `ccs_all` or `blocks_all`.
   public var shapeStacksList: String
+  /// Whether pictures and masks in files are turned as their EXIF data say; default false.
+  public var appliesOrientation = false
+  /// The value of a mask's pixels that belong to nothing known (`MaskEncoding.values(ignoring:)`); nil
+  /// for none.
+  public var ignoredMaskValue: Int?
 
   /// Options; by default everything is used and nothing cut.
   public init(
@@ -75,26 +80,34 @@ public struct DatasetOptions: Sendable, Equatable {
         path: url.path, reason: "a limit of \(limit) images leaves none",
         remedy: "choose 1 or more, or no limit")
     }
+    if kind == .shapes3D || kind == .coco, centerCrop != nil {
+      throw DatasetError(
+        path: url.path, reason: "a centre crop cannot be chosen for \(kind.rawValue)",
+        remedy: "leave the crop out")
+    }
+    if kind == .shapes3D { return try Shapes3D(url, imageSize: imageSize, limit: limit) }
+    var folder = try folder(url, as: kind)
+    folder.appliesOrientation = appliesOrientation
+    if let ignoredMaskValue, case .values = folder.maskEncoding {
+      folder.maskEncoding = .values(ignoring: ignoredMaskValue)
+    }
+    return folder
+  }
+
+  /// The image files of any kind but 3D Shapes.
+  private func folder(_ url: URL, as kind: DatasetKind) throws -> ImageFolder {
     switch kind {
-    case .imageFolder:
-      return try ImageFolder(
+    case .clevr:
+      try .clevr(url, imageSize: imageSize, centerCrop: centerCrop, limit: limit)
+    case .shapeStacks:
+      try .shapeStacks(
+        url, imageSize: imageSize, list: shapeStacksList, centerCrop: centerCrop, limit: limit)
+    case .coco:
+      try .coco(url, imageSize: imageSize, limit: limit)
+    case .imageFolder, .shapes3D:
+      try ImageFolder(
         url, imageSize: imageSize, framing: centerCrop.map { .centerCrop($0) } ?? .whole,
         limit: limit)
-    case .clevr:
-      return try ImageFolder.clevr(
-        url, imageSize: imageSize, centerCrop: centerCrop, limit: limit)
-    case .shapeStacks:
-      return try ImageFolder.shapeStacks(
-        url, imageSize: imageSize, list: shapeStacksList, centerCrop: centerCrop, limit: limit)
-    case .coco, .shapes3D:
-      guard centerCrop == nil else {
-        throw DatasetError(
-          path: url.path, reason: "a centre crop cannot be chosen for \(kind.rawValue)",
-          remedy: "leave the crop out")
-      }
-      return kind == .coco
-        ? try ImageFolder.coco(url, imageSize: imageSize, limit: limit)
-        : try Shapes3D(url, imageSize: imageSize, limit: limit)
     }
   }
 }

@@ -6,7 +6,8 @@ import Tensors
 /// of the epochs after it.
 ///
 /// The threads are `window` images ahead at most; going on beyond the end of an epoch, they never
-/// leave who takes the first images of the next one waiting for a pipeline that is empty. The mutable
+/// leave who takes the first images of the next one waiting for a pipeline that is empty. Where the
+/// system gives no thread, who takes images decodes them. The mutable
 /// state is guarded by one condition, which is why sharing the pipeline with its threads is safe
 /// although the compiler cannot check it.
 final class DecodingPipeline: @unchecked Sendable {
@@ -35,6 +36,7 @@ final class DecodingPipeline: @unchecked Sendable {
   private var ahead = 0
   private var isStopped = false
   private var decodingSeconds = 0.0
+  private var threads = 0
 
   init(
     epoch: Int, position: Int, goesOn: Bool, window: Int,
@@ -59,11 +61,10 @@ final class DecodingPipeline: @unchecked Sendable {
   /// Processor time of the threads.
   var secondsDecoding: Double { condition.withLock { decodingSeconds } }
 
+  /// Starts up to `threads` threads: fewer where the system gives no more.
   func start(threads: Int) {
-    for _ in 0..<threads {
-      let thread = Thread { [self] in work() }
-      thread.name = "image decoding"
-      thread.start()
+    for _ in 0..<threads where Workers.startThread({ [self] in work() }) {
+      condition.withLock { self.threads += 1 }
     }
   }
 
@@ -88,6 +89,11 @@ final class DecodingPipeline: @unchecked Sendable {
           images.append((order[taken.position], result))
           taken.position += 1
           ahead -= 1
+        } else if threads == 0 {
+          let (start, index) = (ContinuousClock.now, order[taken.position])
+          images.append((index, Result { try decode(index) }))
+          taken.position += 1
+          waited += ContinuousClock.now - start
         } else {
           condition.broadcast()
           let start = ContinuousClock.now

@@ -8,35 +8,24 @@ enum ImageFiles {
 
   /// Paths relative to `folder`, found recursively and sorted by their bytes.
   ///
-  /// Names that begin with a dot are passed over: systems leave their own files there.
+  /// Links to folders are followed, and each folder is visited once, whatever leads to it: as itself
+  /// where it lies below `folder`, else by the first link to it. Names that begin with a dot are
+  /// passed over: systems leave their own files there. Names need not be UTF-8.
   ///
-  /// - Throws: `DatasetError` when the folder is missing, is a file, or holds no image.
-  static func found(in folder: URL) throws -> [String] {
+  /// - Throws: `DatasetError` when the folder is missing, is a file, or holds no image, or when a
+  ///   folder below it cannot be read.
+  static func found(in folder: URL) throws -> [RawPath] {
     try expectFolder(folder)
-    let root = folder.resolvingSymlinksInPath().path
-    var found: [String] = []
-    for case let path as String in FileManager.default.enumerator(atPath: root) ?? .init() {
-      guard extensions.contains(split(path).ending.lowercased()),
-        !path.split(separator: "/").contains(where: { $0.hasPrefix(".") }),
-        !isFolder(root + "/" + path)
-      else { continue }
-      found.append(path)
-    }
-    guard !found.isEmpty else {
+    var search = ImageSearch(below: RawPath(folder.resolvingSymlinksInPath().path))
+    try search.run()
+    guard !search.found.isEmpty else {
       throw DatasetError(
         path: folder.path,
         reason: "no image was found in it or in the folders below (looked for names ending in "
           + extensions.map { "." + $0 }.joined(separator: ", ") + ", in any case)",
         remedy: "check the path, or convert the images to PNG or JPEG")
     }
-    return found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-  }
-
-  /// A path before and after the last dot of its last component; all of it where there is none.
-  static func split(_ path: String) -> (stem: Substring, ending: Substring) {
-    let name = path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...]
-    guard let dot = name.lastIndex(of: "."), dot > name.startIndex else { return (path[...], "") }
-    return (path[..<dot], path[path.index(after: dot)...])
+    return search.found.sorted()
   }
 
   /// The files of data that is split on disk, each part in the order of its paths.
@@ -44,12 +33,14 @@ enum ImageFiles {
   /// A missing test folder gives an empty part; the others must be there.
   static func parts(
     in root: URL, _ folders: [Split: String], limit: Int?
-  ) throws -> [Split: [String]] {
-    var result: [Split: [String]] = [:]
+  ) throws -> [Split: [RawPath]] {
+    var result: [Split: [RawPath]] = [:]
     for (split, name) in folders {
       let folder = root.appending(path: name)
       if split == .test, !isFolder(folder.path) { continue }
-      result[split] = try found(in: folder).prefix(limit ?? .max).map { name + "/" + $0 }
+      result[split] = try found(in: folder).prefix(limit ?? .max).map {
+        RawPath(name).appending($0)
+      }
     }
     return result
   }

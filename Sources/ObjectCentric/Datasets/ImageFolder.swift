@@ -14,17 +14,21 @@ public struct ImageFolder: ImageDataset {
   public let imageSize: Int
   /// How files become square.
   public let framing: Framing
+  /// Whether pictures and masks are turned as their EXIF data say; false unless it is set.
+  public var appliesOrientation = false
+  /// How masks name objects; by the values of their pixels unless it is set.
+  public var maskEncoding = MaskEncoding.values()
   /// What logs call the data: "image folder", "CLEVR".
   let kind: String
   let folder: URL
   /// Paths relative to the folder.
-  let parts: [Split: [String]]
+  let parts: [Split: [RawPath]]
   /// The file of an image's mask, from the image's path relative to the folder; nil without masks.
-  private let maskPath: (@Sendable (_ path: String) -> String)?
+  private let maskPath: (@Sendable (_ path: RawPath) -> RawPath)?
 
   init(
-    kind: String, folder: URL, parts: [Split: [String]], imageSize: Int, framing: Framing,
-    maskPath: (@Sendable (_ path: String) -> String)? = nil
+    kind: String, folder: URL, parts: [Split: [RawPath]], imageSize: Int, framing: Framing,
+    maskPath: (@Sendable (_ path: RawPath) -> RawPath)? = nil
   ) {
     self.kind = kind
     self.folder = folder
@@ -36,10 +40,10 @@ public struct ImageFolder: ImageDataset {
 
   /// All the images below a folder: 70% for training, 15% each for validation and test.
   ///
-  /// Files are found recursively and sorted by path; the parts are cut in that order, at
-  /// floor(0.70 n) and floor(0.85 n). Masks are taken from a folder `masks` beside the images, if
-  /// there is one, with the same names (see `SegmentationMask.init(redChannelOf:)`). A folder that
-  /// holds `images` and `masks` stands for its `images`.
+  /// Files are found recursively, through links too, and sorted by path; the parts are cut in that
+  /// order, at floor(0.70 n) and floor(0.85 n). Masks are taken from a folder `masks` beside the
+  /// images, if there is one, with the same names. A folder that holds `images` and `masks` stands for
+  /// its `images`.
   ///
   /// - Parameters:
   ///   - url: the folder.
@@ -55,8 +59,8 @@ public struct ImageFolder: ImageDataset {
     let folder = (nested ? inner : url).resolvingSymlinksInPath()
     let sibling = folder.deletingLastPathComponent().appending(path: "masks")
     let hasMasks = folder.lastPathComponent != "masks" && ImageFiles.isFolder(sibling.path)
-    let maskPath = { @Sendable (path: String) in
-      "\(sibling.path)/\(ImageFiles.split(path).stem).png"
+    let maskPath = { @Sendable (path: RawPath) in
+      RawPath(sibling.path).appending(path.replacingEnding(with: ".png"))
     }
     let found = try ImageFiles.found(in: folder)
     let files = found.prefix(limit ?? .max)
@@ -91,26 +95,50 @@ public struct ImageFolder: ImageDataset {
 
   /// A file, decoded to RGB and made square.
   public func image(_ index: Int, of split: Split) throws -> Image {
-    let path = name(index, of: split)
-    return try framing.square(Image(contentsOfFile: path), size: imageSize, path: path)
+    try framing.square(
+      picture(index, of: split), size: imageSize, path: name(index, of: split))
+  }
+
+  /// A file, decoded to RGB at its own size.
+  ///
+  /// - Throws: `ImageError` naming the file when it cannot be read.
+  public func picture(_ index: Int, of split: Split) throws -> Image {
+    try Image(
+      contentsOf: place(path(index, of: split)), appliesOrientation: appliesOrientation)
   }
 
   /// The image's mask, or nil when there is no folder of masks.
   ///
-  /// - Throws: `ImageError` naming the mask when it is missing or damaged.
+  /// - Throws: `ImageError` naming the mask when it is missing or damaged, or does not tell objects
+  ///   apart.
   public func mask(_ index: Int, of split: Split) throws -> SegmentationMask? {
     guard let maskPath else { return nil }
     let path = maskPath(path(index, of: split))
-    let mask = SegmentationMask(redChannelOf: try Image(contentsOfFile: path))
-    return try framing.square(mask, size: imageSize, path: path)
+    let mask = try SegmentationMask(
+      contentsOf: path, encoding: maskEncoding, appliesOrientation: appliesOrientation)
+    return try framing.square(mask, size: imageSize, path: path.description)
   }
 
-  /// The path of the file.
+  /// Whether 255 stands beside other values in the image's mask, and nothing says that it is ignored.
+  ///
+  /// It may be an object like the others or, as in PASCAL VOC and DAVIS, what is left out. False where
+  /// the mask cannot be read.
+  public func hasAmbiguousMask(_ index: Int, of split: Split) -> Bool {
+    guard maskEncoding == .values() else { return false }
+    var ignoring = self
+    ignoring.maskEncoding = .values(ignoring: 255)
+    guard let mask = try? ignoring.mask(index, of: split) else { return false }
+    return mask.objectCount > 0 && mask.ids.contains(SegmentationMask.ignored)
+  }
+
+  /// The path of the file; bytes of it that are not UTF-8 are written as \xE9.
   public func name(_ index: Int, of split: Split) -> String {
-    folder.path + "/" + path(index, of: split)
+    place(path(index, of: split)).description
   }
 
-  private func path(_ index: Int, of split: Split) -> String {
+  private func place(_ path: RawPath) -> RawPath { RawPath(folder.path).appending(path) }
+
+  private func path(_ index: Int, of split: Split) -> RawPath {
     expectIndex(index, of: split)
     return parts[split]?[index] ?? ""
   }

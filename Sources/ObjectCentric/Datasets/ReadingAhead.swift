@@ -5,8 +5,8 @@ extension BatchLoader {
   /// once and not in the middle of an epoch, and training never waits for decoding.
   ///
   /// - Parameter limit: the largest number of images for which it is done; default 5,000.
-  /// - Throws: the error of the first unreadable image, in the order of the data set, when there are
-  ///   more than `tolerance` of them.
+  /// - Throws: `UnreadableImages`, with the first in the order of the data set, when there are more than
+  ///   `tolerance` of them.
   public func readAheadIfSmall(limit: Int = 5_000) throws {
     let count = data.count(of: split)
     guard count <= limit else { return }
@@ -20,6 +20,10 @@ extension BatchLoader {
         }
       }
     }.joined()
-    if let first = failures.first, failures.count > tolerance { throw first }
+    if let first = failures.first, failures.count > tolerance {
+      throw UnreadableImages(
+        count: failures.count, part: "the \(split.rawValue) part of \(data.description)",
+        tolerance: tolerance, first: "\(first)")
+    }
   }
 }

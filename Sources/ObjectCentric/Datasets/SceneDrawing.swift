@@ -14,7 +14,7 @@ extension Scene {
   func drawn(size: Int) -> (image: Image, mask: SegmentationMask) {
     var canvas = Canvas(size: size, background: background)
     for (position, object) in objects.enumerated() {
-      canvas.paint(object, id: UInt8(position + 1))
+      canvas.paint(object, id: UInt16(position + 1))
     }
     return (canvas.image, SegmentationMask(width: size, height: size, ids: canvas.ids))
   }
@@ -23,12 +23,12 @@ extension Scene {
 private struct Canvas {
   let size: Int
   var pixels: [SIMD4<Float>]
-  var ids: [UInt8]
+  var ids: [UInt16]
 
   init(size: Int, background: Scene.Background) {
     self.size = size
     pixels = [SIMD4<Float>](repeating: .zero, count: size * size)
-    ids = [UInt8](repeating: 0, count: size * size)
+    ids = [UInt16](repeating: 0, count: size * size)
     let step = 1 / Float(size)
     let (from, to) = (SIMD4(background.from, 0), SIMD4(background.to, 0))
     // sin(a + b) = sin a cos b + cos a sin b, with a of the row and b of the column.
@@ -51,7 +51,7 @@ private struct Canvas {
   }
 
   /// Paints a soft shadow to the lower right, then the object itself.
-  mutating func paint(_ object: Scene.Object, id: UInt8) {
+  mutating func paint(_ object: Scene.Object, id: UInt16) {
     let scale = Float(size)
     let (center, radius) = (object.center * scale, object.radius * scale)
     let outline = Contour(object, center: center, radius: radius)

@@ -1,4 +1,5 @@
 import Foundation
+import Images
 
 extension ImageFolder {
   /// ShapeStacks (Groth and others, 2018): `recordings/<scenario>/rgb-*-mono-0.png`, 224 x 224 pixels.
@@ -24,25 +25,31 @@ extension ImageFolder {
     limit: Int? = nil
   ) throws -> ImageFolder {
     let folder = url.resolvingSymlinksInPath()
-    var parts: [Split: [String]] = [:]
+    var parts: [Split: [RawPath]] = [:]
     for (split, name) in [(Split.train, "train"), (.validation, "eval"), (.test, "test")] {
       let file = folder.appending(path: "splits/\(list)/\(name).txt")
       parts[split] = try recordings(listedIn: file, below: folder, limit: limit ?? .max)
+        .map { RawPath($0) }
     }
-    let maskPath = { @Sendable (path: String) in
-      folder.path + "/" + segmentation(ofRecording: path)
+    let maskPath = { @Sendable (path: RawPath) in
+      RawPath(folder.path).appending(RawPath(segmentation(ofRecording: path.description)))
     }
-    return ImageFolder(
+    var data = ImageFolder(
       kind: "ShapeStacks", folder: folder, parts: parts, imageSize: imageSize,
       framing: centerCrop.map { .centerCrop($0) } ?? .whole,
       maskPath: ImageFiles.isFolder(folder.path + "/iseg") ? maskPath : nil)
+    data.maskEncoding = .redChannel
+    return data
   }
 
   /// The map of a picture: that of its scenario and camera.
   private static func segmentation(ofRecording path: String) -> String {
+    // recordings/SCENARIO/rgb-...-cam_K-mono-0.png
     let parts = path.split(separator: "/")
-    let camera = parts[2].split(separator: "-").first { $0.hasPrefix("cam_") } ?? "cam_?"
-    return "iseg/\(parts[1])/iseg-w=0-f=0-l=0-c=original-\(camera)-mono-0.map"
+    let scenario = parts.dropFirst().first ?? "?"
+    let words = parts.last?.split(separator: "-") ?? []
+    let camera = words.first { $0.hasPrefix("cam_") } ?? "cam_?"
+    return "iseg/\(scenario)/iseg-w=0-f=0-l=0-c=original-\(camera)-mono-0.map"
   }
 
   private static func recordings(
@@ -57,6 +64,12 @@ extension ImageFolder {
     for line in text.split(whereSeparator: \.isNewline) where found.count < limit {
       let scenario = line.trimmingCharacters(in: .whitespaces)
       guard !scenario.isEmpty else { continue }
+      guard !scenario.contains("/"), !scenario.contains("\0"), ![".", ".."].contains(scenario)
+      else {
+        throw DatasetError(
+          path: file.path, reason: "'\(scenario)' is no name of a scenario",
+          remedy: "a line is the name of one folder in recordings; download the splits again")
+      }
       let place = "recordings/\(scenario)"
       let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path + "/" + place))
       let images = (names ?? []).filter { $0.hasPrefix("rgb-") && $0.hasSuffix("-mono-0.png") }

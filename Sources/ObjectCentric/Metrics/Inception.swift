@@ -81,25 +81,45 @@ public struct Inception: Sendable {
   ///
   /// - Parameters:
   ///   - folder: searched recursively.
+  ///   - appliesOrientation: whether pictures are turned as their EXIF data say; default false.
+  ///   - tolerance: files that cannot be read and are passed over; default 0.
   ///   - progress: called after each step with the number of images done and of all.
+  ///   - warn: receives the error of each file that is passed over.
   /// - Returns: [images, 2048], float32.
-  /// - Throws: `DatasetError` when there is no image; `ImageError` naming a file that cannot be read.
+  /// - Throws: `DatasetError` when there is no image; `ImageError` naming the first file too many that
+  ///   cannot be read.
   public func features(
-    ofImagesIn folder: URL, progress: (_ done: Int, _ all: Int) -> Void = { _, _ in }
+    ofImagesIn folder: URL, appliesOrientation: Bool = false, tolerance: Int = 0,
+    progress: (_ done: Int, _ all: Int) -> Void = { _, _ in },
+    warn: (any Error) -> Void = { _ in }
   ) throws -> Tensor {
-    let root = folder.resolvingSymlinksInPath().path
+    let root = RawPath(folder.resolvingSymlinksInPath().path)
     let paths = try ImageFiles.found(in: folder)
     return try withoutRecording {
       var parts: [Tensor] = []
+      var unreadable = 0
       for first in stride(from: 0, to: paths.count, by: Inception.chunk) {
         let last = min(first + Inception.chunk, paths.count)
-        let images = try paths[first..<last].map { path in
-          let image = try Image(contentsOfFile: root + "/" + path)
-          return Inception.prepared(
-            Tensor(bytes: image.pixels, shape: [1, image.height, image.width, 3]))
+        let images = try paths[first..<last].compactMap { path -> Tensor? in
+          do {
+            let image = try Image(
+              contentsOf: root.appending(path), appliesOrientation: appliesOrientation)
+            return Inception.prepared(
+              Tensor(bytes: image.pixels, shape: [1, image.height, image.width, 3]))
+          } catch {
+            unreadable += 1
+            guard unreadable <= tolerance else { throw error }
+            warn(error)
+            return nil
+          }
         }
-        parts.append(features(ofPrepared: Tensor.concatenated(images)))
+        if !images.isEmpty { parts.append(features(ofPrepared: Tensor.concatenated(images))) }
         progress(last, paths.count)
+      }
+      guard !parts.isEmpty else {
+        throw DatasetError(
+          path: folder.path, reason: "none of its images can be read",
+          remedy: "repair the files, or give another folder")
       }
       return Tensor.concatenated(parts)
     }

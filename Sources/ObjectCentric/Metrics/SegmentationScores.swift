@@ -9,7 +9,7 @@ import Tensors
 /// scores.foregroundAdjustedRandIndex    // 1 when the objects are separated perfectly
 /// ```
 /// The numbers of the predicted segments have no meaning: which one is the background is not said.
-/// In the truth 0 is the background.
+/// In the truth 0 is the background, and pixels that are `SegmentationMask.ignored` take no part.
 public struct SegmentationScores: Sendable, Equatable {
   /// ARI over all pixels; the background is a segment like the others.
   public let adjustedRandIndex: Double
@@ -34,14 +34,15 @@ public struct SegmentationScores: Sendable, Equatable {
       predicted.width == truth.width && predicted.height == truth.height,
       "a segmentation of \(predicted.width) x \(predicted.height) cannot be compared with a truth "
         + "of \(truth.width) x \(truth.height)")
-    let table = Contingency(predicted.ids, truth.ids)
+    let known = truth.ids.indices.filter { truth.ids[$0] != SegmentationMask.ignored }
+    let table = Contingency(known.map { predicted.ids[$0] }, known.map { truth.ids[$0] })
     adjustedRandIndex = table.adjustedRandIndex
     let objects = table.truths.indices.filter { table.truths[$0] != 0 }
     guard !objects.isEmpty else {
       (foregroundAdjustedRandIndex, meanIntersectionOverUnion, meanBestOverlap) = (nil, nil, nil)
       return
     }
-    let foreground = truth.ids.indices.filter { truth.ids[$0] != 0 }
+    let foreground = known.filter { truth.ids[$0] != 0 }
     foregroundAdjustedRandIndex =
       Contingency(foreground.map { predicted.ids[$0] }, foreground.map { truth.ids[$0] })
       .adjustedRandIndex
@@ -80,16 +81,21 @@ public struct SegmentationScores: Sendable, Equatable {
 /// How many pixels each true and each predicted segment have in common.
 struct Contingency {
   /// The true segments' numbers, in ascending order.
-  let truths: [UInt8]
+  let truths: [UInt16]
   /// Pixels in common: a row for each true segment, a column for each predicted one.
   let counts: [[Int]]
 
-  init(_ predicted: [UInt8], _ truth: [UInt8]) {
-    var table = [Int](repeating: 0, count: 256 * 256)
-    for (p, t) in zip(predicted, truth) { table[Int(t) * 256 + Int(p)] += 1 }
+  init(_ predicted: [UInt16], _ truth: [UInt16]) {
     truths = Set(truth).sorted()
     let columns = Set(predicted).sorted()
-    counts = truths.map { t in columns.map { p in table[Int(t) * 256 + Int(p)] } }
+    let row = Dictionary(uniqueKeysWithValues: zip(truths, truths.indices))
+    let column = Dictionary(uniqueKeysWithValues: zip(columns, columns.indices))
+    var counts = [[Int]](
+      repeating: [Int](repeating: 0, count: columns.count), count: truths.count)
+    for (p, t) in zip(predicted, truth) {
+      if let row = row[t], let column = column[p] { counts[row][column] += 1 }
+    }
+    self.counts = counts
   }
 
   private var rowSums: [Int] { counts.map { $0.reduce(0, +) } }
@@ -129,16 +135,16 @@ extension SegmentationMask {
   /// The slot that attends most to each pixel, numbered from 1.
   ///
   /// - Parameters:
-  ///   - attention: [batch, slots, inputs], the inputs a square grid in row-major order; at most 255
-  ///     slots.
+  ///   - attention: [batch, slots, inputs], the inputs a square grid in row-major order; at most
+  ///     65,534 slots.
   ///   - size: rows and columns of the masks; every input becomes a square of pixels.
   /// - Returns: a mask for each sample. Ties go to the first slot.
   public static func segmentations(
     fromAttention attention: Tensor, size: Int
   ) -> [SegmentationMask] {
     expect(
-      attention.rank == 3 && attention.shape[1] >= 1 && attention.shape[1] <= 255,
-      "attention has shape [batch, slots, inputs] with 1 to 255 slots, not \(attention.shape)")
+      attention.rank == 3 && (1..<Int(SegmentationMask.ignored)).contains(attention.shape[1]),
+      "attention has shape [batch, slots, inputs] with 1 to 65,534 slots, not \(attention.shape)")
     let (batch, slots, inputs) = (attention.shape[0], attention.shape[1], attention.shape[2])
     let side = Int(Double(inputs).squareRoot().rounded())
     expect(side * side == inputs, "\(inputs) inputs do not form a square grid")
@@ -147,7 +153,7 @@ extension SegmentationMask {
     return (0..<batch).map { sample in
       SegmentationMask(
         width: side, height: side,
-        ids: winners[sample * inputs..<(sample + 1) * inputs].map { UInt8($0) + 1 }
+        ids: winners[sample * inputs..<(sample + 1) * inputs].map { UInt16($0) + 1 }
       ).resized(width: size, height: size)
     }
   }

@@ -29,8 +29,10 @@ public struct LUFactorization: Sendable {
 
   private let factors: Storage
   private let pivots: [Int32]
-  /// Whether a sample's matrix is finite, and has factors.
-  private let isFinite: [Bool]
+  /// The largest row sum of moduli, |A|_inf, of each sample.
+  private let norms: [Double]
+  /// Whether a sample's matrix is finite and no pivot zero, so that it has factors.
+  private let isRegular: [Bool]
   private let batch: Int
   private let size: Int
   private let dtype: DType
@@ -42,6 +44,22 @@ public struct LUFactorization: Sendable {
   /// - Throws: `SingularMatrix` when a pivot is exactly zero.
   /// - Complexity: 2/3 n^3 operations per sample (getrf).
   public init(of matrices: Tensor) throws {
+    let (factors, singular) = LUFactorization.tolerant(of: matrices)
+    if let (sample, pivot) = singular {
+      throw SingularMatrix(sample: sample, pivot: pivot, size: matrices.shape[1])
+    }
+    self = factors
+  }
+
+  /// Factors what can be factored: the solutions of a singular sample are NaN, as of one that is
+  /// not finite, and its reciprocal condition is 0.
+  public init(ofPossiblySingular matrices: Tensor) {
+    self = LUFactorization.tolerant(of: matrices).factors
+  }
+
+  private static func tolerant(
+    of matrices: Tensor
+  ) -> (factors: LUFactorization, singular: (sample: Int, pivot: Int)?) {
     expect(
       matrices.rank == 3 && matrices.shape[1] == matrices.shape[2],
       "LUFactorization needs square matrices [batch, n, n], not \(matrices.shape)")
@@ -51,27 +69,83 @@ public struct LUFactorization: Sendable {
     var pivots = [Int32](repeating: 0, count: batch * n)
     // LAPACK counts by columns: to it our rows are columns, so it factors the transpose, and
     // solving with our matrix is its transposed solve. No element moves.
-    let isFinite = matrices.normsOfSamples.map(\.isFinite)
-    for sample in 0..<batch where n > 0 && isFinite[sample] {
-      let info = pivots.withUnsafeMutableBufferPointer { buffer -> Int32 in
-        guard let pivot = buffer.baseAddress?.advanced(by: sample * n) else { return 0 }
-        return switch matrices.dtype {
-        case .float32:
-          LAPACKE_sgetrf_work(
-            LAPACK_COL_MAJOR, Int32(n), Int32(n), factors.f32 + sample * n * n, Int32(n), pivot)
-        case .float64:
-          LAPACKE_dgetrf_work(
-            LAPACK_COL_MAJOR, Int32(n), Int32(n), factors.f64 + sample * n * n, Int32(n), pivot)
+    var isRegular = matrices.normsOfSamples.map(\.isFinite)
+    let sums = matrices.abs().sum(alongAxis: 2).scalars
+    let norms = (0..<batch).map { sample in
+      isRegular[sample] ? sums[sample * n..<(sample + 1) * n].max() ?? 0 : Double.nan
+    }
+    var zeroPivots = [Int](repeating: 0, count: batch)
+    let isFinite = isRegular
+    pivots.withUnsafeMutableBufferPointer { pivots in
+      zeroPivots.withUnsafeMutableBufferPointer { zeroPivots in
+        // Each sample writes its own part of both.
+        nonisolated(unsafe) let (pivots, zeroPivots) = (pivots, zeroPivots)
+        Workers.shareWork(batch, operations: n * n * n / 3) { sample in
+          guard n > 0, isFinite[sample] else { return }
+          zeroPivots[sample] = LUFactorization.factor(
+            factors, sample, n, pivots.baseAddress?.advanced(by: sample * n))
         }
       }
-      if info > 0 { throw SingularMatrix(sample: sample, pivot: Int(info), size: n) }
     }
-    self.factors = factors
-    self.pivots = pivots
-    self.isFinite = isFinite
-    self.batch = batch
-    self.size = n
-    dtype = matrices.dtype
+    for sample in zeroPivots.indices where zeroPivots[sample] > 0 { isRegular[sample] = false }
+    let singular = zeroPivots.firstIndex { $0 > 0 }.map { ($0, zeroPivots[$0]) }
+    let result = LUFactorization(
+      factors: factors, pivots: pivots, norms: norms, isRegular: isRegular, batch: batch, size: n,
+      dtype: matrices.dtype)
+    return (result, singular)
+  }
+
+  private init(
+    factors: Storage, pivots: [Int32], norms: [Double], isRegular: [Bool], batch: Int, size: Int,
+    dtype: DType
+  ) {
+    (self.factors, self.pivots, self.norms) = (factors, pivots, norms)
+    (self.isRegular, self.batch, self.size, self.dtype) = (isRegular, batch, size, dtype)
+  }
+
+  /// An estimate of 1 / (|A| |A^-1|) in the maximum norm, sample by sample.
+  ///
+  /// - Returns: a number in [0, 1]: 0 where the matrix is singular, NaN where it is not finite. The
+  ///   true value is seldom below a third of the estimate, and never above it.
+  /// - Complexity: some 4 to 10 n^2 operations per sample (gecon).
+  public var reciprocalConditions: [Double] {
+    (0..<batch).map { sample in
+      guard size > 0 else { return 1 }
+      guard isRegular[sample] else { return norms[sample].isNaN ? .nan : 0 }
+      // To LAPACK the matrix is our transpose, whose 1-norm is our row sum.
+      let (norm, one) = (norms[sample], CChar(UInt8(ascii: "1")))
+      switch dtype {
+      case .float32:
+        var result: Float = 0
+        LAPACKE_sgecon(
+          LAPACK_COL_MAJOR, one, Int32(size), factors.f32 + sample * size * size, Int32(size),
+          Float(norm), &result)
+        return Double(result)
+      case .float64:
+        var result = 0.0
+        LAPACKE_dgecon(
+          LAPACK_COL_MAJOR, one, Int32(size), factors.f64 + sample * size * size, Int32(size), norm,
+          &result)
+        return result
+      }
+    }
+  }
+
+  /// Factors one sample's matrix in place; the first zero pivot, counted from 1, or 0.
+  private static func factor(
+    _ factors: Storage, _ sample: Int, _ n: Int, _ pivots: UnsafeMutablePointer<Int32>?
+  ) -> Int {
+    let size = Int32(n)
+    return switch factors.dtype {
+    case .float32:
+      Int(
+        LAPACKE_sgetrf_work(
+          LAPACK_COL_MAJOR, size, size, factors.f32 + sample * n * n, size, pivots))
+    case .float64:
+      Int(
+        LAPACKE_dgetrf_work(
+          LAPACK_COL_MAJOR, size, size, factors.f64 + sample * n * n, size, pivots))
+    }
   }
 
   /// The solutions of A x = b, or of A^T x = b, one right-hand side per sample.
@@ -90,7 +164,7 @@ public struct LUFactorization: Sendable {
     return Tensor(shape: right.shape, dtype: dtype) { out in
       out.copy(from: right.storage, offset: 0, to: 0, count: right.count)
       for sample in 0..<batch where size > 0 {
-        guard isFinite[sample] else {
+        guard isRegular[sample] else {
           switch dtype {
           case .float32: ck_fill_f32(.nan, out.f32 + sample * size, size)
           case .float64: ck_fill_f64(.nan, out.f64 + sample * size, size)

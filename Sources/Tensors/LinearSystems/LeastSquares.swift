@@ -25,12 +25,12 @@ public struct LeastSquaresSolution: Sendable {
   ///   - matrices: A, [batch, n, n].
   ///   - right: b, [batch, n].
   ///   - transposed: whether A is transposed first; default false.
-  ///   - cutoff: singular values below this fraction of the largest count as zero; default n
-  ///     times the unit roundoff.
+  ///   - cutoffs: per sample, the fraction of the largest singular value below which one counts
+  ///     as zero; default n times the unit roundoff.
   /// - Throws: `NotConverged`.
   /// - Complexity: about 12 n^3 operations per sample (gelsd). Nothing is recorded.
   public init(
-    of matrices: Tensor, right: Tensor, transposed: Bool = false, cutoff: Double? = nil
+    of matrices: Tensor, right: Tensor, transposed: Bool = false, cutoffs: [Double]? = nil
   ) throws {
     expect(
       matrices.rank == 3 && matrices.shape[1] == matrices.shape[2]
@@ -38,7 +38,10 @@ public struct LeastSquaresSolution: Sendable {
       "a least-squares solution needs [batch, n, n] and [batch, n] of one dtype, not "
         + "\(matrices.dtype) \(matrices.shape) and \(right.dtype) \(right.shape)")
     let (batch, n) = (matrices.shape[0], matrices.shape[1])
-    let condition = cutoff ?? Double(max(n, 1)) * matrices.dtype.unitRoundoff
+    expect(
+      cutoffs == nil || cutoffs?.count == batch,
+      "\(cutoffs?.count ?? 0) cutoffs were given for \(batch) samples")
+    let least = Double(max(n, 1)) * matrices.dtype.machineEpsilon
     // LAPACK counts by columns and overwrites the matrix: to it our rows are columns.
     let byColumns = transposed ? matrices : matrices.transposed()
     let work = Storage(dtype: matrices.dtype, count: matrices.count)
@@ -50,6 +53,7 @@ public struct LeastSquaresSolution: Sendable {
       let singular = Storage(dtype: matrices.dtype, count: n)
       for sample in 0..<batch where n > 0 {
         var rank: Int32 = 0
+        let condition = cutoffs?[sample] ?? least
         let info =
           switch matrices.dtype {
           case .float32:

@@ -14,8 +14,8 @@ public struct LeastSquaresWindow: Sendable {
   public static let maximumCapacity = 64
 
   private var window: VectorWindow
-  /// <w_i, w_j>, [batch, capacity, capacity], while no row is recorded.
-  private var gram: Storage?
+  /// <w_i, w_j>, capacity x capacity of them for each sample; empty before they are needed.
+  private var gram: [Double] = []
   private var newest = 0
   private var batch = 0
 
@@ -43,11 +43,10 @@ public struct LeastSquaresWindow: Sendable {
   /// Sets the rows of the samples where `mask` is true to zero.
   public mutating func clear(_ mask: [Bool]) {
     window.clear(mask)
-    guard gram != nil else { return }
-    let gram = writableGram()
+    guard !gram.isEmpty else { return }
     let size = window.capacity * window.capacity
     for sample in mask.indices where mask[sample] {
-      ck_fill_f64(0, gram.f64 + sample * size, size)
+      for entry in sample * size..<(sample + 1) * size { gram[entry] = 0 }
     }
   }
 
@@ -62,19 +61,22 @@ public struct LeastSquaresWindow: Sendable {
     guard let buffer = window.unrecordedBuffer, !Tensor.records(right) else {
       return try recordedCoefficients(of: right, ridge: ridge)
     }
-    let gram = writableGram()
-    let (capacity, newest, batch) = (window.capacity, self.newest, self.batch)
-    return Tensor(shape: [batch, count], dtype: right.dtype) { out in
-      let length = batch == 0 ? 0 : right.count / batch
-      switch right.dtype {
-      case .float32:
-        ck_window_regress_f32(
-          buffer.f32, capacity, count, newest, right.storage.f32, ridge, gram.f64, out.f32, batch,
-          length)
-      case .float64:
-        ck_window_regress_f64(
-          buffer.f64, capacity, count, newest, right.storage.f64, ridge, gram.f64, out.f64, batch,
-          length)
+    let (capacity, count, newest, batch) = (window.capacity, self.count, self.newest, self.batch)
+    if gram.isEmpty { gram = Array(repeating: 0, count: batch * capacity * capacity) }
+    return gram.withUnsafeMutableBufferPointer { gram in
+      let gram = gram.baseAddress
+      return Tensor(shape: [batch, count], dtype: right.dtype) { out in
+        let length = batch == 0 ? 0 : right.count / batch
+        switch right.dtype {
+        case .float32:
+          ck_window_regress_f32(
+            buffer.f32, capacity, count, newest, right.storage.f32, ridge, gram, out.f32, batch,
+            length)
+        case .float64:
+          ck_window_regress_f64(
+            buffer.f64, capacity, count, newest, right.storage.f64, ridge, gram, out.f64, batch,
+            length)
+        }
       }
     }
   }
@@ -99,36 +101,13 @@ public struct LeastSquaresWindow: Sendable {
     let solution = try system.solving(unit.matmul(target).reshaped([batch, count]))
     return (solution * scale.reshaped([batch, count])).converted(to: right.dtype)
   }
+}
 
-  /// The window of the samples at the given positions.
-  public func samples(_ positions: [Int]) -> LeastSquaresWindow {
-    var result = self
-    result.window = window.samples(positions)
-    result.batch = positions.count
-    result.gram = gram.map {
-      Tensor($0, [batch, window.capacity * window.capacity]).samples(positions).storage
-    }
-    return result
-  }
-
-  /// The rows, [batch, n] each; setting exchanges them for others of the same values, which may be
-  /// recorded differently.
-  public var tensors: [Tensor] {
-    get { window.tensors }
-    set { window.tensors = newValue }
-  }
-
-  /// The products, seen by nothing else; zero to begin with.
-  private mutating func writableGram() -> Storage {
-    let size = batch * window.capacity * window.capacity
-    if gram != nil, isKnownUniquelyReferenced(&gram), let gram { return gram }
-    let fresh = Storage(dtype: .float64, count: size)
-    if let gram {
-      fresh.copy(from: gram, offset: 0, to: 0, count: size)
-    } else {
-      ck_fill_f64(0, fresh.f64, size)
-    }
-    gram = fresh
-    return fresh
+extension LeastSquaresWindow: PerSample {
+  /// The rows and their products.
+  public mutating func visit(_ visitor: inout some SampleVisitor) {
+    window.visit(&visitor)
+    visitor.visit(&gram, width: window.capacity * window.capacity)
+    batch = window.sampleCount
   }
 }

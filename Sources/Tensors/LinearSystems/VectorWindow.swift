@@ -33,6 +33,9 @@ public struct VectorWindow: Sendable {
     self.capacity = capacity
   }
 
+  /// The number of samples.
+  var sampleCount: Int { batch }
+
   /// Whether gradients flow through the rows.
   var isRecorded: Bool { !rows.isEmpty }
 
@@ -148,17 +151,6 @@ public struct VectorWindow: Sendable {
     }
   }
 
-  /// The window of the samples at the given positions.
-  public func samples(_ positions: [Int]) -> VectorWindow {
-    var result = self
-    result.batch = positions.count
-    result.rows = rows.map { $0.samples(positions) }
-    result.buffer = buffer.map {
-      Tensor($0, [batch, capacity * length]).samples(positions).storage
-    }
-    return result
-  }
-
   /// The window of a batch whose samples are those of the parts.
   ///
   /// Where a part has fewer rows than another, its samples have zeros there.
@@ -188,30 +180,6 @@ public struct VectorWindow: Sendable {
         to: rows.slice(row..<row + 1, alongAxis: 1).reshaped([order.count, length]))
     }
     return result
-  }
-
-  /// The rows, [batch, n] each; setting exchanges them for others of the same values, which may be
-  /// recorded differently.
-  public var tensors: [Tensor] {
-    get {
-      isRecorded
-        ? rows
-        : (0..<count).map {
-          stacked.slice($0..<$0 + 1, alongAxis: 1).reshaped([batch, length])
-        }
-    }
-    set {
-      expect(
-        newValue.count == count && newValue.allSatisfy { $0.shape == [batch, length] },
-        "a window of \(count) rows [\(batch), \(length)] can only exchange them for as many such "
-          + "rows")
-      guard newValue.contains(where: { Tensor.records($0) }) || isRecorded else {
-        for (row, value) in newValue.enumerated() { set(row, to: value) }
-        return
-      }
-      rows = newValue
-      buffer = nil
-    }
   }
 
   /// The rows side by side: [batch, count, n].
@@ -257,5 +225,28 @@ public struct VectorWindow: Sendable {
     expect(
       a.shape == b.shape && a.dtype == b.dtype,
       "a row cannot be \(a.dtype) \(a.shape) minus \(b.dtype) \(b.shape)")
+  }
+}
+
+extension VectorWindow: PerSample {
+  /// The buffer as one tensor, or the rows where they are recorded.
+  public mutating func visit(_ visitor: inout some SampleVisitor) {
+    guard let buffer, !isRecorded else {
+      for row in rows.indices { visitor.visit(&rows[row]) }
+      batch = rows.first?.shape[0] ?? batch
+      return
+    }
+    var all = Tensor(buffer, [batch, capacity * length])
+    visitor.visit(&all)
+    batch = all.shape[0]
+    guard all.isRecorded else {
+      self.buffer = all.storage
+      return
+    }
+    // Gradients are to flow through the rows: they are kept one by one from here on.
+    rows = (0..<count).map {
+      all.slice($0 * length..<($0 + 1) * length, alongAxis: 1)
+    }
+    self.buffer = nil
   }
 }

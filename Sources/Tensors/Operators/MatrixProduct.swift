@@ -46,7 +46,9 @@ extension Tensor {
     let bStride = otherLead.rank == 0 ? 0 : k * n
 
     let result = Tensor(shape: outLead + [m, n], dtype: dtype) { out in
-      for index in 0..<batch {
+      // Few large products are shared one by one.
+      let isShared = batch >= ProductBands.threads(m * n * k)
+      Workers.shareWork(batch, operations: isShared ? m * n * k : 0) { index in
         gemm(
           storage, index * aStride, transposed: transposingSelf, other.storage, index * bStride,
           transposed: transposingOther, out, index * m * n, m: m, n: n, k: k)
@@ -165,23 +167,17 @@ func gemm(
         bTransposed: bTransposed, c: out.f32 + outOffset, cStride: outStride
       ).run()
     case .float64:
-      cblas_dgemm(
-        CblasRowMajor, left, right, Int32(m), Int32(n), Int32(k), scale, a.f64 + aOffset,
-        Int32(max(aStride, 1)), b.f64 + bOffset, Int32(max(bStride, 1)), keep, out.f64 + outOffset,
-        Int32(outStride))
+      ck_expect_product_memory(Workers.count)
+      let (a, b, c) = (a.f64 + aOffset, b.f64 + bOffset, out.f64 + outOffset)
+      ProductBands(m: m, n: n, k: k).forEach { rows, columns in
+        let (row, column) = (rows.lowerBound, columns.lowerBound)
+        cblas_dgemm(
+          CblasRowMajor, left, right, Int32(rows.count), Int32(columns.count), Int32(k), scale,
+          a + row * (aTransposed ? 1 : aStride), Int32(max(aStride, 1)),
+          b + column * (bTransposed ? bStride : 1), Int32(max(bStride, 1)), keep,
+          c + row * outStride + column, Int32(outStride))
+      }
     }
     if ck_profile_is_on() { ck_profile_add_operations(2 * m * n * k) }
-  }
-}
-
-/// The number of threads that a matrix product may use.
-///
-/// When the batch is split over workers, each of them should use one: set 1 before they start.
-/// Process-wide.
-public enum MatrixProductThreads {
-  /// The current number, at least 1.
-  public static var count: Int {
-    get { Int(openblas_get_num_threads()) }
-    set { openblas_set_num_threads(Int32(max(newValue, 1))) }
   }
 }

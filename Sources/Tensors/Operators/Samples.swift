@@ -5,7 +5,8 @@ import CKernels
 extension Tensor {
   /// The samples at the given positions of axis 0, in their order.
   ///
-  /// - Parameter positions: no position may occur twice.
+  /// - Parameter positions: a position that occurs several times gives as many copies, whose
+  ///   cotangents add.
   /// - Returns: [positions.count, ...].
   ///
   /// Stops when a position does not exist.
@@ -19,7 +20,12 @@ extension Tensor {
     }.recorded(
       from: [self],
       { v, _, _ in
-        [Tensor.zeros([batch] + v.shape.suffix(from: 1), dtype: v.dtype).replacing(positions, v)]
+        let nothing = Tensor.zeros([batch] + v.shape.suffix(from: 1), dtype: v.dtype)
+        guard !areDistinct(positions) else { return [nothing.replacing(positions, v)] }
+        let parts = distinctParts(positions).map { rows in
+          nothing.replacing(rows.map { positions[$0] }, v.samples(rows))
+        }
+        return [parts.dropFirst().reduce(parts[0], +)]
       })
   }
 
@@ -32,9 +38,12 @@ extension Tensor {
   ///   - other: [positions.count, ...].
   /// - Returns: a tensor of this shape.
   ///
-  /// Stops when a position does not exist or the shapes do not fit.
+  /// Stops when a position does not exist or occurs twice, or the shapes do not fit.
   public func replacing(_ positions: [Int], _ other: Tensor) -> Tensor {
     let batch = checkedBatch(positions)
+    expect(
+      areDistinct(positions),
+      "a sample cannot be replaced twice, but a position occurs several times in \(positions)")
     expectSameDType("replacing", self, other)
     expect(
       other.shape == [positions.count] + shape.suffix(from: 1),
@@ -63,4 +72,24 @@ extension Tensor {
     }
     return shape[0]
   }
+}
+
+/// Whether no position occurs twice.
+private func areDistinct(_ positions: [Int]) -> Bool {
+  // As a rule they ascend.
+  zip(positions, positions.dropFirst()).allSatisfy { $0 < $1 }
+    || Set(positions).count == positions.count
+}
+
+/// The rows of `positions` in parts, in each of which no position occurs twice.
+private func distinctParts(_ positions: [Int]) -> [[Int]] {
+  var parts: [[Int]] = []
+  var occurrences: [Int: Int] = [:]
+  for (row, position) in positions.enumerated() {
+    let part = occurrences[position, default: 0]
+    occurrences[position] = part + 1
+    if part == parts.count { parts.append([]) }
+    parts[part].append(row)
+  }
+  return parts
 }

@@ -23,7 +23,7 @@ extension SafetensorsFile.Entry {
   ///   - name: what it is called in the file.
   ///   - integers: its elements, row-major.
   ///   - shape: its shape; `[]` for a single number.
-  ///   - type: I64, which is the default, I32, U8 or BOOL (0 and 1).
+  ///   - type: I64, which is the default, another type of integers, or BOOL (0 and 1).
   public init(
     _ name: String, integers: [Int], shape: [Int], as type: SafetensorsFile.ScalarType = .i64
   ) {
@@ -31,7 +31,8 @@ extension SafetensorsFile.Entry {
       integers.count == shape.reduce(1, *),
       "'\(name)': \(integers.count) numbers do not fill the shape \(shape)")
     guard let range = type.wholeNumbers else {
-      callerMistake("'\(name)': \(type.rawValue) holds no whole numbers; use I64, I32, U8 or BOOL")
+      callerMistake(
+        "'\(name)': \(type.rawValue) holds no whole numbers; use I64 or another type of them")
     }
     var data = Data(capacity: integers.count * type.byteCount)
     for number in integers {
@@ -45,11 +46,17 @@ extension SafetensorsFile.Entry {
     self.init(name: name, type: type, shape: shape, data: data)
   }
 
-  /// The elements of I64, I32, U8 and BOOL, exactly; nil for the types of fractions.
+  /// The elements of the types of integers and of BOOL, exactly; nil for the types of fractions, and
+  /// where a number of U64 is larger than `Int.max`.
   public var integers: [Int]? {
     switch type {
     case .i64: numbers { (x: Int64) in Int(x) }
     case .i32: numbers { (x: Int32) in Int(x) }
+    case .i16: numbers { (x: Int16) in Int(x) }
+    case .i8: numbers { (x: Int8) in Int(x) }
+    case .u64: allPresent(numbers { (x: UInt64) in Int(exactly: x) })
+    case .u32: numbers { (x: UInt32) in Int(x) }
+    case .u16: numbers { (x: UInt16) in Int(x) }
     case .u8, .bool: numbers { (x: UInt8) in Int(x) }
     case .f64, .f32, .f16, .bf16: nil
     }
@@ -67,6 +74,11 @@ extension SafetensorsFile.Entry {
       return Tensor(numbers { (x: UInt16) in Float(bitPattern: UInt32(x) << 16) }, shape: shape)
     case .i64: return Tensor(numbers { (x: Int64) in Float(x) }, shape: shape)
     case .i32: return Tensor(numbers { (x: Int32) in Float(x) }, shape: shape)
+    case .i16: return Tensor(numbers { (x: Int16) in Float(x) }, shape: shape)
+    case .i8: return Tensor(numbers { (x: Int8) in Float(x) }, shape: shape)
+    case .u64: return Tensor(numbers { (x: UInt64) in Float(x) }, shape: shape)
+    case .u32: return Tensor(numbers { (x: UInt32) in Float(x) }, shape: shape)
+    case .u16: return Tensor(numbers { (x: UInt16) in Float(x) }, shape: shape)
     case .u8, .bool: return Tensor(numbers { (x: UInt8) in Float(x) }, shape: shape)
     }
   }
@@ -86,11 +98,22 @@ extension SafetensorsFile.ScalarType {
     switch self {
     case .i64: Int.min...Int.max
     case .i32: Int(Int32.min)...Int(Int32.max)
+    case .i16: Int(Int16.min)...Int(Int16.max)
+    case .i8: -128...127
+    case .u64: 0...Int.max
+    case .u32: 0...Int(UInt32.max)
+    case .u16: 0...Int(UInt16.max)
     case .u8: 0...255
     case .bool: 0...1
     case .f64, .f32, .f16, .bf16: nil
     }
   }
+}
+
+/// The elements if none is nil.
+private func allPresent(_ elements: [Int?]) -> [Int]? {
+  let present = elements.compactMap { $0 }
+  return present.count == elements.count ? present : nil
 }
 
 /// IEEE half precision to single, without the hardware type that some platforms lack.

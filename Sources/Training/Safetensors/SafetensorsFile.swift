@@ -11,6 +11,9 @@ import Tensors
 /// tensors tile without gap or overlap.
 public struct SafetensorsFile: Sendable {
   /// The scalar types that can be read; all but F16 and BF16 can be written.
+  ///
+  /// The format has others (complex numbers, and fractions of 8 bits and fewer), which are refused by
+  /// name.
   public enum ScalarType: String, Sendable {
     /// IEEE double precision.
     case f64 = "F64"
@@ -24,6 +27,16 @@ public struct SafetensorsFile: Sendable {
     case i64 = "I64"
     /// 32-bit integers.
     case i32 = "I32"
+    /// 16-bit integers.
+    case i16 = "I16"
+    /// 8-bit integers.
+    case i8 = "I8"
+    /// 64-bit integers that are not negative.
+    case u64 = "U64"
+    /// 32-bit integers that are not negative.
+    case u32 = "U32"
+    /// 16-bit integers that are not negative.
+    case u16 = "U16"
     /// Bytes.
     case u8 = "U8"
     /// Bytes that are 0 or 1.
@@ -31,12 +44,17 @@ public struct SafetensorsFile: Sendable {
 
     var byteCount: Int {
       switch self {
-      case .f64, .i64: 8
-      case .f32, .i32: 4
-      case .f16, .bf16: 2
-      case .u8, .bool: 1
+      case .f64, .i64, .u64: 8
+      case .f32, .i32, .u32: 4
+      case .f16, .bf16, .i16, .u16: 2
+      case .i8, .u8, .bool: 1
       }
     }
+
+    /// What the format has besides.
+    fileprivate static let unsupported: Set = [
+      "F8_E4M3", "F8_E5M2", "F8_E8M0", "F6_E2M3", "F6_E3M2", "F4", "C64",
+    ]
   }
 
   /// A tensor of the file.
@@ -57,7 +75,7 @@ public struct SafetensorsFile: Sendable {
   public let metadata: [String: String]
   /// What errors call the file.
   let path: String
-  private let positions: [String: Int]
+  private let positions: [ExactName: Int]
 
   /// The largest header that is read, in bytes.
   static let headerLimit = 100_000_000
@@ -92,6 +110,7 @@ public struct SafetensorsFile: Sendable {
     let length = data.withUnsafeBytes {
       UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self))
     }
+    try SafetensorsFile.refusePyTorch(data, path: path)
     guard length <= SafetensorsFile.headerLimit else {
       throw refused("its header claims \(length) bytes, over the limit of 100,000,000")
     }
@@ -116,7 +135,12 @@ public struct SafetensorsFile: Sendable {
     }
     for (name, entry) in sorted {
       guard let type = ScalarType(rawValue: entry.dtype) else {
-        throw refused("'\(name)' has the unknown dtype '\(entry.dtype)'")
+        guard ScalarType.unsupported.contains(entry.dtype) else {
+          throw refused("'\(name)' has the unknown dtype '\(entry.dtype)'")
+        }
+        throw SafetensorsError(
+          path: path, reason: "'\(name)' has the dtype \(entry.dtype), which is not supported",
+          remedy: "save it with another dtype, for example F32")
       }
       var size = type.byteCount
       for extent in entry.shape {
@@ -162,25 +186,45 @@ public struct SafetensorsFile: Sendable {
     self.entries = entries
     self.metadata = metadata
     self.path = path
-    positions = Dictionary(uniqueKeysWithValues: entries.enumerated().map { ($1.name, $0) })
+    positions = Dictionary(
+      uniqueKeysWithValues: entries.enumerated().map { (ExactName($1.name), $0) })
+  }
+
+  /// - Throws: `SafetensorsError` for what torch.save writes: a zip archive, or a pickle.
+  private static func refusePyTorch(_ data: Data, path: String) throws {
+    // A header that is as long as these bytes would say begins with a brace.
+    let isPyTorch = [[0x50, 0x4b, 3, 4], [0x80, 2], [0x80, 4]].contains { data.starts(with: $0) }
+    guard isPyTorch, data.count < 9 || data[data.startIndex + 8] != UInt8(ascii: "{") else {
+      return
+    }
+    throw SafetensorsError(
+      path: path, reason: "it is a file of PyTorch (torch.save), not of safetensors",
+      remedy: "convert it once as Docs/HowTo/ImportPublishedWeights.md shows")
   }
 
   /// A file to be written.
   ///
-  /// Stops when a name occurs twice.
+  /// Stops when a name occurs twice, or is `__metadata__`, which the format uses itself.
   public init(_ entries: [Entry], metadata: [String: String] = [:]) {
+    let names = Set(entries.map { ExactName($0.name) })
+    expect(names.count == entries.count, "two tensors of a file have the same name")
+    expect(
+      !names.contains(ExactName("__metadata__")),
+      "a tensor cannot be called '__metadata__': the format keeps its metadata under this name")
     self.init(entries: entries, metadata: metadata, path: "(unsaved)")
   }
 
   /// A file to be written, from tensors; float32 becomes F32, float64 becomes F64.
   ///
-  /// Stops when a name occurs twice.
+  /// Stops when a name occurs twice, or is `__metadata__`, which the format uses itself.
   public init(_ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:]) {
     self.init(tensors.map { Entry($0.name, $0.tensor) }, metadata: metadata)
   }
 
   /// The tensor's entry, if there is one of that name.
-  public subscript(name: String) -> Entry? { positions[name].map { entries[$0] } }
+  public subscript(name: String) -> Entry? {
+    positions[ExactName(name)].map { entries[$0] }
+  }
 
   /// A tensor by name: F64 as float64, everything else converted to float32.
   ///
@@ -193,6 +237,13 @@ public struct SafetensorsFile: Sendable {
     }
     return entry.tensor
   }
+}
+
+/// A name by its bytes: strings that differ in their Unicode normalisation alone are equal, but name
+/// different tensors.
+struct ExactName: Hashable {
+  private let bytes: [UInt8]
+  init(_ name: String) { bytes = Array(name.utf8) }
 }
 
 /// A safetensors file that cannot be read or written.

@@ -38,15 +38,17 @@ struct SafetensorsHeader {
     guard bytes.first == UInt8(ascii: "{") else {
       throw Malformed(reason: "the header does not begin with '{'")
     }
-    var names: Set<String> = []
+    var names: Set<ExactName> = []
     try object { parser, name in
-      guard names.insert(name).inserted else {
+      guard names.insert(ExactName(name)).inserted else {
         throw Malformed(reason: "the name '\(name)' occurs twice")
       }
       if name == "__metadata__" {
+        guard !parser.takeNull() else { return }
         try parser.object { parser, key in
           guard parser.metadata[key] == nil else {
-            throw Malformed(reason: "the metadata key '\(key)' occurs twice")
+            throw Malformed(
+              reason: "the metadata key '\(key)' occurs twice, if normalisation is left aside")
           }
           parser.metadata[key] = try parser.string()
           try parser.limit(parser.metadata.count, "metadata strings")
@@ -104,6 +106,13 @@ struct SafetensorsHeader {
     skipSpace()
     guard position < bytes.count, bytes[position] == character.asciiValue else { return false }
     position += 1
+    return true
+  }
+
+  private mutating func takeNull() -> Bool {
+    skipSpace()
+    guard bytes[position...].starts(with: "null".utf8) else { return false }
+    position += 4
     return true
   }
 

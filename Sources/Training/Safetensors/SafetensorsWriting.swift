@@ -68,7 +68,7 @@ extension SafetensorsFile {
 /// that is killed at any moment leaves a complete file under one of the two names.
 ///
 /// - Throws: what `failure` makes of the system's reason; the temporary file is removed then.
-func writeAtomically(
+package func writeAtomically(
   _ data: Data, to url: URL, keepingPreviousAt previous: URL? = nil,
   failure: (_ reason: String) -> any Error
 ) throws {

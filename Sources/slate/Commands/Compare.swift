@@ -1,5 +1,5 @@
 import ArgumentParser
-import ComparisonCharts
+import EstimatorComparison
 import Foundation
 import Images
 import ImplicitLayers
@@ -31,7 +31,12 @@ struct Compare: ParsableCommand {
   func validate() throws {
     guard images >= 1 else { throw ValidationError("--images \(images): at least one is needed") }
     guard limit >= 1 else { throw ValidationError("--within \(limit): at least one is needed") }
-    guard repeats >= 0 else { throw ValidationError("--repeats \(repeats): it must be 0 or more") }
+    for (option, value) in [("images", images), ("within", limit)] where value > 1_000_000 {
+      throw ValidationError("--\(option) \(value): it must be at most 1000000")
+    }
+    guard (0...1000).contains(repeats) else {
+      throw ValidationError("--repeats \(repeats): it must be between 0 and 1000")
+    }
     guard tolerance > 0, tolerance < 1 else {
       throw ValidationError("--tolerance \(tolerance): it must lie between 0 and 1")
     }
@@ -42,7 +47,7 @@ struct Compare: ParsableCommand {
     comparison.repeats = repeats
     let folder = try OutputFolder(out)
     let report = try report(of: comparison)
-    print(report.table)
+    Console.print(report.table)
     try folder.write(
       "# Gradient estimators on slot attention\n\n\(report.markdown)", "estimators.md")
     try folder.write(report.csv, "estimators.csv")
@@ -55,11 +60,11 @@ struct Compare: ParsableCommand {
       ("forward-time", costs.forwardTime), ("backward-time", costs.backwardTime),
       ("tape-memory", costs.tapeMemory),
     ] {
-      print("\n\(sweep.title)\n\(sweep.table)")
+      Console.print("\n\(sweep.title)\n\(sweep.table)")
       try folder.write(sweep.csv, "\(name).csv")
       try folder.draw(LineChart(sweep), name)
     }
-    print("\nwrote \(out)")
+    Console.print("\nwrote \(out)")
   }
 
   /// What the estimators do at the slots' fixed points.
@@ -73,17 +78,20 @@ struct Compare: ParsableCommand {
         path: runPath,
         reason: "slot attention comes to no fixed point on these images: "
           + nothing.samples.prefix(3).map(\.description).joined(separator: "; "),
-        remedy: "allow more applications than --within \(limit), accept a larger residual than "
-          + "--tolerance \(tolerance), or look at other images with --split or --data")
+        remedy: "if the residual is smaller with more applications than --within \(limit), allow "
+          + "them, or accept it with a larger --tolerance than \(tolerance); if it is not, the slots "
+          + "drift or circle, and there is nothing to compare: look at other images with --split or "
+          + "--data, at an earlier checkpoint, or at a run trained with --solver iteration:0.5")
     }
   }
 
   /// The cell of a run's model in double precision, on the first images of a part of the data.
   private func comparison(of run: LoadedRun) throws -> EstimatorComparison {
     let configuration = run.state.configuration
-    let dataset = try source.source(or: run.state.data)
-      .open(imageSize: configuration.imageSize, seed: configuration.seed)
-    let shown = try EvaluationImages(dataset, split, limit: images, tolerance: 0)
+    let data = source.source(or: run.state.data)
+    let dataset = try data.open(imageSize: configuration.imageSize, seed: configuration.seed)
+    let shown = try EvaluationImages(
+      dataset, split, limit: images, tolerance: data.tolerance(of: dataset))
     let model = run.model
     model.convertParameters(to: .float64)
     var draws = RandomStreams(seed: configuration.seed).validation
@@ -93,7 +101,7 @@ struct Compare: ParsableCommand {
         batch: shown.count, configuration.model, dtype: .float64, using: &draws))
     var cell = model.slotAttn.slotAttention
     cell.solver = configuration.solver.solver
-    cell.stoppingRule = .tolerance(relative: tolerance, within: limit)
+    cell.stoppingRule = .tolerance(relative: tolerance, limit: limit)
     let parameters = cell.namedParameters.map { (name: $0.name, tensor: $0.parameter.tensor) }
     return try EstimatorComparison(
       of: cell, input: input, parameters: ParameterGroup.grouping(parameters), loss: loss)

@@ -12,8 +12,9 @@ struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Say what a folder of images holds, and draw some of it.",
       discussion: """
-        Prints kind, images in each part and sizes; with --sheet, writes a picture of the first \
-        images and their masks. Without a path, looks at the generated scenes.
+        Prints kind, images in each part and sizes, and names what cannot be read; more of that than \
+        --max-unreadable is an error in the end. With --sheet, writes a picture of the first images \
+        and their masks. Without a path, looks at the generated scenes.
         """)
 
     @Argument(help: "A folder of images, or a 3dshapes.h5.") var path: String?
@@ -25,27 +26,49 @@ struct DataCommand: ParsableCommand {
     var centerCrop: Int?
     @Option(help: ArgumentHelp("Look at so many images at most.", valueName: "count"))
     var limit: Int?
+    @Option(
+      help: ArgumentHelp(
+        "Read so many files, evenly spaced, to learn their sizes and whether they are whole.",
+        valueName: "count"))
+    var sample = 1000
     @Option(help: ArgumentHelp("The picture to write.", valueName: "file.png")) var sheet: String?
+    @Option(
+      help: ArgumentHelp(
+        "Leave pixels of this value in masks out of scores: 255 in VOC, 0 in COCO panoptic.",
+        valueName: "value"))
+    var maskIgnore: Int?
+    @OptionGroup var files: FileOptions
 
     func validate() throws {
       if let sheet { try expectPNG(sheet, of: "sheet") }
       guard (8...1024).contains(imageSize) else {
         throw ValidationError("--image-size \(imageSize): it must be between 8 and 1024")
       }
-      for (option, value) in [("center-crop", centerCrop), ("limit", limit)] {
+      for (option, value) in [("center-crop", centerCrop), ("limit", limit), ("sample", sample)] {
         if let value, value < 1 {
           throw ValidationError("--\(option) \(value): it must be at least 1")
         }
       }
+      try expectMaskValue(maskIgnore)
     }
 
     func run() throws {
-      let data = try DataSource(path: path, centerCrop: centerCrop, limit: limit)
-        .open(imageSize: imageSize, seed: 0)
-      print(DatasetSummary(of: data))
+      let source = DataSource(
+        path: path, centerCrop: centerCrop, limit: limit, maskIgnore: maskIgnore,
+        exifOrientation: files.exifOrientation, maxUnreadable: files.maxUnreadable)
+      let data = try source.open(imageSize: imageSize, seed: 0)
+      let summary = DatasetSummary(of: data, sample: sample)
+      Console.print("\(summary)")
       if let sheet {
-        try data.contactSheet(enlargement: max(1, 128 / imageSize)).write(to: URL(filePath: sheet))
-        print("wrote \(sheet)")
+        try data.contactSheet(enlargement: max(1, 128 / imageSize), passingOver: { _ in true })
+          .write(to: URL(filePath: sheet))
+        Console.print("wrote \(sheet)")
+      }
+      let tolerance = source.tolerance(of: data)
+      if let first = summary.unreadable.first, summary.unreadable.count > tolerance {
+        throw UnreadableImages(
+          count: summary.unreadable.count, part: data.description, tolerance: tolerance,
+          first: first)
       }
     }
   }

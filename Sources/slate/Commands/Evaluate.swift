@@ -40,20 +40,30 @@ struct Evaluate: ParsableCommand {
     if statistics != nil, inception == nil {
       throw ValidationError("--statistics belongs to --inception")
     }
+    if let statistics, !KeptStatistics.areAt(statistics) {
+      throw ValidationError(
+        "--statistics \(statistics): statistics are kept as safetensors; choose a name that ends in "
+          + ".safetensors, or a .npz that exists")
+    }
   }
 
   func run() throws {
     let loaded = try LoadedRun(at: runPath)
     var configuration = loaded.state.configuration
     if let images { configuration.valImages = images }
-    let dataset = try source.source(or: loaded.state.data)
-      .open(imageSize: configuration.imageSize, seed: configuration.seed)
+    let data = source.source(or: loaded.state.data)
+    let dataset = try data.open(imageSize: configuration.imageSize, seed: configuration.seed)
     let evaluation = Evaluation(
       model: loaded.model, configuration: configuration,
       images: try EvaluationImages(
-        dataset, split, limit: configuration.valImages, tolerance: dataset.tolerance))
+        dataset, split, limit: configuration.valImages, tolerance: data.tolerance(of: dataset)))
     let losses = try evaluation.losses(
       temperature: configuration.temperature(at: loaded.state.progress.step))
+    guard losses.crossEntropy.isFinite, losses.mse.isFinite else {
+      throw NotFinite(
+        step: loaded.state.progress.step, tensor: "the loss of these images",
+        crossEntropy: losses.crossEntropy, mse: losses.mse, consequence: .evaluation)
+    }
     var rows: [(name: String, value: Double?)] = [
       ("cross_entropy", losses.crossEntropy), ("mse", losses.mse), ("mse_hard", losses.hardMse),
       ("reconstruction_mse", try evaluation.reconstructionError()),
@@ -66,7 +76,7 @@ struct Evaluate: ParsableCommand {
     }
     if let inception {
       let distance = try evaluation.frechetInceptionDistance(
-        Inception(file: inception), statistics: statistics)
+        InceptionFile(inception), statistics: statistics)
       rows.append(("fid", distance))
     }
     report(rows, evaluation)
@@ -77,26 +87,16 @@ struct Evaluate: ParsableCommand {
       let fields = rows.map { row in
         "\"\(row.name)\": " + (row.value.map { $0.isFinite ? "\($0)" : "null" } ?? "null")
       }
-      print("{" + fields.joined(separator: ", ") + "}")
+      Console.print("{" + fields.joined(separator: ", ") + "}")
       return
     }
-    print(
+    Console.print(
       "\(evaluation.count) \(split.rawValue) images of \(evaluation.images.dataset.description)")
     for (name, value) in rows {
-      print(
+      Console.print(
         name.padding(toLength: 20, withPad: " ", startingAt: 0) + (value.map(\.short) ?? "-"))
     }
   }
 }
 
 extension Split: ExpressibleByArgument {}
-
-extension Inception {
-  /// The network from a safetensors file.
-  ///
-  /// - Throws: `SafetensorsError` or `InceptionError` naming what is wrong.
-  init(file path: String) throws {
-    let file = try SafetensorsFile(contentsOf: URL(filePath: path))
-    try self.init { try file.tensor($0) }
-  }
-}

@@ -10,8 +10,8 @@ struct FrechetInceptionDistance: ParsableCommand {
     commandName: "fid",
     abstract: "The Frechet inception distance between two sets of images.",
     discussion: """
-      Each set is a folder of PNG and JPEG images, or a file of statistics that --save wrote for an \
-      earlier set. The network's weights are yours: a safetensors file of the TensorFlow \
+      Each set is a folder of PNG and JPEG images, or a file of statistics: one that --save wrote for \
+      an earlier set, or a .npz of the PyTorch port (mu and sigma). The network's weights are yours: a safetensors file of the TensorFlow \
       2015-12-05 Inception under the names of its PyTorch port.
       """)
 
@@ -21,58 +21,65 @@ struct FrechetInceptionDistance: ParsableCommand {
     help: ArgumentHelp(
       "Weights of the network; needed unless both sets are statistics.", valueName: "file"))
   var inception: String?
-  @Option(help: ArgumentHelp("Where to keep the first set's statistics.", valueName: "file"))
-  var save: String?
+  @Option(
+    help: ArgumentHelp(
+      "Where to keep the first set's statistics as soon as they are there; given twice, also the "
+        + "second's.",
+      valueName: "file.safetensors"))
+  var save: [String] = []
   @Flag(help: "Print a JSON object.") var json = false
+  @OptionGroup(title: "Files") var files: FileOptions
 
-  func run() throws {
-    let network = try inception.map { try Inception(file: $0) }
-    let sets = try [first, second].map { try statistics(of: $0, network) }
-    if let save { try sets[0].write(to: URL(filePath: save)) }
-    let distance = try frechetDistance(warningOfFew: sets[0], sets[1])
-    print(json ? "{\"fid\": \(distance)}" : "fid  \(distance.short)")
+  func validate() throws {
+    guard save.count <= 2 else {
+      throw ValidationError("--save was given \(save.count) times, but there are two sets")
+    }
+    if let path = save.first(where: { !KeptStatistics.isOurs($0) }) {
+      throw ValidationError(
+        "--save \(path): statistics are read by the name's end; choose one that ends in .safetensors"
+      )
+    }
   }
 
-  private func statistics(of path: String, _ network: Inception?) throws -> FeatureStatistics {
-    if path.hasSuffix(".safetensors") {
-      return try FeatureStatistics(contentsOf: URL(filePath: path))
+  func run() throws {
+    let network = try inception.map { try InceptionFile($0) }
+    // A set that fails does not cost the work on the other one.
+    let sets = [first, second].enumerated().map { position, path in
+      Result {
+        let set = try statistics(of: path, network)
+        if position < save.count { try set.write(to: save[position]) }
+        return set
+      }
     }
+    let (a, b) = (try sets[0].get(), try sets[1].get())
+    if let one = a.network, let other = b.network, one != other {
+      throw RunError(
+        path: second,
+        reason: "its statistics were made with another network than those of \(first)",
+        remedy: "make both with the same --inception")
+    }
+    let distance = try frechetDistance(warningOfFew: a.statistics, b.statistics)
+    Console.print(json ? "{\"fid\": \(distance)}" : "fid  \(distance.short)")
+  }
+
+  private func statistics(of path: String, _ network: InceptionFile?) throws -> KeptStatistics {
+    if KeptStatistics.areAt(path) { return try KeptStatistics(contentsOf: path) }
     guard let network else {
       throw RunError(
         path: path, reason: "images need the network's weights",
         remedy: "give them with --inception, or a .safetensors file of statistics instead of images"
       )
     }
-    let features = try network.features(ofImagesIn: URL(filePath: path))
+    let features = try network.network.features(
+      ofImagesIn: URL(filePath: path), appliesOrientation: files.exifOrientation ?? false,
+      tolerance: files.maxUnreadable ?? 0, warn: { Console.warn("skipped \($0)") })
     guard features.shape[0] >= 2 else {
       throw RunError(
         path: path, reason: "one image has no covariance", remedy: "give at least two")
     }
-    return try FeatureStatistics(features: features)
-  }
-}
-
-extension FeatureStatistics {
-  /// Statistics from a file.
-  ///
-  /// - Throws: `SafetensorsError` naming the file and what is wrong with it.
-  init(contentsOf url: URL) throws {
-    let file = try SafetensorsFile(contentsOf: url)
-    let (mean, factor) = (try file.tensor("mean"), try file.tensor("factor"))
-    guard mean.rank == 1, factor.rank == 2, factor.shape[1] == mean.count else {
-      throw RunError(
-        path: url.path,
-        reason: "mean \(mean.shape) and factor \(factor.shape) do not belong together",
-        remedy: "write the statistics again with --save")
-    }
-    self.init(mean: mean, factor: factor, count: file.metadata["images"].flatMap { Int($0) })
-  }
-
-  /// Keeps the statistics.
-  func write(to url: URL) throws {
-    try SafetensorsFile(
-      [("mean", mean), ("factor", factor)], metadata: count.map { ["images": "\($0)"] } ?? [:]
-    ).write(to: url)
+    return KeptStatistics(
+      try FeatureStatistics(features: features), data: fingerprintOfFiles(in: URL(filePath: path)),
+      network: network.fingerprint)
   }
 }
 
@@ -80,26 +87,32 @@ extension Evaluation {
   /// The distance between the images and what the slots regenerate of them.
   ///
   /// - Parameters:
-  ///   - network: computes the features.
+  ///   - inception: computes the features.
   ///   - path: where the images' statistics are read from, or kept if there is no such file.
   /// - Returns: the distance, with a warning on standard error where the images are few.
-  /// - Throws: `RunError` for fewer than two images.
+  /// - Throws: `RunError` for fewer than two images, and for statistics of other images or by another
+  ///   network.
   func frechetInceptionDistance(
-    _ network: Inception, statistics path: String?
+    _ inception: InceptionFile, statistics path: String?
   ) throws -> Double {
+    let network = inception.network
     guard count >= 2 else {
       throw RunError(
         path: images.dataset.description, reason: "one image has no covariance",
         remedy: "look at more images with --images")
     }
     let real: FeatureStatistics
-    let file = path.map { URL(filePath: $0) }
-    if let file, FileManager.default.fileExists(atPath: file.path) {
-      real = try FeatureStatistics(contentsOf: file)
+    if let path, FileManager.default.fileExists(atPath: path) {
+      let kept = try KeptStatistics(contentsOf: path)
+      try kept.expectMade(of: try images.fingerprint, by: inception.fingerprint, path: path)
+      real = kept.statistics
     } else {
       real = try FeatureStatistics(
         features: .concatenated(pieces { _, images in network.features(of: images) }))
-      if let file { try real.write(to: file) }
+      if let path {
+        try KeptStatistics(real, data: try images.fingerprint, network: inception.fingerprint)
+          .write(to: path)
+      }
     }
     let made = try FeatureStatistics(
       features: .concatenated(
@@ -122,6 +135,6 @@ private func frechetDistance(
         "statistics of \(first.mean.count) and of \(second.mean.count) features cannot be compared",
       remedy: "make both with the same network")
   }
-  for caution in Set([first, second].compactMap(\.caution)).sorted() { warn(caution) }
+  for caution in Set([first, second].compactMap(\.caution)).sorted() { Console.warn(caution) }
   return try frechetDistance(first, second)
 }

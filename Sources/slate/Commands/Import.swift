@@ -42,6 +42,6 @@ struct Import: ParsableCommand {
     try Checkpoint(of: model, optimizer: Adam(), metadata: state.metadata)
       .write(to: held.folder.checkpoint)
     try held.folder.write(configuration.json(), to: held.folder.configuration)
-    print("wrote \(held.folder.url.relativePath): \(model.parameterCount) parameters")
+    Console.print("wrote \(held.folder.url.relativePath): \(model.parameterCount) parameters")
   }
 }

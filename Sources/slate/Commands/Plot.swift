@@ -70,7 +70,7 @@ struct Plot: ParsableCommand {
           path: url.relativePath, reason: "it cannot be written (\(error.systemReason))",
           remedy: "free some space or choose another --out")
       }
-      print("wrote \(out)/\(key).svg")
+      Console.print("wrote \(out)/\(key).svg")
     }
   }
 

@@ -17,7 +17,8 @@ struct Train: ParsableCommand {
       object a line. In a line of training, seconds_waited is the part of seconds_step that the \
       step waited for images, and seconds_decoding the processor time of decoding meanwhile, over \
       all of its threads; while the first is 0 the images are not what limits training. An \
-      interrupt finishes the step, saves, and says how to go on.
+      interrupt finishes the step, saves, and says how to go on; another one, a second later, ends at \
+      once.
       """)
 
   @OptionGroup(title: "Configuration") var values: ConfigurationOptions
@@ -41,12 +42,6 @@ struct Train: ParsableCommand {
   @Option(help: "Threads that share each batch; default the number of processors.")
   var workers: Int?
   @Option(help: "Threads that decode images ahead of training.") var numWorkers = 2
-  @Option(
-    help: """
-      Unreadable images of a part that are passed over with a warning; default one in a hundred of \
-      all images, at most 10.
-      """)
-  var maxUnreadable: Int?
   @Flag(help: "Print the configuration as JSON and stop.")
   var printConfig = false
   @Flag(help: "Measure a few steps, print where their time goes by operator, and stop.")
@@ -57,9 +52,6 @@ struct Train: ParsableCommand {
       if let value, !(1...1024).contains(value) {
         throw ValidationError("--\(option) \(value): it must be between 1 and 1024")
       }
-    }
-    if let maxUnreadable, maxUnreadable < 0 {
-      throw ValidationError("--max-unreadable \(maxUnreadable): it must be 0 or more")
     }
     if let epochs {
       guard (1...1_000_000).contains(epochs) else {
@@ -81,7 +73,7 @@ struct Train: ParsableCommand {
 
   func run() throws {
     if printConfig {
-      print(try values.resolved().json(), terminator: "")
+      Console.print(try values.resolved().json(), terminator: "")
       return
     }
     if let workers { Workers.count = workers }
@@ -90,7 +82,7 @@ struct Train: ParsableCommand {
       var (configuration, loader) = try prepared(values.resolved(), data)
       configuration.probeEvery = 0
       var trainer = try Trainer(configuration, loader: loader)
-      print(try trainer.profileOfSteps())
+      Console.print(try trainer.profileOfSteps())
       return
     }
     var session = try resume.map(continuedSession) ?? newSession()
@@ -118,7 +110,7 @@ struct Train: ParsableCommand {
     }
     let fingerprint = loader.data.fingerprint
     if let former = run.state.fingerprint, former != fingerprint {
-      warn(
+      Console.warn(
         "\(loader.data.description): these are not the images that \(path) was trained on so far "
           + "(fingerprint \(fingerprint), not \(former)); what follows differs from an uninterrupted "
           + "run")
@@ -136,7 +128,7 @@ struct Train: ParsableCommand {
     let dataset = try data.open(imageSize: configuration.imageSize, seed: configuration.seed)
     let loader = BatchLoader(
       dataset, batchSize: configuration.batchSize, seed: configuration.seed, dropsLast: true,
-      threads: numWorkers, tolerance: maxUnreadable ?? dataset.tolerance)
+      threads: numWorkers, tolerance: data.tolerance(of: dataset), warn: Console.warn)
     if data.path != nil { try loader.readAheadIfSmall() }
     var configuration = configuration
     if let epochs { configuration.steps = epochs * configuration.stepsPerEpoch(of: loader) }

@@ -64,6 +64,24 @@ struct RunConfiguration: Codable, Equatable, Sendable {
   /// No count of steps, epochs or images is larger.
   static let largestCount = 1 << 40
 
+  /// No tensor has more elements: 256 GiB in single precision.
+  private static let mostElements = 0x1p36
+
+  /// The extents of the largest tensors, each with an option that decides about it.
+  private var largeTensors: [(option: String, value: Int, extents: [Int])] {
+    let tokens = (imageSize / 4) * (imageSize / 4) + 1
+    let width = max(vocabSize, 4 * dModel)
+    return [
+      ("vocab-size", vocabSize, [vocabSize + 1, max(dModel, 64)]),
+      ("d-model", dModel, [4 * dModel, max(dModel, slotSize)]),
+      ("slot-size", slotSize, [3 * slotSize, max(slotSize, mlpHiddenSize)]),
+      ("mlp-hidden-size", mlpHiddenSize, [batchSize, numSlots, mlpHiddenSize]),
+      ("num-slots", numSlots, [batchSize, numSlots, max(slotSize, numSlotHeads * tokens)]),
+      ("num-heads", numHeads, [batchSize, numHeads, tokens, tokens]),
+      ("batch-size", batchSize, [batchSize, tokens, max(width, 16 * 64)]),
+    ]
+  }
+
   /// The sizes of the model.
   var model: SLATE.Configuration {
     var model = SLATE.Configuration()
@@ -90,8 +108,8 @@ struct RunConfiguration: Codable, Equatable, Sendable {
       if !condition { throw ConfigurationError(option: option, value: "\(value)", rule: rule) }
     }
     try require(
-      imageSize > 0 && imageSize % 4 == 0 && imageSize <= 1024, "image-size", imageSize,
-      "a positive multiple of 4, at most 1024")
+      imageSize % 4 == 0 && (8...1024).contains(imageSize), "image-size", imageSize,
+      "a multiple of 4 between 8 and 1024")
     let sizes = [
       ("vocab-size", vocabSize), ("d-model", dModel), ("num-slots", numSlots),
       ("slot-size", slotSize), ("mlp-hidden-size", mlpHiddenSize),
@@ -126,12 +144,18 @@ struct RunConfiguration: Codable, Equatable, Sendable {
       "left out unless there are at least 2 --iterations")
     try require((0..<1).contains(dropout), "dropout", dropout, "in [0, 1)")
     for (option, value) in [("tau-start", tauStart), ("tau-final", tauFinal)] {
-      try require(value > 0 && value.isFinite, option, value, "a positive temperature")
+      try require((1e-6...1e6).contains(value), option, value, "between 1e-6 and 1e6")
     }
     for (option, value) in [
       ("pos-deviation", posDeviation), ("lr-dvae", lrDvae), ("lr-main", lrMain), ("clip", clip),
     ] {
       try require(value >= 0 && value.isFinite, option, value, "0 or more")
+    }
+    for (option, value, factors) in largeTensors {
+      let elements = factors.reduce(1.0) { $0 * Double($1) }
+      try require(
+        elements <= RunConfiguration.mostElements, option, value,
+        "smaller: with the other sizes, a tensor would have \(elements.short) elements")
     }
     return self
   }
@@ -143,14 +167,18 @@ struct RunConfiguration: Codable, Equatable, Sendable {
 
   /// Chooses how slot attention is solved and differentiated.
   func apply(to model: inout SLATE) {
-    let implicit = gradient.estimator as? any AdjointEstimator
-    let limit = iterations - (lastIsDifferentiated && implicit != nil ? 1 : 0)
+    let adjoint = gradient.estimator.adjoint
+    let isOneMore = adjoint != nil && !lastIsDifferentiated
     model.slotAttn.configure(
       solver: solver.solver,
       estimator: straightThrough
-        ? implicit.map { StraightThrough($0) } ?? gradient.estimator : gradient.estimator,
+        ? adjoint.map { StraightThrough($0) } ?? gradient.estimator : gradient.estimator,
+      // Under a tolerance the differentiated application is always one more.
       stoppingRule: tolerance > 0
-        ? .tolerance(relative: tolerance, within: limit) : .evaluations(limit))
+        ? .tolerance(
+          relative: tolerance, limit: adjoint == nil || isOneMore ? iterations : iterations - 1,
+          onFailure: .keeping)
+        : .evaluations(isOneMore ? iterations + 1 : iterations))
   }
 }
 
@@ -190,28 +218,46 @@ extension RunConfiguration {
       throw refused("it is JSON, but no object {...} of names and values")
     }
     guard
-      var values = try JSONSerialization.jsonObject(with: Data(json().utf8)) as? [String: Any]
+      let values = try JSONSerialization.jsonObject(with: Data(json().utf8)) as? [String: Any]
     else { throw refused("the configuration cannot be written as JSON") }
-    for (name, value) in changes {
-      guard values[name] != nil else { throw refused("it has the unknown name '\(name)'") }
-      values[name] = value
+    if let name = changes.keys.sorted().first(where: { values[$0] == nil }) {
+      throw refused("it has the unknown name '\(name)'")
     }
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    func decoded(_ changes: [String: Any]) throws -> RunConfiguration {
+      let decoder = JSONDecoder()
+      decoder.keyDecodingStrategy = .convertFromSnakeCase
+      return try decoder.decode(
+        RunConfiguration.self,
+        from: JSONSerialization.data(withJSONObject: values.merging(changes) { $1 }))
+    }
     do {
-      var result = try decoder.decode(
-        RunConfiguration.self, from: JSONSerialization.data(withJSONObject: values))
+      var result = try decoded(changes)
       if changes["gradient"] != nil, changes["straight_through"] == nil {
         result.dropMeaninglessStraightThrough()
       }
       return try result.validated()
     } catch let error as DecodingError {
+      // Of a number that does not fit the decoder does not say which it is.
+      for (name, value) in changes.sorted(by: { $0.key < $1.key })
+      where error.codingPath.isEmpty && (try? decoded([name: value])) == nil {
+        throw refused("'\(name)' cannot be \(value)")
+      }
       throw refused(error.shortDescription)
     }
   }
 }
 
 extension DecodingError {
+  /// The keys that lead to what is wrong, where the decoder knows.
+  fileprivate var codingPath: [any CodingKey] {
+    switch self {
+    case .typeMismatch(_, let context), .valueNotFound(_, let context),
+      .keyNotFound(_, let context), .dataCorrupted(let context):
+      context.codingPath
+    @unknown default: []
+    }
+  }
+
   /// The key and what is wrong with it, without the decoder's internals.
   var shortDescription: String {
     switch self {

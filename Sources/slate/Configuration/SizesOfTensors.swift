@@ -4,7 +4,7 @@ import Training
 extension RunConfiguration {
   /// Takes the sizes that a model's tensors show.
   ///
-  /// - Throws: `RunError` naming a tensor that every model has and this file has not.
+  /// - Throws: `RunError` naming a tensor that every model of these sizes has and this file has not.
   mutating func readSizes(of checkpoint: Checkpoint, path: String) throws {
     let shapes = checkpoint.shapes
     func shape(_ name: String, rank: Int) throws -> Shape {
@@ -25,6 +25,20 @@ extension RunConfiguration {
       shapes.keys.filter {
         $0.hasPrefix("tf_dec.blocks.") && $0.hasSuffix(".ffn.0.weight")
       }.count
+    // Tensors without elements can claim any width in a few bytes: those that grow with the square of
+    // a width are looked for before a model is made.
+    let blocks = (0..<numDecBlocks).map { "tf_dec.blocks.\($0).ffn.0.weight" }
+    let squares =
+      [("slot_attn.slot_attention.gru.weight_ih", [3 * slotSize, slotSize])]
+      + blocks.map { ($0, [4 * dModel, dModel]) }
+    for (name, extents) in squares {
+      let found = try shape(name, rank: 2)
+      guard found == Shape(extents) else {
+        throw RunError(
+          path: path, reason: "'\(name)' has shape \(found) instead of \(Shape(extents))",
+          remedy: "save the model's state dictionary without changing it")
+      }
+    }
     slotInit = .random
     if let learned = shapes["slot_attn.slot_init"], learned.rank == 3 {
       (slotInit, numSlots) = (.learned, learned[1])

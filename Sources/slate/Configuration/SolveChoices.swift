@@ -11,51 +11,26 @@ struct GradientChoice: Equatable, Sendable {
   let estimator: any BackwardEstimator
 
   /// Whether it differentiates the fixed point and not the iterations that led there.
-  var isImplicit: Bool { estimator is any AdjointEstimator }
+  var isImplicit: Bool { estimator.adjoint != nil }
 
   /// Whether it reuses the inverse that the forward solver has learned.
-  var needsInverse: Bool {
-    (estimator as? any AdjointEstimator)?.inverseUse == .required
-  }
+  var needsInverse: Bool { estimator.inverseUse == .required }
 
   /// The first-order approximation of the implicit gradient.
   static let implicit = GradientChoice(description: "implicit", estimator: .oneStep)
 
+  private static let catalog = Catalog.estimators(
+    tolerance: 1e-3, onFailure: .fallback(to: .neumann(terms: 5)))
+
   /// What may be written.
-  static let forms = """
-    implicit, unrolled, unrolled:STEPS (the last ones only), neumann:TERMS, \
-    phantom:TERMS:DAMPING, exact, gmres, bicgstab, least-squares, iteration, anderson, broyden or \
-    quasi-newton (reuses the forward solver's inverse)
-    """
+  static let forms = catalog.forms
 
   static func == (a: GradientChoice, b: GradientChoice) -> Bool { a.description == b.description }
 }
 
 extension GradientChoice: LosslessStringConvertible, ExpressibleByArgument, Codable {
   init?(_ description: String) {
-    let parts = description.split(separator: ":", omittingEmptySubsequences: false)
-    let count = parts.count > 1 ? Int(parts[1]).flatMap { $0 >= 1 ? $0 : nil } : nil
-    let number = parts.count > 2 ? Double(parts[2]).flatMap { $0 > 0 && $0 <= 1 ? $0 : nil } : nil
-    let fallback = FailurePolicy.fallback(to: .neumann(terms: 5))
-    let estimator: (any BackwardEstimator)? =
-      switch (parts[0], parts.count) {
-      case ("implicit", 1): .oneStep
-      case ("unrolled", 1): .unrolled
-      case ("unrolled", 2): count.map { .unrolled(lastSteps: $0) }
-      case ("neumann", 2): count.map { .neumann(terms: $0) }
-      case ("phantom", 3):
-        if let count, let number { NeumannSeries(terms: count, damping: number) } else { nil }
-      case ("exact", 1): .exact
-      case ("gmres", 1): .gmres(tolerance: 1e-3, onFailure: fallback)
-      case ("bicgstab", 1): .biCGStab(tolerance: 1e-3, onFailure: fallback)
-      case ("least-squares", 1): .leastSquares
-      case ("iteration", 1): .iterative(.picard(), tolerance: 1e-3, onFailure: fallback)
-      case ("anderson", 1): .iterative(.anderson(), tolerance: 1e-3, onFailure: fallback)
-      case ("broyden", 1): .iterative(.broyden(), tolerance: 1e-3, onFailure: fallback)
-      case ("quasi-newton", 1): .quasiNewtonReuse(onFailure: fallback)
-      default: nil
-      }
-    guard let estimator else { return nil }
+    guard let estimator = GradientChoice.catalog.value(description) else { return nil }
     self.init(description: description, estimator: estimator)
   }
 
@@ -75,36 +50,20 @@ struct SolverChoice: Equatable, Sendable {
   let solver: any ForwardSolver
 
   /// Whether it learns an inverse that a gradient can reuse.
-  var learnsInverse: Bool { solver is Broyden }
+  var learnsInverse: Bool { solver.learnsInverse }
 
   /// Plain fixed-point iteration.
   static let iteration = SolverChoice(description: "iteration", solver: .picard())
 
   /// What may be written.
-  static let forms = """
-    iteration, iteration:DAMPING, anderson, anderson:DEPTH, broyden, newton-krylov or automatic
-    """
+  static let forms = Catalog.solvers.forms
 
   static func == (a: SolverChoice, b: SolverChoice) -> Bool { a.description == b.description }
 }
 
 extension SolverChoice: LosslessStringConvertible, ExpressibleByArgument, Codable {
   init?(_ description: String) {
-    let parts = description.split(separator: ":", omittingEmptySubsequences: false)
-    let depth = parts.count > 1 ? Int(parts[1]).flatMap { $0 >= 1 ? $0 : nil } : nil
-    let damping = parts.count > 1 ? Double(parts[1]).flatMap { $0 > 0 && $0 <= 1 ? $0 : nil } : nil
-    let solver: (any ForwardSolver)? =
-      switch (parts[0], parts.count) {
-      case ("iteration", 1): .picard()
-      case ("iteration", 2): damping.map { .picard(damping: $0) }
-      case ("anderson", 1): .anderson()
-      case ("anderson", 2): depth.map { .anderson(depth: $0) }
-      case ("broyden", 1): .broyden()
-      case ("newton-krylov", 1): .newtonKrylov()
-      case ("automatic", 1): .automatic
-      default: nil
-      }
-    guard let solver else { return nil }
+    guard let solver = Catalog.solvers.value(description) else { return nil }
     self.init(description: description, solver: solver)
   }
 

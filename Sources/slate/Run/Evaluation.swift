@@ -64,6 +64,7 @@ struct Evaluation {
   /// How well what the slots attend to finds the objects; nil where the data has no masks.
   func segmentation() throws -> SegmentationScores? {
     guard try images.mask(0) != nil else { return nil }
+    images.warnOfAmbiguousMasks()
     let scores = try pieces { range, batch -> [SegmentationScores] in
       let tokens = model.dvae.logits(batch).argmaxOfRows()
       let attention = try model.slots(ofTokens: tokens, noise: slotNoise(range)).attention
@@ -72,7 +73,11 @@ struct Evaluation {
           attention.shape.prefix(2) + [configuration.model.tokenCount]),
         size: configuration.imageSize)
       return try zip(range, predicted).compactMap { position, mask in
-        try images.mask(position).map { SegmentationScores(predicted: mask, truth: $0) }
+        // What is ignored wholly says nothing.
+        guard let truth = try images.mask(position),
+          truth.ids.contains(where: { $0 != SegmentationMask.ignored })
+        else { return nil }
+        return SegmentationScores(predicted: mask, truth: truth)
       }
     }
     return .mean(Array(scores.joined()))

@@ -19,8 +19,8 @@ struct EvaluationImages: Sendable {
   ///   - split: the part.
   ///   - limit: the most images.
   ///   - tolerance: unreadable images that are only warned about, and left out.
-  /// - Throws: the error of the first unreadable image when there are more than `tolerance`; `RunError`
-  ///   when no image is left.
+  /// - Throws: `UnreadableImages` when there are more than `tolerance`; `RunError` when no image is
+  ///   left.
   init(_ dataset: any ImageDataset, _ split: Split, limit: Int, tolerance: Int) throws {
     self.dataset = dataset
     self.split = split
@@ -35,8 +35,12 @@ struct EvaluationImages: Sendable {
       }
     }.joined()
     let errors = failures.compactMap(\.error)
-    if let first = errors.first, errors.count > tolerance { throw first }
-    for error in errors { warn("skipped \(error)") }
+    if let first = errors.first, errors.count > tolerance {
+      throw UnreadableImages(
+        count: errors.count, part: "the \(split.rawValue) part of \(dataset.description)",
+        tolerance: tolerance, first: "\(first)")
+    }
+    for error in errors { Console.warn("skipped \(error)") }
     indices = failures.filter { $0.error == nil }.map(\.index)
     guard !indices.isEmpty else {
       throw RunError(
@@ -55,14 +59,18 @@ struct EvaluationImages: Sendable {
       images: try range.map { try dataset.image(indices[$0], of: split) }, size: dataset.imageSize)
   }
 
+  /// Warns where 255 may be an object of the masks or what they leave out.
+  func warnOfAmbiguousMasks() {
+    guard let folder = dataset as? ImageFolder,
+      let first = indices.first(where: { folder.hasAmbiguousMask($0, of: split) })
+    else { return }
+    Console.warn(
+      "\(folder.name(first, of: split)): in its mask 255 stands beside other values and is taken for "
+        + "an object; where it is to be ignored, as in PASCAL VOC, give --mask-ignore 255")
+  }
+
   /// The object of each pixel; nil where the data has no masks.
   func mask(_ position: Int) throws -> SegmentationMask? {
     try dataset.mask(indices[position], of: split)
   }
-}
-
-extension ImageDataset {
-  /// How many unreadable images of a part are only warned about by default: one in a hundred of all
-  /// images, at most 10, so that in a small folder the first one is an error.
-  var tolerance: Int { min(10, Split.allCases.reduce(0) { $0 + count(of: $1) } / 100) }
 }

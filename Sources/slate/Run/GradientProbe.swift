@@ -61,7 +61,7 @@ private struct WatchedSolve: BackwardEstimator {
   func solution(
     of map: FixedPointMap, from initial: Tensor, using solver: any ForwardSolver,
     until rule: StoppingRule
-  ) throws -> Solution {
+  ) throws -> Solution<Tensor> {
     let solution = try adjoint.solution(of: map, from: initial, using: solver, until: rule)
     let z = solution.value.detached()
     let image = try withoutRecording { try map(z) }
@@ -79,35 +79,24 @@ private final class WatchedAdjoint: AdjointEstimator {
   let base: any BackwardEstimator
   let found = Mutex(ProbeMeasurement())
 
-  init(_ base: any BackwardEstimator) { self.base = (base as? StraightThrough)?.base ?? base }
+  init(_ base: any BackwardEstimator) { self.base = base }
 
-  var inverseUse: InverseUse { (base as? any AdjointEstimator)?.inverseUse ?? .ignored }
+  var inverseUse: InverseUse { base.inverseUse }
   var onFailure: FailurePolicy { .keeping }
-
-  func adjoint(of v: Tensor, through pullback: (Tensor) throws -> Tensor) throws -> Tensor {
-    try ExactAdjoint().adjoint(of: v, through: pullback)
-  }
 
   func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
     let v = problem.cotangent
-    let (batch, n) = (v.shape[0], v.count / v.shape[0])
-    let dense = try jacobian(shape: v.shape, dtype: v.dtype, pullback: problem.pullback)
-    let exact = try LUFactorization(of: Tensor.identity(n, dtype: v.dtype) - dense)
-      .solve(v.reshaped([batch, n]), transposed: true).reshaped(v.shape)
-    var (cosine, ratio) = (Double.nan, Double.nan)
-    if let base = base as? any AdjointEstimator {
-      let w = try base.estimate(problem).value
-      let overlaps = w.innerProductsOfSamples(with: exact)
-      let (wNorms, uNorms) = (w.normsOfSamples, exact.normsOfSamples)
-      cosine = mean(overlaps.indices.map { overlaps[$0] / (wNorms[$0] * uNorms[$0]) })
-      ratio = mean(overlaps.indices.map { wNorms[$0] / uNorms[$0] })
-    }
+    let exact = try ExactAdjoint().estimate(problem)
+    let (w, u) = (try base.adjoint?.estimate(problem).value, exact.value)
+    let (wNorms, uNorms) = (w?.normsOfSamples ?? [], u.normsOfSamples)
+    let overlaps = w?.innerProductsOfSamples(with: u) ?? []
+    let norms = try spectralNorms(jacobian(like: v, pullback: problem.pullback))
     found.withLock {
-      $0.spectralNorm = mean(spectralNorms(dense))
-      $0.cosine = cosine
-      $0.normRatio = ratio
+      $0.spectralNorm = mean(norms)
+      $0.cosine = mean(overlaps.indices.map { overlaps[$0] / (wNorms[$0] * uNorms[$0]) })
+      $0.normRatio = mean(wNorms.indices.map { wNorms[$0] / uNorms[$0] })
     }
-    return AdjointEstimate(value: exact)
+    return exact
   }
 }
 
@@ -127,6 +116,7 @@ private func spectralNorms(_ matrices: Tensor) -> [Double] {
   return norms.map { $0.squareRoot() }
 }
 
+/// NaN of nothing.
 private func mean(_ numbers: [Double]) -> Double {
-  numbers.reduce(0, +) / Double(max(numbers.count, 1))
+  numbers.reduce(0, +) / Double(numbers.count)
 }

@@ -56,10 +56,10 @@ final class HeldRun {
         remedy: "check that the folder above it exists and is writable")
     }
     let held = try HeldRun(folder)
-    if FileManager.default.fileExists(atPath: folder.checkpoint.path) {
+    if folder.holdsRun {
       throw RunError(
         path: path, reason: "it already holds a run",
-        remedy: "continue it with --resume \(path), or choose another --out")
+        remedy: "continue it with --resume \(path.quotedForShell), or choose another --out")
     }
     return held
   }

@@ -43,7 +43,7 @@ struct RunState: Codable, Equatable {
     func damaged(_ reason: String) -> RunError {
       RunError(
         path: path, reason: "its description of the run cannot be read (\(reason))",
-        remedy: "go on from the checkpoint before it: --resume RUN/checkpoint.previous.safetensors")
+        remedy: "copy the checkpoint again, or use an earlier one")
     }
     do {
       guard let text = checkpoint.metadata[RunState.key] else {
@@ -53,6 +53,7 @@ struct RunState: Codable, Equatable {
       }
       self = try JSONDecoder().decode(RunState.self, from: Data(text.utf8))
       configuration = try configuration.validated()
+      data = try data.validated()
     } catch let error as DecodingError {
       throw damaged(error.shortDescription)
     } catch let error as ConfigurationError {
@@ -78,10 +79,30 @@ struct LoadedRun {
   /// Reads the checkpoint of a run.
   ///
   /// - Parameter path: the run's folder, or one of the checkpoints in it.
-  /// - Throws: `RunError` or `SafetensorsError` naming the file and what is wrong with it.
+  /// - Throws: `RunError` or `SafetensorsError` naming the file and what is wrong with it, and the
+  ///   checkpoint before it where that one is whole.
   init(at path: String) throws {
     let (folder, checkpoint) = try LoadedRun.located(at: path)
-    try self.init(Checkpoint(contentsOf: checkpoint), in: folder)
+    do {
+      try self.init(Checkpoint(contentsOf: checkpoint), in: folder, path: checkpoint.path)
+    } catch let error as SafetensorsError {
+      throw LoadedRun.pointing(
+        RunError(path: error.path, reason: error.reason, remedy: error.remedy),
+        toCheckpointBefore: checkpoint)
+    } catch let error as RunError {
+      throw LoadedRun.pointing(error, toCheckpointBefore: checkpoint)
+    }
+  }
+
+  /// The error, with the checkpoint before the one that it is about as its remedy if that one is whole.
+  private static func pointing(_ error: RunError, toCheckpointBefore url: URL) -> RunError {
+    let previous = Checkpoint.previous(of: url)
+    guard Checkpoint.isWhole(previous) else { return error }
+    return RunError(
+      path: error.path, reason: error.reason,
+      remedy:
+        "the checkpoint before it, \(previous.lastPathComponent), is whole: go on from it with "
+        + "`slate train --resume \(previous.relativePath.quotedForShell)`")
   }
 
   /// The folder of a run, and the checkpoint that a path names.
@@ -105,19 +126,24 @@ struct LoadedRun {
         } else {
           "it is neither a run's folder nor a checkpoint"
         }
-      throw RunError(
-        path: path, reason: reason, remedy: "give the folder that `slate train` wrote")
+      throw pointing(
+        RunError(path: path, reason: reason, remedy: "give the folder that `slate train` wrote"),
+        toCheckpointBefore: checkpoint)
     }
     return (folder, checkpoint)
   }
 
   /// The run that a checkpoint describes.
   ///
+  /// - Parameters:
+  ///   - checkpoint: what was read.
+  ///   - folder: the run's.
+  ///   - path: what errors call the checkpoint; default by the name that it has in a folder.
   /// - Throws: `RunError` or `SafetensorsError` naming the file and what is wrong with it.
-  init(_ checkpoint: Checkpoint, in folder: RunFolder) throws {
+  init(_ checkpoint: Checkpoint, in folder: RunFolder, path: String? = nil) throws {
     self.folder = folder
     self.checkpoint = checkpoint
-    state = try RunState(checkpoint, path: folder.checkpoint.path)
+    state = try RunState(checkpoint, path: path ?? folder.checkpoint.path)
     var generator = Philox(seed: state.configuration.seed)
     var model = SLATE(state.configuration.model, using: &generator)
     try checkpoint.restore(model)

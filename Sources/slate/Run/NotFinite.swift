@@ -1,4 +1,4 @@
-/// Training has reached NaN or infinity.
+/// Training, or what it has led to, has reached NaN or infinity.
 struct NotFinite: Error, CustomStringConvertible {
   /// The steps taken, or the one that was tried.
   let step: Int
@@ -7,15 +7,25 @@ struct NotFinite: Error, CustomStringConvertible {
   /// The losses, where they are known.
   var crossEntropy: Double?
   var mse: Double?
+  /// What came of it.
+  var consequence = Consequence.stop
+
+  enum Consequence: String {
+    case stop = """
+      training stopped and the last checkpoint, which is finite, was kept: resume the run with a \
+      lower --lr-main or --lr-dvae, or with --clip 1
+      """
+    case evaluation = """
+      the weights are finite, but too large: use an earlier checkpoint, or train again with a lower \
+      --lr-main or --lr-dvae
+      """
+  }
 
   var description: String {
     let losses =
       crossEntropy.flatMap { entropy in
         mse.map { " (cross-entropy \(entropy.short), mse \($0.short))" }
       } ?? ""
-    return
-      "step \(step): \(tensor) is not finite\(losses); training stopped and the last checkpoint, "
-      + "which is finite, was kept: resume the run with a lower --lr-main or --lr-dvae, or with "
-      + "--clip 1"
+    return "step \(step): \(tensor) is not finite\(losses); \(consequence.rawValue)"
   }
 }

@@ -24,10 +24,9 @@ struct ProgressDisplay {
   mutating func show(_ record: Trainer.Record) {
     if !isTerminal {
       if (record.step - first) % interval == 0 || record.step == total {
-        print(
+        Console.tell(
           "step \(record.step)/\(total)  loss \(record.loss.short)  cross-entropy "
             + "\(record.crossEntropy.short)  mse \(record.mse.short)")
-        fflush(nil)
       }
       return
     }
@@ -56,25 +55,28 @@ struct ProgressDisplay {
 
   /// Prints a line that stays, above the bar.
   func note(_ line: String) {
+    clear()
+    Console.tell(line)
+  }
+
+  /// Takes the bar away until the next step, so that another line can stand there.
+  func clear() {
     if isTerminal { draw("") }
-    print(line)
-    fflush(nil)
   }
 
   /// Leaves the bar as it is and begins a new line.
   func finish() {
-    if isTerminal { print() }
+    if isTerminal { Console.tell("") }
   }
 
   private func draw(_ text: String) {
-    print("\r\u{1b}[K" + text, terminator: "")
-    fflush(nil)
+    Console.tell("\r\u{1b}[K" + text, terminator: "")
   }
 }
 
 /// "45s", "3m20s" or "2h05m".
 func duration(_ seconds: Double) -> String {
-  guard seconds.isFinite else { return "?" }
+  guard abs(seconds) < 1e15 else { return "?" }
   let whole = Int(seconds.rounded())
   func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
   if whole < 60 { return "\(whole)s" }

@@ -10,6 +10,12 @@ struct RunFolder {
   var configuration: URL { url.appending(path: "config.json") }
   var record: URL { url.appending(path: "run.json") }
   var reconstructions: URL { url.appending(path: "reconstructions.png") }
+  /// Whether there is a run in it, which must not be overwritten.
+  var holdsRun: Bool {
+    [checkpoint, Checkpoint.previous(of: checkpoint)].contains {
+      FileManager.default.fileExists(atPath: $0.path)
+    }
+  }
   /// What the process that trains holds a lock on.
   var lock: URL { url.appending(path: "lock") }
 
@@ -17,11 +23,9 @@ struct RunFolder {
   ///
   /// - Throws: `RunError` naming the file, for example when the disk is full.
   func write(_ text: String, to file: URL) throws {
-    do {
-      try text.write(to: file, atomically: true, encoding: .utf8)
-    } catch {
-      throw RunError(
-        path: file.path, reason: "it cannot be written (\(error.systemReason))",
+    try writeAtomically(Data(text.utf8), to: file) { reason in
+      RunError(
+        path: file.path, reason: "it cannot be written (\(reason))",
         remedy: "free some space or check the permissions, then resume the run")
     }
   }

@@ -11,8 +11,12 @@ struct RunRecord: Codable {
   struct Images: Codable {
     let description: String
     let path: String?
+    let absolutePath: String?
     let centerCrop: Int?
     let limit: Int?
+    let maskIgnore: Int?
+    let exifOrientation: Bool?
+    let maxUnreadable: Int?
     let fingerprint: String
     let train: Int
     let validation: Int
@@ -23,7 +27,7 @@ struct RunRecord: Codable {
   struct Versions: Codable {
     var slate = Slate.version
     var swift = Versions.compiler
-    var openblas = linearAlgebraVersion
+    let openblas: String
     var system = ProcessInfo.processInfo.operatingSystemVersionString
 
     /// The language version that this program was built with.
@@ -45,19 +49,23 @@ struct RunRecord: Codable {
   let configuration: RunConfiguration
   let data: Images
   let versions: Versions
+  let machine: MachineRecord
 
   init(
     _ configuration: RunConfiguration, data: DataSource, images: any ImageDataset,
-    fingerprint: String
+    fingerprint: String, machine: MachineRecord
   ) {
     seed = configuration.seed
     workers = Workers.count
     self.configuration = configuration
     self.data = Images(
-      description: images.description, path: data.path, centerCrop: data.centerCrop,
-      limit: data.limit, fingerprint: fingerprint, train: images.count(of: .train),
+      description: images.description, path: data.path, absolutePath: data.absolutePath,
+      centerCrop: data.centerCrop, limit: data.limit, maskIgnore: data.maskIgnore,
+      exifOrientation: data.exifOrientation, maxUnreadable: data.maxUnreadable,
+      fingerprint: fingerprint, train: images.count(of: .train),
       validation: images.count(of: .validation), test: images.count(of: .test))
-    versions = Versions()
+    versions = Versions(openblas: machine.facts.openBLAS)
+    self.machine = machine
   }
 
   /// The record as JSON, in snake case.

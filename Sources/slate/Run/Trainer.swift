@@ -122,14 +122,17 @@ struct Trainer {
     /// The processor time of decoding meanwhile, summed over its threads; next to none for images
     /// kept in memory.
     var decoding = 0.0
+    /// The processor time that all threads took meanwhile, without that of decoding.
+    var processor = 0.0
   }
 
   /// One step: the gradient of one batch, or the mean gradient of several, and one update.
   ///
   /// - Throws: `NotFinite`, before any parameter is changed, when loss or gradient is not finite;
-  ///   `DatasetError` when too many images cannot be read.
+  ///   `UnreadableImages` when too many images cannot be read.
   mutating func advance() throws -> Record {
     let start = ContinuousClock.now
+    let before = clock()
     var record = Record(
       step: progress.step + 1, crossEntropy: 0, mse: 0, tau: temperature, gradientNorm: 0,
       rates: rates, times: Times(), probe: nil)
@@ -150,6 +153,8 @@ struct Trainer {
     ) { $0.hasPrefix("dvae.") ? rates.dvae : rates.main }
     progress.step += 1
     record.times.step = start.duration(to: .now) / .seconds(1)
+    record.times.processor =
+      Double(clock() - before) / Double(CLOCKS_PER_SEC) - record.times.decoding
     return record
   }
 

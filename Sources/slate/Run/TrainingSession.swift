@@ -16,6 +16,8 @@ struct TrainingSession {
   private var logs: RunLogs
   private var display: ProgressDisplay
   private var times = StepTimes()
+  private var busyMachine = BusyMachine()
+  private let machine = MachineRecord()
   private let start = ContinuousClock.now
   private let secondsBefore: Double
 
@@ -56,33 +58,65 @@ struct TrainingSession {
     try save()
     try writeDescriptions()
     announce()
+    if let slowness = machine.slowness { Console.warn(slowness) }
+    let isComplete: Bool
+    do {
+      isComplete = try train(until: signal)
+    } catch let error as LogError {
+      // The steps since the last checkpoint are not lost for a log that cannot be written.
+      try save()
+      throw error
+    }
+    finish()
+    if isComplete {
+      try drawIfMissing()
+      Console.tell("wrote \(place): checkpoint, metrics and reconstructions.png")
+      return
+    }
+    try save()
+    Console.tell(
+      "stopped after step \(trainer.progress.step); go on with: slate train --resume "
+        + place.quotedForShell)
+  }
+
+  /// Steps and validations, until a signal asks to stop.
+  ///
+  /// - Returns: whether the last ones were made.
+  private mutating func train(until signal: StopSignal) throws -> Bool {
     while !signal.isReceived {
       if validationIsDue {
         do {
-          try validate(until: signal.check)
+          try validate { signal.isReceived }
         } catch is Evaluation.Stopped {
-          break
+          return false
         }
       }
-      guard trainer.progress.step < trainer.configuration.steps else {
-        finish()
-        print("wrote \(place): checkpoint, metrics and reconstructions.png")
-        return
-      }
+      guard trainer.progress.step < trainer.configuration.steps else { return true }
       let record = try trainer.advance()
       try logs.append(record, seconds: seconds)
       times.add(record.times)
       display.show(record)
+      let threads = min(Workers.count, trainer.configuration.batchSize)
+      if let busy = busyMachine.add(record.times, threads: threads) {
+        display.clear()
+        Console.warn(busy)
+      }
     }
-    try save()
-    finish()
-    print("stopped after step \(trainer.progress.step); go on with: slate train --resume \(place)")
+    return false
+  }
+
+  /// Draws the picture of a run that needed no validation, if it has none.
+  private func drawIfMissing() throws {
+    guard !FileManager.default.fileExists(atPath: folder.reconstructions.path) else { return }
+    try Evaluation(
+      model: trainer.model, configuration: trainer.configuration, images: validationImages
+    ).sheet(of: TrainingSession.pictured).write(to: folder.reconstructions)
   }
 
   /// Ends the display, and says where the time of the steps went.
   private func finish() {
     display.finish()
-    if let summary = times.summary { print(summary) }
+    if let summary = times.summary { Console.tell(summary) }
   }
 
   /// Every `valEvery` steps or every epoch, at the end, and where the learning rates ask for it.
@@ -102,6 +136,8 @@ struct TrainingSession {
     display.note(
       "\(trainer.model.parameterCount) parameters, gradient \(configuration.gradient), "
         + "\(configuration.iterations) iterations, \(Workers.count) workers")
+    display.note(
+      "\(machine.facts.processor), OpenBLAS with kernels for \(machine.facts.openBLASKernels)")
     display.note(
       trainer.progress.step == 0
         ? "run \(place)" : "run \(place), continued after step \(trainer.progress.step)")
@@ -161,7 +197,8 @@ struct TrainingSession {
   private func writeDescriptions() throws {
     try folder.write(trainer.configuration.json(), to: folder.configuration)
     let record = RunRecord(
-      trainer.configuration, data: data, images: trainer.loader.data, fingerprint: fingerprint)
+      trainer.configuration, data: data, images: trainer.loader.data, fingerprint: fingerprint,
+      machine: machine)
     try folder.write(record.json(), to: folder.record)
   }
 }

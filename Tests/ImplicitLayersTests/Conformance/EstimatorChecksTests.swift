@@ -28,8 +28,8 @@ import Testing
   /// Sees v and the pullback and makes one mistake.
   private struct Mistaken: AdjointEstimator {
     let body: @Sendable (Tensor, (Tensor) throws -> Tensor) throws -> Tensor
-    func adjoint(of v: Tensor, through pullback: (Tensor) throws -> Tensor) throws -> Tensor {
-      try body(v, pullback)
+    func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
+      AdjointEstimate(value: try body(problem.cotangent, problem.pullback))
     }
   }
 

@@ -37,7 +37,7 @@ import Testing
     var generator = Philox(seed: 3)
     let norm = try spectralNorm(of: map, at: problem.solution, using: &generator)[0]
     let solution = try Picard().solve(
-      map, from: problem.initial, until: .tolerance(relative: 0, absolute: 1e-12, within: 100))
+      map, from: problem.initial, until: .tolerance(relative: 0, absolute: 1e-12, limit: 100))
     #expect(solution.report.converged)
     let error = #expect(throws: ErrorBound.NotAContraction.self) {
       try ErrorBound.solution(
@@ -58,20 +58,26 @@ import Testing
   @Test("the contraction from a trace of residuals")
   func trace() throws {
     let problem = ClosedFormProblem.manufacturedTanh(0.25)
-    var z = problem.initial
-    var residuals: [Double] = []
-    for _ in 0..<24 {
-      let image = problem.map(z, problem.parameters)
-      residuals.append((image - z).normsOfSamples[0])
-      z = image
+    let trace = { (solver: any ForwardSolver, evaluations: Int) in
+      try solver.solve(
+        { problem.map($0, problem.parameters) }, from: problem.initial,
+        until: .evaluations(evaluations).keepingTrace()
+      ).report
     }
-    let contraction = try #require(Contraction.estimated(fromResiduals: residuals))
+    let report = try trace(.picard(), 24)
+    let residuals = report.samples[0].trace
+    let contraction = try #require(Contraction.estimated(from: report, sample: 0))
     #expect(abs(contraction.constant - 0.3335) < 0.02, "\(contraction)")
     let bound = try ErrorBound.solution(
       residual: try #require(residuals.last), contraction: contraction)
     #expect(!bound.isCertified)
-    #expect(Contraction.estimated(fromResiduals: [1, 0.5]) == nil)
-    #expect(Contraction.estimated(fromResiduals: [1, 0.5, 0]) == nil)
+    #expect(Contraction.estimated(from: try trace(.picard(), 2), sample: 0) == nil)
+    for solver in [.anderson(), .broyden(), .newtonKrylov(), .picard(damping: 0.5), .automatic]
+      as [any ForwardSolver]
+    {
+      let other = try trace(solver, 24)
+      #expect(Contraction.estimated(from: other, sample: 0) == nil, "\(solver.name)")
+    }
   }
 
   @Test("bounds of the adjoint and of the gradient hold where the map contracts")

@@ -11,9 +11,9 @@ import Testing
       let x = testTensor([3, 5], seed: 4).variable()
       let solution = try estimator.solution(
         of: FixedPointMap { z in z.matmul(w) + x }, from: x.zerosLike(), using: .newtonKrylov(),
-        until: .tolerance(relative: 1e-12, within: 60))
+        until: .tolerance(relative: 1e-12, limit: 60))
       let table = try gradients(of: solution.value.square().sum())
-      return (try #require(table[x]), try #require(solution.backwardReport))
+      return (try #require(table[x]), try #require(table.backwardReport(of: solution)))
     }
     let (exact, _) = try adjoint(.exact)
     for solver in [.newtonKrylov(), .automatic] as [any ForwardSolver] {
@@ -27,11 +27,9 @@ import Testing
   @Test("a solver that asks for products with the adjoint's transpose is told what to use")
   func transposedProducts() throws {
     struct Gradient: ForwardSolver {
-      func makeHistory() {}
-      func next(after z: Tensor, image fz: Tensor, _ history: inout Void) -> Tensor { fz }
-      func next(
-        after z: Tensor, image fz: Tensor, in context: SolveContext, _ history: inout Void
-      ) throws -> Tensor { try context.linearization(at: z).pullback(fz - z) }
+      func next(after point: Iterate, _ history: inout NoHistory) throws -> Tensor {
+        try point.map.linearization(at: point.z).pullback(point.residual)
+      }
     }
     let error = #expect(throws: LinearizedAdjoint.self) {
       try differentiate(.manufacturedTanh(0.25), .iterative(Gradient()))

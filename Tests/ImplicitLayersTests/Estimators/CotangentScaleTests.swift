@@ -51,7 +51,7 @@ import Testing
           let (a, b) = (scaled.initialGradient, unit.initialGradient)
           #expect(a.map { $0.scalars.map { $0 / factor } } == b?.scalars, "\(what)")
         }
-        let (a, b) = (scaled.solution.backwardReport, unit.solution.backwardReport)
+        let (a, b) = (scaled.backward, unit.backward)
         #expect(a?.pullbacks == b?.pullbacks, "\(what)")
         #expect(a?.samples.map(\.applications) == b?.samples.map(\.applications), "\(what)")
         #expect(a?.samples.map(\.outcome) == b?.samples.map(\.outcome), "\(what)")
@@ -88,7 +88,7 @@ import Testing
   func zeroCotangent() throws {
     for (name, estimator) in implicitEstimators(1e-9) {
       let result = try differentiate(.manufacturedTanh(0.45), estimator, scale: 0)
-      let report = try #require(result.solution.backwardReport)
+      let report = try #require(result.backward)
       #expect(report.pullbacks == 0, "\(name)")
       #expect(report.converged, "\(name)")
       #expect(result.gradients.allSatisfy { $0?.largestMagnitude ?? 0 == 0 }, "\(name)")

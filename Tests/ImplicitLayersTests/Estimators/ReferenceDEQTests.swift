@@ -21,7 +21,7 @@ import Training
       let x = try file.tensor("input.x").variable()
       let z = try fixedPoint(
         from: .zeros(cotangent.shape, dtype: .float64), estimator: estimator,
-        until: .tolerance(relative: 0, absolute: 1e-15, within: 400)
+        until: .tolerance(relative: 0, absolute: 1e-15, limit: 400)
       ) { z in
         (z.matmul(parameters[0], transposingOther: true)
           + x.matmul(parameters[1], transposingOther: true) + parameters[2]).tanh()

@@ -56,7 +56,7 @@ private let solvers: [(String, any LinearSolver)] = [
       let b = testTensor([2, n], seed: seed + 10)
       let found = try GMRES(tolerance: 1e-10).solve(b, applying: product(matrices))
       #expect(found.report.converged, "n \(n), seed \(seed)")
-      #expect(found.report.applications <= n, "n \(n), seed \(seed)")
+      #expect(found.report.applications <= n + 1, "n \(n), seed \(seed)")
     }
   }
 
@@ -204,7 +204,7 @@ private let solvers: [(String, any LinearSolver)] = [
     let broken = try BiCGStab().solve(b, applying: product(matrix))
     #expect(broken.report.samples[0].outcome == .stalled)
     #expect(broken.value.firstNonFiniteIndex == nil)
-    #expect(try GMRES().solve(b, applying: product(matrix)).report.applications == 2)
+    #expect(try GMRES().solve(b, applying: product(matrix)).report.applications == 3)
   }
 
   @Test("BiCGStab converges on every one of many non-normal systems")

@@ -14,20 +14,20 @@ struct Accuracy {
 
   /// |f(z) - z| / |f(z)| at which a solve ends: a hundredth of the accuracy that is asked of the
   /// value, and in float32 what rounding leaves.
-  var residual: Double { dtype == .float32 ? 2 * dtype.unitRoundoff : 1e-14 }
+  var residual: Double { dtype == .float32 ? 2 * dtype.machineEpsilon : 1e-14 }
 
   /// The tolerance of estimators that have one, for a problem.
   func adjoint(for problem: ClosedFormProblem) -> Double {
     dtype == .float32
-      ? max(1e-6, dtype.unitRoundoff * (problem.condition.max() ?? 1)) : 1e-13
+      ? max(1e-6, dtype.machineEpsilon * (problem.condition.max() ?? 1)) : 1e-13
   }
 
   private func ofValues(_ condition: Double) -> Double {
-    dtype == .float32 ? max(1e-6, 2 * condition * dtype.unitRoundoff) : 1e-12
+    dtype == .float32 ? max(1e-6, 2 * condition * dtype.machineEpsilon) : 1e-12
   }
 
   private func ofGradients(_ condition: Double) -> Double {
-    dtype == .float32 ? max(1e-5, 4 * condition * dtype.unitRoundoff) : 1e-10
+    dtype == .float32 ? max(1e-5, 4 * condition * dtype.machineEpsilon) : 1e-10
   }
 
   /// How a solution differs from the problem's, in words; nil if it is accurate.

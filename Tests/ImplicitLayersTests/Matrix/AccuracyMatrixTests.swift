@@ -13,14 +13,14 @@ import Testing
         let what = "\(solver.name), \(name)"
         let result = try differentiate(
           problem, estimator, using: solver.solver, dtype: dtype,
-          until: .tolerance(relative: accuracy.residual, within: solver.evaluations(for: problem)))
+          until: .tolerance(relative: accuracy.residual, limit: solver.evaluations(for: problem)))
         expectConverged(result.solution.report, what)
         #expect(accuracy.fault(inValue: result.solution.value, of: problem) == nil, "\(what)")
         #expect(
           accuracy.fault(inGradients: result.gradients, expected: problem.gradients, of: problem)
             == nil, "\(what)")
         #expect(result.initialGradient == nil, "\(what)")
-        let backward = try #require(result.solution.backwardReport)
+        let backward = try #require(result.backward)
         let outcome: Outcome = name.contains("Neumann") ? .notMeasured : .converged
         #expect(backward.samples.allSatisfy { $0.outcome == outcome }, "\(what)")
         #expect(backward.failed.isEmpty, "\(what)")
@@ -40,7 +40,7 @@ import Testing
       let rule =
         dtype == .float32
         ? StoppingRule.evaluations(evaluations)
-        : .tolerance(relative: accuracy.residual, within: evaluations)
+        : .tolerance(relative: accuracy.residual, limit: evaluations)
       for (name, estimator) in unrolledEstimators(steps: evaluations) {
         let what = "\(solver.name), \(name)"
         let result = try differentiate(
@@ -55,7 +55,7 @@ import Testing
         #expect(
           accuracy.fault(inGradients: result.gradients, expected: problem.gradients, of: problem)
             == nil, "\(what)")
-        #expect(result.solution.backwardReport == nil, "\(what)")
+        #expect(result.backward == nil, "\(what)")
       }
     }
   }
@@ -67,7 +67,7 @@ import Testing
     let accuracy = Accuracy(dtype: dtype)
     for solver in TabledSolver.all {
       let rule = StoppingRule.tolerance(
-        relative: accuracy.residual, within: solver.evaluations(for: problem))
+        relative: accuracy.residual, limit: solver.evaluations(for: problem))
       for biased in BiasedEstimator.all {
         let w = problem.adjoint(ofTerms: biased.terms, damping: biased.damping)
         // Straight-through changes nothing but the initial state's gradient, which is J^T w.
@@ -85,7 +85,7 @@ import Testing
               expected: problem.parameterGradients(w) + (isTied ? [problem.pullback(w)] : []),
               of: problem) == nil, "\(what)")
           #expect((result.initialGradient != nil) == isTied, "\(what)")
-          let backward = try #require(result.solution.backwardReport)
+          let backward = try #require(result.backward)
           #expect(backward.samples.allSatisfy { $0.outcome == .notMeasured }, "\(what)")
           #expect(backward.pullbacks == biased.terms - 1, "\(what)")
         }

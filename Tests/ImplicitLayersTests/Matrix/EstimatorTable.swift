@@ -71,9 +71,11 @@ struct BiasedEstimator {
       name: "damped Neumann, 5", estimator: .neumann(terms: 5, damping: 0.5), terms: 5,
       damping: 0.5),
     BiasedEstimator(
-      name: "adjoint Picard, 3", estimator: .iterative(.picard(), steps: 3), terms: 3, damping: 1),
+      name: "adjoint Picard, 3", estimator: .iterative(.picard(), evaluations: 3), terms: 3,
+      damping: 1),
     BiasedEstimator(
-      name: "damped adjoint Picard, 4", estimator: .iterative(.picard(damping: 0.6), steps: 4),
+      name: "damped adjoint Picard, 4",
+      estimator: .iterative(.picard(damping: 0.6), evaluations: 4),
       terms: 4, damping: 0.6),
   ]
 }

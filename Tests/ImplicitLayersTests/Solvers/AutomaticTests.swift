@@ -9,7 +9,7 @@ import Testing
     let orbits = KeplerBatch.five
     let solution = try Automatic().solve(
       orbits.map(), from: orbits.meanAnomalies,
-      until: .tolerance(relative: 0, absolute: 1e-12, within: 200))
+      until: .tolerance(relative: 0, absolute: 1e-12, limit: 200))
     #expect(solution.report.converged)
     let remarks = solution.report.samples.map(\.remarks)
     #expect(remarks[0].isEmpty)
@@ -28,11 +28,14 @@ import Testing
     }
     let diagonal = Tensor(factors, shape: [1, n], dtype: .float64)
     let map = { (z: Tensor) in z * diagonal + 1 }
-    let solution = try Automatic(broyden: Broyden(memory: 5)).solve(
-      map, from: .zeros([1, n], dtype: .float64), until: .tolerance(relative: 1e-10, within: 400))
+    let methods: [any ForwardSolver] = [
+      .picard(), .anderson(depth: 10), .broyden(updates: 5), .newtonKrylov(),
+    ]
+    let solution = try Automatic(methods).solve(
+      map, from: .zeros([1, n], dtype: .float64), until: .tolerance(relative: 1e-10, limit: 400))
     #expect(solution.report.converged, "\(solution.report)")
     let remarks = solution.report.samples[0].remarks
-    #expect(remarks.last?.contains("Broyden -> Newton-Krylov") == true, "\(remarks)")
+    #expect(remarks.last?.contains("Broyden -> NewtonKrylov") == true, "\(remarks)")
     #expect(difference(solution.value, 1 / (1 - diagonal), relative: 1e-8) == nil)
   }
 
@@ -44,7 +47,7 @@ import Testing
         let cube = z.square() * z
         return cube.square() * cube + z - 512
       }, from: Tensor([2.01, 1.98], shape: [2, 1], dtype: .float64),
-      until: .tolerance(relative: 1e-10, within: 200)
+      until: .tolerance(relative: 1e-10, limit: 200)
     ).report
     #expect(report.converged, "\(report)")
     #expect(report.samples.allSatisfy { !$0.remarks.isEmpty })

@@ -5,10 +5,10 @@ import Testing
 
 private func solve(
   _ problem: ClosedFormProblem, _ solver: any ForwardSolver, absolute: Double
-) throws -> Solution {
+) throws -> Solution<Tensor> {
   try solver.solve(
     { problem.map($0, problem.parameters) }, from: problem.initial,
-    until: .tolerance(relative: 0, absolute: absolute, within: 100))
+    until: .tolerance(relative: 0, absolute: absolute, limit: 100))
 }
 
 @Suite struct BroydenTests {
@@ -28,7 +28,7 @@ private func solve(
 
   @Test("a memory of four still converges, starting again when it is full")
   func limitedMemory() throws {
-    let report = try solve(.manufacturedTanh(0.45), .broyden(memory: 4), absolute: 1e-12).report
+    let report = try solve(.manufacturedTanh(0.45), .broyden(updates: 4), absolute: 1e-12).report
     #expect(report.converged)
     #expect(report.evaluations < 60)
   }
@@ -41,7 +41,7 @@ private func solve(
       { z in
         iterates.append(z)
         return problem.map(z, problem.parameters)
-      }, from: problem.initial, until: .tolerance(relative: 0, absolute: 1e-6, within: 50))
+      }, from: problem.initial, until: .tolerance(relative: 0, absolute: 1e-6, limit: 50))
     let inverse = try #require(solution.inverse)
     // The last iterate ended the solve; the pair before it was learned.
     let points = iterates.dropLast().suffix(2).map { z in
@@ -68,7 +68,7 @@ private func solve(
   @Test("the inverse of every sample survives its leaving the solve")
   func inverseOfSettledSamples() throws {
     let orbits = KeplerBatch.five
-    let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, within: 100)
+    let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, limit: 100)
     let together = try Broyden().solve(orbits.map(), from: orbits.meanAnomalies, until: rule)
     let v = testTensor([5, 1], seed: 9)
     let learned = try #require(together.inverse).applied(to: v)
@@ -89,10 +89,11 @@ private func solve(
     let previous = try solve(problem, .broyden(), absolute: 1e-10)
     let b = problem.parameters[1] + testTensor([8], seed: 4, scale: 1e-2)
     let moved = { (z: Tensor) in problem.map(z, [problem.parameters[0], b]) }
-    let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, within: 100)
+    let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, limit: 100)
     let cold = try Broyden().solve(moved, from: problem.initial, until: rule)
     let warm = try Broyden().solve(moved, from: previous.value, until: rule)
-    let resumed = try Broyden(resuming: previous).solve(moved, from: previous.value, until: rule)
+    let resumed = try Broyden(resuming: previous.inverse).solve(
+      moved, from: previous.value, until: rule)
     let counts = [resumed, warm, cold].map(\.report.evaluations)
     #expect(resumed.report.converged)
     #expect(counts[0] < counts[1] && counts[1] < counts[2], "\(counts)")

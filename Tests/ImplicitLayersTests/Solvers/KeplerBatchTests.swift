@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 private let orbits = KeplerBatch.five
-private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, within: 2500)
+private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, limit: 2500)
 
 @Suite struct KeplerBatchTests {
   @Test func picardTakesTheKnownNumbersOfEvaluations() throws {
@@ -86,7 +86,7 @@ private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, within: 
         }
         let solution = try estimator.solution(
           of: map, from: problem.initial, using: solver.solver,
-          until: .tolerance(relative: 1e-14, within: solver.evaluations(for: problem)))
+          until: .tolerance(relative: 1e-14, limit: solver.evaluations(for: problem)))
         let table = try gradients(of: solution.value.sum())
         let accuracy = Accuracy(dtype: .float64)
         let what = "\(solver.name), \(estimator)"

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite struct NewtonKrylovTests {
-  private let tight = StoppingRule.tolerance(relative: 0, absolute: 1e-12, within: 40)
+  private let tight = StoppingRule.tolerance(relative: 0, absolute: 1e-12, limit: 40)
 
   @Test("the tanh problem takes a handful of Newton steps")
   func stepCounts() throws {
@@ -45,7 +45,7 @@ import Testing
       let variance = centred.square().mean(alongAxis: 1, keepingAxis: true)
       return centred / (variance + 1e-2).sqrt() * gain + bias
     }
-    let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-12, within: 120)
+    let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-12, limit: 120)
     let one = try NewtonKrylov().solve(fused, from: start, until: rule)
     let other = try NewtonKrylov().solve(composed, from: start, until: rule)
     #expect(one.report.converged && other.report.converged)
@@ -53,7 +53,7 @@ import Testing
     #expect(one.report.evaluations == other.report.evaluations)
   }
 
-  @Test("steps that overshoot are halved until the residual falls")
+  @Test("steps that overshoot are shortened until the residual falls")
   func lineSearch() throws {
     // g(z) = -atan(z): Newton's full step diverges from |z| > 1.39. The inner solve is exact for
     // one unknown, so only the line search can help.
@@ -63,7 +63,9 @@ import Testing
       z - z / (z.square() + 1).sqrt()
     }
     let start = Tensor([3, -8, 0.5], shape: [3, 1], dtype: .float64)
-    let solution = try NewtonKrylov().solve(map, from: start, until: tight)
+    // Up to two excursions of six steps, two evaluations each, come before that.
+    let solution = try NewtonKrylov().solve(
+      map, from: start, until: .tolerance(relative: 0, absolute: 1e-12, limit: 60))
     #expect(solution.report.converged, "\(solution.report)")
     #expect(solution.value.largestMagnitude < 1e-11)
   }
@@ -75,7 +77,7 @@ import Testing
     let map = { (z: Tensor) in (z.matmul(weight) + z.sin()).tanh().softmax() * z }
     let near = try Linearization(at: z, of: map)
     let (s, v) = (testTensor([2, 4], seed: 9), testTensor([2, 4], seed: 10))
-    let forwards = try #require(try near.pushforward(s))
+    let forwards = try near.pushforward(s)
     let back = try near.pullback(v)
     #expect(abs((forwards * v).sum().scalar - (back * s).sum().scalar) < 1e-13)
     let step = 1e-6

@@ -64,7 +64,7 @@ extension Tensor {
   func oneSample(_ dtype: DType, _ isRestrictable: Bool) throws {
     let rule = StoppingRule.tolerance(
       relative: Accuracy(dtype: dtype).residual,
-      within: TabledSolver(name: "", solver: .picard(), damping: 0.7)
+      limit: TabledSolver(name: "", solver: .picard(), damping: 0.7)
         .evaluations(for: .keplerBatch))
     for solver in TabledSolver.all {
       for healthyCalls in [0, 1, 4, 6] {
@@ -147,7 +147,7 @@ extension Tensor {
     if poison == .cotangent { weights[6] = .nan }
     let solution = try estimator.solution(
       of: FixedPointMap { z in (z.matmul(w) + x).tanh() }, from: x.zerosLike(), using: solver,
-      until: .tolerance(relative: Accuracy(dtype: dtype).residual, within: 150))
+      until: .tolerance(relative: Accuracy(dtype: dtype).residual, limit: 150))
     let table = try gradients(
       of: solution.value, cotangent: Tensor(weights, shape: [3, 4], dtype: dtype))
     return try #require(table[x])

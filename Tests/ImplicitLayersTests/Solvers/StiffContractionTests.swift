@@ -34,9 +34,9 @@ struct StiffContraction {
     start = .zeros([1, n], dtype: dtype)
   }
 
-  func solve(_ solver: any ForwardSolver, within limit: Int) throws -> SolveReport {
+  func solve(_ solver: any ForwardSolver, limit: Int) throws -> SolveReport {
     try solver.solve(
-      map, from: start, until: .tolerance(relative: 0, absolute: 1e-8, within: limit)
+      map, from: start, until: .tolerance(relative: 0, absolute: 1e-8, limit: limit)
     ).report
   }
 }
@@ -51,7 +51,7 @@ struct StiffContraction {
       ("Newton-Krylov", .newtonKrylov(), 100),
     ]
     for (name, solver, bound) in bounds {
-      let report = try problem.solve(solver, within: 400)
+      let report = try problem.solve(solver, limit: 400)
       #expect(report.converged, "\(name): \(report)")
       #expect(report.evaluations <= bound, "\(name)")
       #expect(report.jacobianProducts <= 150, "\(name)")
@@ -59,7 +59,7 @@ struct StiffContraction {
   }
 
   @Test func plainIterationNeedsTenTimesAsMany() throws {
-    let report = try StiffContraction(seed: 1).solve(.picard(), within: 2500)
+    let report = try StiffContraction(seed: 1).solve(.picard(), limit: 2500)
     #expect(report.converged && report.evaluations > 1500 && report.evaluations < 2200)
   }
 }

@@ -31,7 +31,7 @@ import Training
         let theta = try names.map { try file.tensor($0).variable() }
         let z = try fixedPoint(
           from: .zeros([4, 16], dtype: .float64), using: solver, estimator: estimator,
-          until: .tolerance(relative: 0, absolute: 1e-14, within: 500)
+          until: .tolerance(relative: 0, absolute: 1e-14, limit: 500)
         ) { z in
           let injected = theta[3].matmul(theta[1], transposingOther: true) + theta[2]
           return (z.matmul(theta[0], transposingOther: true) + injected).tanh()

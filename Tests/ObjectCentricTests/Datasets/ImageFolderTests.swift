@@ -65,7 +65,7 @@ import Testing
     try withTemporaryFolder { folder in
       for name in ["0", "1", "2", "3"] {
         try folder.addImage("images/\(name).png", width: 8, height: 8)
-        var mask = Image(width: 8, height: 8, color: SIMD3(0, 77, 0))
+        var mask = Image(width: 8, height: 8, color: SIMD3(0, 0, 0))
         mask.pixels[3] = 219
         mask.pixels[6] = 36
         try FileManager.default.createDirectory(
@@ -134,5 +134,129 @@ import Testing
       let error = #expect(throws: ImageError.self) { try data.image(0, of: .test) }
       #expect(error?.description.contains("bad/d.jpg") == true)
     }
+  }
+
+  private func link(_ name: String, to place: String, in folder: URL) throws {
+    let path = folder.appending(path: name).path
+    try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: place)
+  }
+
+  @Test("links to folders are followed, and each folder is visited once", .timeLimit(.minutes(1)))
+  func links() throws {
+    try withTemporaryFolder { folder in
+      let (root, elsewhere) = (folder.appending(path: "root"), folder.appending(path: "elsewhere"))
+      for index in 0..<4 { try root.addImage("own/\(index).png") }
+      for index in 0..<3 { try elsewhere.addImage("\(index).png") }
+      for index in 0..<2 { try elsewhere.addImage("below/\(index).png") }
+      try link("a", to: elsewhere.path, in: root)
+      try link("b", to: "../elsewhere", in: root)
+      try link("0-own-again", to: "own", in: root)
+      try link("own/up", to: "../..", in: root)
+      try link("one.png", to: "own/1.png", in: root)
+      let data = try ImageFolder(root, imageSize: 8)
+      let names = Split.allCases.flatMap { split in
+        (0..<data.count(of: split)).map { data.name($0, of: split) }
+      }
+      #expect(
+        names
+          == [
+            "a/0.png", "a/1.png", "a/2.png", "a/below/0.png", "a/below/1.png", "one.png",
+            "own/0.png", "own/1.png", "own/2.png", "own/3.png",
+          ].map { "\(root.path)/\($0)" })
+      for index in 0..<data.count(of: .train) { _ = try data.image(index, of: .train) }
+    }
+  }
+
+  @Test("files whose names are no text are read like the others")
+  func namesThatAreNoUTF8() throws {
+    try withTemporaryFolder { folder in
+      for index in 0..<3 { try folder.addImage("images/\(index).png", color: SIMD3(0, 0, 0)) }
+      for index in 0..<3 { try folder.addImage("masks/\(index).png", color: SIMD3(0, 0, 0)) }
+      for (place, color) in [("images", SIMD3<UInt8>(200, 0, 0)), ("masks", SIMD3(0, 0, 7))] {
+        try folder.addImage("new.png", color: color)
+        let name =
+          RawPath("\(folder.path)/\(place)/").bytes + [0xe9, 0x5f, 0xff] + Array(".png".utf8)
+        let moved = RawPath(bytes: name).withCString { rename(folder.path + "/new.png", $0) }
+        #expect(moved == 0)
+      }
+      let data = try ImageFolder(folder, imageSize: 8)
+      // Sorted by bytes, it comes last.
+      #expect(data.name(0, of: .test) == "\(folder.path)/images/\\xE9_\\xFF.png")
+      #expect(try data.image(0, of: .test).pixels.prefix(3) == [200, 0, 0])
+      #expect(try data.mask(0, of: .test)?.ids == [UInt16](repeating: 1, count: 64))
+    }
+  }
+
+  @Test("a folder below that cannot be read is an error", .enabled(if: geteuid() != 0))
+  func foldersThatCannotBeRead() throws {
+    try withTemporaryFolder { folder in
+      for index in 0..<4 { try folder.addImage("\(index).png") }
+      try folder.addImage("closed/0.png")
+      let closed = folder.appending(path: "closed").path
+      chmod(closed, 0)
+      defer { chmod(closed, 0o700) }
+      let error = #expect(throws: DatasetError.self) { try ImageFolder(folder, imageSize: 8) }
+      #expect(error?.description.contains("closed: the folder cannot be read") == true)
+    }
+  }
+
+  @Test("a pipe with an image's name is an unreadable image", .timeLimit(.minutes(1)))
+  func pipes() throws {
+    try withTemporaryFolder { folder in
+      for index in 0..<4 { try folder.addImage("\(index).png") }
+      #expect(mkfifo(folder.path + "/0.jpg", 0o600) == 0)
+      let data = try ImageFolder(folder, imageSize: 8)
+      let error = #expect(throws: ImageError.self) { try data.image(0, of: .train) }
+      #expect(error?.description.contains("0.jpg: it is a FIFO, not a file") == true)
+      #expect(DatasetSummary(of: data).unreadable.count == 1)
+    }
+  }
+
+  @Test("EXIF data and ignored values are followed where the options say so")
+  func optionsReachFiles() throws {
+    try withTemporaryFolder { folder in
+      for index in 0..<4 {
+        // Red above blue; the mask has the value 9 above 0.
+        var picture = Image(width: 8, height: 8, color: SIMD3(0, 0, 200))
+        var mask = Image(width: 8, height: 8, color: SIMD3(0, 0, 0))
+        for pixel in 0..<32 {
+          picture.pixels.replaceSubrange(3 * pixel..<3 * pixel + 3, with: [200, 0, 0])
+          mask.pixels[3 * pixel] = 9
+        }
+        for (place, image) in [("images", picture), ("masks", mask)] {
+          let file = folder.appending(path: "\(place)/\(index).png")
+          try FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+          try upsideDown(image).write(to: file)
+        }
+      }
+      var options = DatasetOptions(imageSize: 8)
+      let stored = try options.open(folder)
+      #expect(try stored.image(0, of: .train).pixels.prefix(3) == [200, 0, 0])
+      #expect(try stored.mask(0, of: .train)?.ids.prefix(1) == [1])
+      options.appliesOrientation = true
+      options.ignoredMaskValue = 9
+      let turned = try options.open(folder)
+      #expect(try turned.image(0, of: .train).pixels.prefix(3) == [0, 0, 200])
+      let mask = try turned.mask(0, of: .train)
+      #expect(mask?.ids.first == 0 && mask?.ids.last == SegmentationMask.ignored)
+    }
+  }
+
+  /// A PNG file that says that it stands on its head, in a chunk eXIf behind the header.
+  private func upsideDown(_ image: Image) throws -> Data {
+    let exif: [UInt8] =
+      Array("eXIf".utf8) + [0x4d, 0x4d, 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1]
+      + [0, 3, 0, 0, 0, 0, 0, 0]
+    var check: UInt32 = .max
+    for byte in exif {
+      check ^= UInt32(byte)
+      for _ in 0..<8 { check = check >> 1 ^ (check & 1 == 1 ? 0xedb8_8320 : 0) }
+    }
+    let length = UInt8(exif.count - 4)
+    let sum = (0..<4).map { UInt8(truncatingIfNeeded: ~check >> UInt32(24 - 8 * $0)) }
+    var file = try image.pngData()
+    file.insert(contentsOf: [0, 0, 0, length] + exif + sum, at: 33)
+    return file
   }
 }

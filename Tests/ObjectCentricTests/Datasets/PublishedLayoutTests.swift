@@ -102,6 +102,11 @@ import Testing
       try folder.addText("splits/default/test.txt", "s2\ns9\n")
       let lost = #expect(throws: DatasetError.self) { try options.open(folder) }
       #expect(lost?.description.contains("recordings/s9") == true)
+      for line in ["/", "..", "s1/../s2", "/etc", "s1\u{0}2"] {
+        try folder.addText("splits/default/test.txt", "s2\n \(line)\n")
+        let odd = #expect(throws: DatasetError.self) { try options.open(folder) }
+        #expect(odd?.description.contains("'\(line)' is no name of a scenario") == true)
+      }
       try folder.addText("splits/default/eval.txt", "\n")
       let empty = #expect(throws: DatasetError.self) { try options.open(folder) }
       #expect(empty?.description.contains("lists no scenario") == true)

@@ -5,13 +5,13 @@ import Testing
 
 @testable import ObjectCentric
 
-private func mask(_ ids: [UInt8], width: Int) -> SegmentationMask {
+private func mask(_ ids: [UInt16], width: Int) -> SegmentationMask {
   SegmentationMask(width: width, height: ids.count / width, ids: ids)
 }
 
 /// A mask of 11 x 9 pixels from a function of column and row.
 private func drawn(_ id: (_ x: Int, _ y: Int) -> Int) -> SegmentationMask {
-  mask((0..<9).flatMap { y in (0..<11).map { x in UInt8(id(x, y)) } }, width: 11)
+  mask((0..<9).flatMap { y in (0..<11).map { x in UInt16(id(x, y)) } }, width: 11)
 }
 
 @Suite struct SegmentationScoresTests {
@@ -37,6 +37,27 @@ private func drawn(_ id: (_ x: Int, _ y: Int) -> Int) -> SegmentationMask {
       SegmentationScores(
         predicted: drawn { x, y in x + y < 7 ? 4 : x > 6 ? 7 : 2 }, truth: truth),
       [0.38471359794719756, 0.8421004566210045, 0.42857142857142855, 0.5338345864661654])
+  }
+
+  @Test("a model that sees one segment is not praised for a mask of many ids")
+  func manyIds() {
+    let many = drawn { x, y in y == 0 ? 0 : 1 + 600 * (x / 4) + y }
+    let scores = SegmentationScores(predicted: drawn { _, _ in 1 }, truth: many)
+    #expect(scores.foregroundAdjustedRandIndex == 0)
+    #expect(many.objectCount == 24)
+    expect(SegmentationScores(predicted: many, truth: many), [1, 1, 1, 1])
+  }
+
+  @Test("pixels that are ignored take no part")
+  func ignoredPixels() {
+    let ignored = mask(
+      truth.ids.enumerated().map { $0 % 11 == 6 ? SegmentationMask.ignored : $1 }, width: 11)
+    let predicted = drawn { x, y in (x / 3 + 2 * (y / 5)) % 5 }
+    let kept = truth.ids.indices.filter { $0 % 11 != 6 }
+    let narrow = SegmentationScores(
+      predicted: mask(kept.map { predicted.ids[$0] }, width: 10),
+      truth: mask(kept.map { truth.ids[$0] }, width: 10))
+    #expect(SegmentationScores(predicted: predicted, truth: ignored) == narrow)
   }
 
   @Test func theNumbersOfSegmentsHaveNoMeaning() {
@@ -115,7 +136,7 @@ private func drawn(_ id: (_ x: Int, _ y: Int) -> Int) -> SegmentationMask {
       ], shape: [2, 3, 4])
     let masks = SegmentationMask.segmentations(fromAttention: attention, size: 4)
     #expect(masks[0].ids == [1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3])
-    #expect(masks[1].ids == [UInt8](repeating: 3, count: 16))
+    #expect(masks[1].ids == [UInt16](repeating: 3, count: 16))
   }
 
   @Test func squaredErrorsAreSummedOverAnImage() {

@@ -1,0 +1,62 @@
+import ImplicitLayers
+import Tensors
+
+/// An estimator with the name under which a comparison shows it.
+public struct ComparedEstimator: Sendable {
+  /// What tables and legends call it.
+  public let name: String
+  /// The estimator.
+  public let estimator: any BackwardEstimator
+
+  /// An estimator with a name.
+  public init(_ name: String, _ estimator: any BackwardEstimator) {
+    self.name = name
+    self.estimator = estimator
+  }
+
+  /// The estimators of the library that apply to a problem.
+  ///
+  /// - Parameters:
+  ///   - stateSize: n, numbers per sample: the dense ones are left out above 600.
+  ///   - dtype: the tolerances of the iterative ones are two digits above what it resolves.
+  ///   - hasInverse: whether the forward solver learned an inverse that can be reused.
+  ///   - canUnroll: whether there is a solve to unroll.
+  /// - Returns: from the cheapest to the dearest, roughly.
+  public static func all(
+    stateSize: Int, dtype: DType, hasInverse: Bool, canUnroll: Bool
+  ) -> [ComparedEstimator] {
+    let tolerance = dtype == .float64 ? 1e-10 : 1e-5
+    var list = [1, 2, 3, 5, 10, 20].map { terms in
+      ComparedEstimator(terms == 1 ? "one step" : "\(terms) terms", .neumann(terms: terms))
+    }
+    list += [5, 20].map {
+      ComparedEstimator("\($0) terms, damping 1/2", .neumann(terms: $0, damping: 0.5))
+    }
+    if hasInverse {
+      list += [
+        ComparedEstimator("reused inverse", .quasiNewtonReuse()),
+        ComparedEstimator("reused inverse, 5 steps", .quasiNewtonReuse(refinements: 5)),
+      ]
+    }
+    list += [
+      ComparedEstimator("adjoint Picard", .iterative(.picard(), tolerance: tolerance, limit: 500)),
+      ComparedEstimator(
+        "adjoint Anderson", .iterative(.anderson(depth: 5), tolerance: tolerance, limit: 500)),
+      ComparedEstimator("GMRES", .gmres(tolerance: tolerance, dimension: 30, limit: 500)),
+      ComparedEstimator("BiCGStab", .biCGStab(tolerance: tolerance, limit: 500)),
+    ]
+    if stateSize <= DenseJacobian.largestState {
+      list += [
+        ComparedEstimator("exact (LU)", .exact), ComparedEstimator("least squares", .leastSquares),
+      ]
+    }
+    if canUnroll {
+      list += [
+        ComparedEstimator("unrolled, last 3", .unrolled(lastSteps: 3)),
+        ComparedEstimator("unrolled, checkpoints", .unrolled(keeping: .squareRoot)),
+        ComparedEstimator("unrolled", .unrolled),
+      ]
+    }
+    return list
+  }
+}

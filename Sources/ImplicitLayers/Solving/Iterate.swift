@@ -1,0 +1,56 @@
+import Tensors
+
+/// A point of a solve and what is known of it, each thing computed once, when first asked for.
+///
+/// The rows of its tensors are the samples that are still in the solve.
+public final class Iterate {
+  /// z, [rows, n]: each sample as one vector.
+  public let z: Tensor
+  /// f(z), [rows, n].
+  public let image: Tensor
+  /// f as the solve sees it: for evaluations elsewhere, derivatives, and remarks.
+  public let map: CountedMap
+
+  /// f(z) - z, [rows, n], recorded if z or its image is.
+  public private(set) lazy var residual = image - z
+  /// |f(z) - z| of each row.
+  public private(set) lazy var norms = residual.normsOfSamples
+  /// |f(z)| of each row.
+  public private(set) lazy var imageNorms = image.normsOfSamples
+
+  init(z: Tensor, image: Tensor, map: CountedMap) {
+    (self.z, self.image, self.map) = (z, image, map)
+  }
+
+  /// The residual that rounding alone makes of each row.
+  ///
+  /// Each of f's operations errs by up to a unit of the last place of what it returns, and f(z) is
+  /// near z, so that f(z) - z is noise once it falls to a few units of |f(z)|. An acceleration that
+  /// takes such a residual for a property of the map extrapolates from nothing.
+  public var noise: [Double] { imageNorms.map { $0 * 16 * z.dtype.machineEpsilon } }
+
+  /// The same point in some of the rows.
+  func rows(_ rows: [Int], map: CountedMap) -> Iterate {
+    let smaller = Iterate(z: z.samples(rows), image: image.samples(rows), map: map)
+    smaller.residual = residual.samples(rows)
+    smaller.norms = rows.map { norms[$0] }
+    smaller.imageNorms = rows.map { imageNorms[$0] }
+    return smaller
+  }
+
+  /// Another point, with f(z) - z known, in the rows where `mask` is true.
+  func replaced(_ mask: [Bool], z: Tensor, residual: Tensor) -> Iterate {
+    let other = Iterate(
+      z: z, image: image.replacingSamples(mask, with: z + residual), map: map)
+    other.residual = residual
+    return other
+  }
+
+  /// The same point as a constant.
+  func detached() -> Iterate {
+    guard z.isRecorded || image.isRecorded else { return self }
+    let constant = Iterate(z: z.detached(), image: image.detached(), map: map)
+    constant.norms = norms
+    return constant
+  }
+}

@@ -1,0 +1,48 @@
+import Tensors
+
+/// Whether a method still gets on with a sample.
+///
+/// Progress is a residual below all before; and, since the way from one region to another may lead
+/// uphill, one that is by a hundredth above all since then, or below all since the top. A sample is
+/// stalled after `patience` evaluations of neither. It has diverged when its residual exceeds a thousand times 1, the first state and the
+/// first residual: growth from a tiny first residual alone is no divergence. A solver that can take
+/// a step back is allowed some failures in succession.
+struct Watch: Sendable {
+  private var best = Double.infinity
+  /// The largest residual since the best one, and the least since the largest.
+  private var top = 0.0
+  private var low = Double.infinity
+  private var idle = 0
+  private var failures = 0
+  private var bound = Double.infinity
+
+  /// Takes note of a point.
+  ///
+  /// - Parameters:
+  ///   - residual: |f(z) - z|.
+  ///   - imageNorm: |f(z)|.
+  ///   - patience: evaluations without progress after which it is stalled.
+  ///   - tolerated: failures in succession that the method answers by itself.
+  /// - Returns: how the method has failed; nil as long as it has not.
+  mutating func judge(
+    residual: Double, imageNorm: Double, patience: Int, tolerated: Int
+  ) -> Outcome? {
+    let isFirst = bound == .infinity
+    if isFirst { bound = 1000 * max(1, residual + imageNorm) }
+    let failure: Outcome? =
+      !residual.isFinite ? .nonFinite : residual > bound ? .diverged : nil
+    failures = failure == nil ? 0 : failures + 1
+    if residual < best {
+      (best, top, low, idle) = (residual, residual, residual, 0)
+    } else if residual.isFinite, residual > 1.01 * top {
+      (top, low, idle) = (residual, residual, 0)
+    } else if residual < 0.99 * low {
+      (low, idle) = (residual, 0)
+    } else {
+      idle += 1
+    }
+    // Before the first finite residual there is nothing to go back to.
+    if let failure, isFirst || failures > tolerated { return failure }
+    return idle >= patience ? .stalled : nil
+  }
+}

@@ -1,0 +1,105 @@
+import Foundation
+import Images
+
+/// The search for image files below a folder, through links.
+struct ImageSearch {
+  /// Paths relative to the root, in no order.
+  private(set) var found: [RawPath] = []
+  private let root: RawPath
+  private var visited: Set<Identity> = []
+  /// Links to folders that are followed when all folders that need none have been visited.
+  private var links: [RawPath] = []
+
+  /// What tells a folder from all others.
+  private struct Identity: Hashable {
+    let device: UInt64
+    let number: UInt64
+
+    init(_ status: stat) {
+      (device, number) = (UInt64(status.st_dev), UInt64(status.st_ino))
+    }
+  }
+
+  init(below root: RawPath) { self.root = root }
+
+  /// Searches.
+  ///
+  /// - Throws: `DatasetError` naming a folder that cannot be read.
+  mutating func run() throws {
+    try visit(nil)
+    while !links.isEmpty {
+      let next = links.sorted()
+      links = []
+      for link in next { try visit(link) }
+    }
+  }
+
+  private func place(_ path: RawPath?) -> RawPath { path.map(root.appending) ?? root }
+
+  /// Searches a folder, unless that was done before.
+  private mutating func visit(_ path: RawPath?) throws {
+    var waiting = [path]
+    while let folder = waiting.popLast() {
+      guard let status = place(folder).status, visited.insert(Identity(status)).inserted else {
+        continue
+      }
+      for name in try names(in: place(folder)) where name.bytes.first != UInt8(ascii: ".") {
+        let inner = folder.map { $0.appending(name) } ?? name
+        // A link that leads nowhere is listed by its name, so that reading it says what is wrong.
+        if place(inner).status?.isFolder == true {
+          if place(inner).statusOfLink?.isLink == true {
+            links.append(inner)
+          } else {
+            waiting.append(inner)
+          }
+        } else if ImageFiles.extensions.contains(name.ending) {
+          found.append(inner)
+        }
+      }
+    }
+  }
+
+  private func names(in folder: RawPath) throws -> [RawPath] {
+    func unreadable() -> DatasetError {
+      DatasetError(
+        path: folder.description,
+        reason: "the folder cannot be read (\(String(cString: strerror(errno))))",
+        remedy: "change its permissions, or move it elsewhere")
+    }
+    guard let stream = folder.withCString({ opendir($0) }) else { throw unreadable() }
+    defer { closedir(stream) }
+    var names: [RawPath] = []
+    while true {
+      errno = 0
+      guard let entry = readdir(stream) else { break }
+      let capacity = MemoryLayout.size(ofValue: entry.pointee.d_name)
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: UInt8.self, capacity: capacity) { start in
+          RawPath(bytes: UnsafeBufferPointer(start: start, count: capacity))
+        }
+      }
+      names.append(name)
+    }
+    guard errno == 0 else { throw unreadable() }
+    return names
+  }
+}
+
+extension RawPath {
+  /// What the path leads to; nil where it leads nowhere.
+  fileprivate var status: stat? {
+    var status = stat()
+    return withCString { stat($0, &status) } == 0 ? status : nil
+  }
+
+  /// What is at the path itself.
+  fileprivate var statusOfLink: stat? {
+    var status = stat()
+    return withCString { lstat($0, &status) } == 0 ? status : nil
+  }
+}
+
+extension stat {
+  fileprivate var isFolder: Bool { st_mode & S_IFMT == S_IFDIR }
+  fileprivate var isLink: Bool { st_mode & S_IFMT == S_IFLNK }
+}

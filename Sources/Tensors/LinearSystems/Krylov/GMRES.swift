@@ -1,0 +1,122 @@
+/// The generalised minimal residual method (Saad and Schultz 1986), one Krylov space per sample.
+///
+/// ```swift
+/// let found = try GMRES(tolerance: 1e-10).solve(v) { w in try w - pullback(w) }
+/// ```
+/// After j applications x minimises |b - A x| over x0 + span(r, A r, ..., A^(j-1) r): at most n
+/// applications for n unknowns. The basis V is made orthogonal twice at every step, because in
+/// single precision one pass loses it. At the end of each cycle b - A x is computed from the x that
+/// is returned, with one more application: the recurrence knows the residual of the exact
+/// combination, and where its terms cancel, of which a bad preconditioner is the usual cause, x is
+/// another. Where the computed residual is above the tolerance, the next cycle starts from it.
+public struct GMRES: LinearSolver {
+  /// The dimension of the Krylov space at which the method restarts.
+  public let dimension: Int
+  /// |b - A x| / |b| that counts as converged.
+  public let tolerance: Double
+  /// The largest number of applications of A.
+  public let limit: Int
+
+  /// A solver.
+  ///
+  /// Stops when a number is out of range.
+  ///
+  /// - Parameters:
+  ///   - dimension: default 20; 2 x dimension vectors of the state's size are kept (3 x with a
+  ///     preconditioner).
+  ///   - tolerance: per sample, relative to |b|; default 1e-5, two digits above what single
+  ///     precision can represent.
+  ///   - limit: default 100.
+  public init(dimension: Int = 20, tolerance: Double = 1e-5, limit: Int = 100) {
+    expect(dimension >= 1, "a Krylov space has at least one dimension, not \(dimension)")
+    expect(tolerance >= 0, "a tolerance cannot be negative: \(tolerance)")
+    expect(limit >= 1, "a solve needs at least one application of the operator, not \(limit)")
+    self.dimension = dimension
+    self.tolerance = tolerance
+    self.limit = limit
+  }
+
+  /// "GMRES to 1e-05".
+  public var name: String { "GMRES to \(tolerance)" }
+
+  /// Solves A x = b; see `LinearSolver.solve`.
+  public func solve(
+    _ right: Tensor, from initial: Tensor?, floors: [Double]?, preconditioner: LinearOperator?,
+    applying operator: LinearOperator
+  ) throws -> LinearSolution {
+    let tolerances = (floors ?? Array(repeating: 0, count: right.shape[0])).map {
+      Swift.max(tolerance, $0)
+    }
+    return try solve(
+      right, tolerances: tolerances, from: initial, preconditioner: preconditioner,
+      applying: `operator`)
+  }
+
+  /// Solves A x = b to a tolerance of its own in each sample.
+  ///
+  /// - Parameters:
+  ///   - right: b, [batch, ...].
+  ///   - tolerances: one per sample, relative to |b|.
+  ///   - initial: where to start; nil starts from 0 and saves one application.
+  ///   - preconditioner: an approximation of A^-1, applied on the right; nil for none.
+  ///   - isVerified: whether residuals are computed from x; else they are those of the recurrence,
+  ///     which is enough for a step of an inexact Newton method. Default true.
+  ///   - operator: x -> A x.
+  /// - Returns: the solution and what happened. A sample is `stalled` where a whole cycle brought
+  ///   nothing, as happens when A is singular or the dimension is too small.
+  /// - Throws: what the operators throw.
+  /// - Complexity: at most `limit` applications, one of them in each cycle for the residual; 4 j
+  ///   inner products at dimension j.
+  public func solve(
+    _ right: Tensor, tolerances: [Double], from initial: Tensor? = nil,
+    preconditioner: LinearOperator? = nil, isVerified: Bool = true,
+    applying operator: LinearOperator
+  ) throws -> LinearSolution {
+    var progress = LinearProgress(right: right, tolerances: tolerances)
+    var x = right.zerosLike()
+    var residual = right
+    if let initial, progress.isOpen {
+      let start = initial.keepingSamples(progress.open)
+      let taking = progress.open
+      let image = try `operator`(start).keepingSamples(taking)
+      progress.count(for: taking)
+      (x, residual) = progress.admit(start, residual: right - image, right: right)
+      progress.record(residual)
+      progress.trace(progress.residualNorms, of: taking)
+    }
+    var scales = [Double](repeating: 0, count: tolerances.count)
+    let last = isVerified ? limit - 1 : limit
+    while progress.isOpen, progress.applications < last {
+      let before = progress.residualNorms
+      var space = KrylovSpace(
+        residual: residual, norms: before, open: progress.open, scales: scales)
+      while space.isOpen, space.dimension < dimension, progress.applications < last {
+        let direction = space.newest
+        let corrected = try preconditioner?(direction) ?? direction
+        let image = try `operator`(corrected)
+        let growing = space.open
+        progress.count(for: growing)
+        space.extend(by: corrected, image: image, until: progress.thresholds)
+        progress.trace(space.leastResiduals, of: growing)
+      }
+      scales = space.scales
+      let (step, change) = space.minimiser()
+      var (next, nextResidual) = (x + step, residual - change)
+      if isVerified {
+        let taking = progress.open
+        nextResidual = right - (try `operator`(next.keepingSamples(taking)))
+        progress.count(for: taking)
+        // A step that cancels may lead away: the better point is kept.
+        let isWorse = zip(nextResidual.normsOfSamples, before).map { !($0 <= $1) }
+        next = next.replacingSamples(isWorse, with: x)
+        nextResidual = nextResidual.replacingSamples(isWorse, with: residual)
+      }
+      (x, residual) = (next, nextResidual)
+      progress.record(residual, ifOpen: space.failed.map { $0 ? .nonFinite : nil })
+      progress.stall { progress, sample in
+        progress.residualNorms[sample] > 0.999 * before[sample]
+      }
+    }
+    return LinearSolution(value: x, report: progress.report)
+  }
+}

@@ -1,0 +1,98 @@
+/// The bookkeeping of a linear solve: what is open, how small the residuals are, what it cost.
+struct LinearProgress {
+  /// |b - A x| per sample.
+  private(set) var residualNorms: [Double]
+  /// The residual at which a sample counts as converged.
+  let thresholds: [Double]
+  /// Which samples are not settled.
+  private(set) var open: [Bool]
+  /// Applications of A so far.
+  private(set) var applications = 0
+
+  private let rightNorms: [Double]
+  private var samples: [LinearSolveReport.Sample]
+
+  var isOpen: Bool { open.contains(true) }
+
+  /// Before the first application: x = 0, so that the residual is b.
+  init(right: Tensor, tolerances: [Double]) {
+    rightNorms = right.normsOfSamples
+    expect(
+      tolerances.count == rightNorms.count,
+      "\(tolerances.count) tolerances were given for \(rightNorms.count) samples")
+    thresholds = zip(rightNorms, tolerances).map { $0 * $1 }
+    residualNorms = rightNorms
+    samples = rightNorms.map { norm in
+      LinearSolveReport.Sample(
+        outcome: norm == 0 ? .converged : norm.isFinite ? .limitReached : .nonFinite,
+        relativeResidual: norm == 0 ? 0 : norm.isFinite ? 1 : .nan, applications: 0)
+    }
+    open = rightNorms.map { $0 > 0 && $0.isFinite }
+  }
+
+  /// Counts one application of A, in which the samples of `mask` took part.
+  mutating func count(for mask: [Bool]) {
+    applications += 1
+    for sample in mask.indices where mask[sample] { samples[sample].applications += 1 }
+  }
+
+  /// Adds to the traces of the samples of `mask`.
+  ///
+  /// - Parameters:
+  ///   - norms: |b - A x| after an application, computed or as the method knows it.
+  ///   - mask: the samples that took part in it.
+  mutating func trace(_ norms: [Double], of mask: [Bool]) {
+    for sample in mask.indices where mask[sample] {
+      samples[sample].trace.append(norms[sample] / rightNorms[sample])
+    }
+  }
+
+  /// Takes note of b - A x in the open samples, and settles those that are small enough.
+  ///
+  /// - Parameters:
+  ///   - residual: b - A x, as computed.
+  ///   - failures: an outcome for samples that cannot go on.
+  mutating func record(_ residual: Tensor, ifOpen failures: [Outcome?] = []) {
+    let norms = residual.normsOfSamples
+    for sample in open.indices where open[sample] {
+      residualNorms[sample] = norms[sample]
+      samples[sample].relativeResidual = norms[sample] / rightNorms[sample]
+      let failure =
+        norms[sample].isFinite ? (failures.isEmpty ? nil : failures[sample]) : .nonFinite
+      if let failure {
+        settle(sample, failure)
+      } else if norms[sample] <= thresholds[sample] {
+        settle(sample, .converged)
+      }
+    }
+  }
+
+  /// Judges a start x0: where |b - A x0| is not below |b|, zero is the better start.
+  ///
+  /// - Returns: x0 and b - A x0, with the samples exchanged that start from 0 instead.
+  func admit(_ start: Tensor, residual: Tensor, right: Tensor) -> (x: Tensor, residual: Tensor) {
+    let norms = residual.normsOfSamples
+    let isWorse = norms.indices.map { !(norms[$0] < rightNorms[$0]) }
+    return (
+      start.replacingSamples(isWorse, with: start.zerosLike()),
+      residual.replacingSamples(isWorse, with: right)
+    )
+  }
+
+  /// Settles the open samples for which going on is of no use.
+  mutating func stall(where isStuck: (LinearProgress, Int) -> Bool) {
+    for sample in open.indices where open[sample] && isStuck(self, sample) {
+      settle(sample, .stalled)
+    }
+  }
+
+  /// Ends a sample's solve.
+  mutating func settle(_ sample: Int, _ outcome: Outcome) {
+    open[sample] = false
+    samples[sample].outcome = outcome
+  }
+
+  var report: LinearSolveReport {
+    LinearSolveReport(samples: samples, applications: applications)
+  }
+}

@@ -1,0 +1,124 @@
+/// Tensors and numbers that belong to the samples of a batch: a solver's history, a window of
+/// vectors, a point to return to.
+///
+/// ```swift
+/// struct Momentum: PerSample {
+///   var velocity: Tensor?                  // [batch, n]
+///   var failures: [Int] = []               // one per sample
+///   mutating func visit(_ visitor: inout some SampleVisitor) {
+///     visitor.visit(&velocity)
+///     visitor.visit(&failures)
+///   }
+/// }
+/// ```
+/// From this one requirement follow restricting to some of the samples (`samples`), cutting off
+/// the tape (`detached`) and exchanging every tensor for another of the same value
+/// (`replacingTensors`). What does not depend on samples, such as a step count, is not visited.
+public protocol PerSample {
+  /// Shows every tensor and every array of numbers to the visitor, always in the same order.
+  mutating func visit(_ visitor: inout some SampleVisitor)
+}
+
+/// What is done with the parts of something that belongs to samples.
+public protocol SampleVisitor {
+  /// Sees, and may exchange, a tensor [batch, ...].
+  mutating func visit(_ tensor: inout Tensor)
+  /// Sees, and may exchange, numbers: `width` of them for each sample, or none at all.
+  mutating func visit<Value>(_ values: inout [Value], width: Int)
+  /// The visitor for a part that belongs to some of the samples only, which are at these positions.
+  func ofSamples(_ positions: [Int]) -> Self
+}
+
+extension SampleVisitor {
+  /// One number per sample.
+  public mutating func visit<Value>(_ values: inout [Value]) { visit(&values, width: 1) }
+
+  /// A part that belongs to samples itself.
+  public mutating func visit<Part: PerSample>(_ part: inout Part) { part.visit(&self) }
+}
+
+extension PerSample {
+  /// Of the samples at the given positions of the batch only, in their order.
+  public func samples(_ positions: [Int]) -> Self {
+    var (copy, visitor) = (self, Selection(positions: positions))
+    copy.visit(&visitor)
+    return copy
+  }
+
+  /// The same values as constants: nothing is differentiated through them.
+  public func detached() -> Self { replacingTensors { $0.detached() } }
+
+  /// Every tensor, in the order of the visit.
+  public var tensors: [Tensor] {
+    var found: [Tensor] = []
+    _ = replacingTensors { tensor in
+      found.append(tensor)
+      return tensor
+    }
+    return found
+  }
+
+  /// The same with every tensor exchanged for another of its shape and values.
+  public func replacingTensors(_ exchange: (Tensor) -> Tensor) -> Self {
+    replacingTensorsOfSamples { tensor, _ in exchange(tensor) }
+  }
+
+  /// The same, where the exchange is told to which samples a tensor belongs.
+  ///
+  /// - Parameter exchange: gets the tensor and the positions of its samples, nil for all.
+  /// - Returns: the same with other tensors.
+  public func replacingTensorsOfSamples(
+    _ exchange: (_ tensor: Tensor, _ positions: [Int]?) -> Tensor
+  ) -> Self {
+    withoutActuallyEscaping(exchange) { exchange in
+      var (copy, visitor) = (self, Exchange(exchange: exchange))
+      copy.visit(&visitor)
+      return copy
+    }
+  }
+}
+
+private struct Selection: SampleVisitor {
+  let positions: [Int]
+
+  mutating func visit(_ tensor: inout Tensor) { tensor = tensor.samples(positions) }
+
+  mutating func visit<Value>(_ values: inout [Value], width: Int) {
+    guard !values.isEmpty else { return }
+    values = positions.flatMap { values[$0 * width..<($0 + 1) * width] }
+  }
+
+  func ofSamples(_ part: [Int]) -> Selection {
+    Selection(positions: positions.compactMap { part.firstIndex(of: $0) })
+  }
+}
+
+private struct Exchange: SampleVisitor {
+  let exchange: (Tensor, [Int]?) -> Tensor
+  var positions: [Int]?
+
+  mutating func visit(_ tensor: inout Tensor) { tensor = exchange(tensor, positions) }
+  mutating func visit<Value>(_ values: inout [Value], width: Int) {}
+
+  func ofSamples(_ part: [Int]) -> Exchange {
+    Exchange(exchange: exchange, positions: positions.map { all in part.map { all[$0] } } ?? part)
+  }
+}
+
+extension Tensor: PerSample {
+  /// The tensor itself.
+  public mutating func visit(_ visitor: inout some SampleVisitor) { visitor.visit(&self) }
+}
+
+extension Optional: PerSample where Wrapped: PerSample {
+  /// What is wrapped, if there is anything.
+  public mutating func visit(_ visitor: inout some SampleVisitor) { self?.visit(&visitor) }
+}
+
+/// The history of a solver that remembers nothing.
+public struct NoHistory: PerSample, Sendable {
+  /// Nothing.
+  public init() {}
+  /// Nothing to see.
+  public mutating func visit(_ visitor: inout some SampleVisitor) {}
+}

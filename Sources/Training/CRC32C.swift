@@ -1,0 +1,81 @@
+import Foundation
+
+/// The cyclic redundancy check of Castagnoli's polynomial.
+///
+/// Every change of up to 32 neighbouring bits changes it.
+package struct CRC32C: Equatable, Sendable {
+  /// The check value.
+  package private(set) var value: UInt32 = 0
+
+  /// The check value of no bytes.
+  package init() {}
+
+  /// The check value of bytes.
+  package init(_ bytes: Data) { append(bytes) }
+
+  /// Goes on as if `bytes` followed what the value is of.
+  package mutating func append(_ bytes: Data) { value = CRCTables.castagnoli.check(bytes, value) }
+
+  /// The value as event files store it, so that the check of a record that holds checks is no
+  /// special number.
+  var masked: UInt32 { (value >> 15 | value << 17) &+ 0xa282_ead8 }
+
+  /// Eight hexadecimal digits.
+  package var digits: String {
+    let text = String(value, radix: 16)
+    return String(repeating: "0", count: 8 - text.count) + text
+  }
+}
+
+/// Remainders of division by a polynomial of degree 32, its bits reflected.
+struct CRCTables: Sendable {
+  /// What event files and checkpoints use.
+  static let castagnoli = CRCTables(polynomial: 0x82f6_3b78)
+  /// What zip archives use.
+  static let zip = CRCTables(polynomial: 0xedb8_8320)
+
+  /// The remainders of all bytes, followed by none to seven zeros.
+  private let tables: [UInt32]
+
+  private init(polynomial: UInt32) {
+    var tables: [UInt32] = []
+    for byte in 0..<256 {
+      var crc = UInt32(byte)
+      for _ in 0..<8 { crc = crc & 1 == 1 ? polynomial ^ crc >> 1 : crc >> 1 }
+      tables.append(crc)
+    }
+    for entry in 256..<8 * 256 {
+      let before = tables[entry - 256]
+      tables.append(tables[Int(before & 0xff)] ^ before >> 8)
+    }
+    self.tables = tables
+  }
+
+  /// The check value of what `before` is of, followed by `bytes`.
+  ///
+  /// Eight bytes at a time: the remainder of eight bytes is the sum (exclusive or) of those of each
+  /// byte followed by as many zeros as bytes come after it.
+  func check(_ bytes: Data, _ before: UInt32 = 0) -> UInt32 {
+    var crc = ~before
+    tables.withUnsafeBufferPointer { tables in
+      bytes.withUnsafeBytes { bytes in
+        var position = 0
+        while position + 8 <= bytes.count {
+          let word = bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self).littleEndian
+          let mixed = word ^ UInt64(crc)
+          crc = 0
+          for byte in 0..<8 {
+            crc ^=
+              tables[(7 - byte) << 8 | Int(truncatingIfNeeded: mixed >> UInt64(8 * byte)) & 0xff]
+          }
+          position += 8
+        }
+        while position < bytes.count {
+          crc = tables[Int(UInt8(truncatingIfNeeded: crc) ^ bytes[position])] ^ crc >> 8
+          position += 1
+        }
+      }
+    }
+    return ~crc
+  }
+}

@@ -1,0 +1,111 @@
+import Foundation
+import Tensors
+
+/// Arrays of numbers in a .npz file of NumPy: a zip archive of .npy files.
+///
+/// Arrays of F32 and F64, in either order of axes, are read, stored or deflated; nothing is written.
+package struct NumpyArchive: Sendable {
+  /// A file that cannot be read.
+  package struct Failure: Error, CustomStringConvertible {
+    /// The file.
+    package let path: String
+    /// What is wrong.
+    package let reason: String
+    /// File, reason and remedy in a sentence.
+    package var description: String {
+      "\(path): \(reason); save the arrays again with numpy.savez, as float64"
+    }
+  }
+
+  /// No array takes more bytes: a few bytes of a file can claim any number.
+  static let arrayLimit = 40 << 20
+
+  private struct Member {
+    let method: Int
+    let check: UInt32
+    let packed: Int
+    let size: Int
+    let offset: Int
+  }
+
+  private let data: Data
+  private let path: String
+  private var members: [String: Member] = [:]
+
+  /// Reads the table of contents.
+  ///
+  /// - Throws: `Failure` naming the file and what is wrong with it.
+  package init(contentsOf url: URL) throws {
+    path = url.path
+    do {
+      data = try Data(contentsOf: url, options: .mappedIfSafe)
+    } catch {
+      throw Failure(path: url.path, reason: "it cannot be read (\(error.systemReason))")
+    }
+    // The end of the archive says where its directory is; a comment of up to 65535 bytes follows.
+    let earliest = max(0, data.count - 22 - 65535)
+    guard data.count >= 22,
+      let end = stride(from: data.count - 22, through: earliest, by: -1).first(where: {
+        number($0, 4) == 0x0605_4b50
+      }), let count = number(end + 10, 2), var place = number(end + 16, 4)
+    else { throw failure("it is no zip archive, or its end is missing") }
+    for _ in 0..<count {
+      guard number(place, 4) == 0x0201_4b50, let method = number(place + 10, 2),
+        let check = number(place + 16, 4), let packed = number(place + 20, 4),
+        let size = number(place + 24, 4), let nameLength = number(place + 28, 2),
+        let extra = number(place + 30, 2), let comment = number(place + 32, 2),
+        let offset = number(place + 42, 4), let name = slice(place + 46, nameLength)
+      else { throw failure("its directory is damaged") }
+      members[String(decoding: name, as: UTF8.self)] = Member(
+        method: method, check: UInt32(check), packed: packed, size: size, offset: offset)
+      place += 46 + nameLength + extra + comment
+    }
+  }
+
+  /// An array by name, with its dtype.
+  ///
+  /// - Throws: `Failure` when there is none of that name, or it is damaged.
+  package func tensor(_ name: String) throws -> Tensor {
+    guard let member = members[name + ".npy"] else {
+      throw failure("it has no array '\(name)' (it has \(members.keys.sorted()))")
+    }
+    guard member.size <= NumpyArchive.arrayLimit else {
+      throw failure("the array '\(name)' claims \(member.size) bytes, over the limit")
+    }
+    guard number(member.offset, 4) == 0x0403_4b50, let nameLength = number(member.offset + 26, 2),
+      let extra = number(member.offset + 28, 2),
+      let packed = slice(member.offset + 30 + nameLength + extra, member.packed)
+    else { throw failure("the array '\(name)' is not where the directory says") }
+    let bytes: Data
+    switch member.method {
+    case 0 where packed.count == member.size: bytes = packed
+    case 8:
+      do {
+        bytes = Data(try Inflation.inflated(packed, size: member.size))
+      } catch {
+        throw failure("the compressed array '\(name)' is damaged")
+      }
+    default: throw failure("the array '\(name)' is packed in an unknown way (\(member.method))")
+    }
+    guard CRCTables.zip.check(bytes) == member.check else {
+      throw failure("the array '\(name)' is damaged: its checksum differs")
+    }
+    guard let array = NumpyArray(bytes) else {
+      throw failure("'\(name)' is no array of float32 or float64 numbers")
+    }
+    return array.tensor
+  }
+
+  private func failure(_ reason: String) -> Failure { Failure(path: path, reason: reason) }
+
+  /// `count` bytes from `offset`; nil where the file has not so many.
+  private func slice(_ offset: Int, _ count: Int) -> Data? {
+    guard offset >= 0, offset <= data.count, count <= data.count - offset else { return nil }
+    return data[data.startIndex + offset..<data.startIndex + offset + count]
+  }
+
+  /// A little-endian number; nil beyond the end of the file.
+  private func number(_ offset: Int, _ bytes: Int) -> Int? {
+    slice(offset, bytes)?.reversed().reduce(0) { $0 << 8 | Int($1) }
+  }
+}

@@ -1,0 +1,164 @@
+import Foundation
+import ObjectCentric
+import Tensors
+import Training
+
+/// Statistics of a set of images, with what they were made of.
+struct KeptStatistics {
+  let statistics: FeatureStatistics
+  /// A fingerprint of the images; nil where nobody knows.
+  var data: String?
+  /// A fingerprint of the network's weights; nil where nobody knows.
+  var network: String?
+
+  /// Whether a path names a file of statistics.
+  static func areAt(_ path: String) -> Bool { isOurs(path) || path.hasSuffix(".npz") }
+
+  /// Whether statistics can be written to a path, and be read again.
+  static func isOurs(_ path: String) -> Bool { path.hasSuffix(".safetensors") }
+
+  init(_ statistics: FeatureStatistics, data: String?, network: String?) {
+    self.statistics = statistics
+    self.data = data
+    self.network = network
+  }
+
+  /// Statistics from a file: what `write` wrote, or `mu` and `sigma` of the network's PyTorch port in a
+  /// .npz file.
+  ///
+  /// - Throws: an error naming the file and what is wrong with it.
+  init(contentsOf path: String) throws {
+    let url = URL(filePath: path)
+    func refused(_ reason: String) -> RunError {
+      RunError(path: url.path, reason: reason, remedy: "make the statistics again")
+    }
+    guard path.hasSuffix(".npz") else {
+      let file = try SafetensorsFile(contentsOf: url)
+      let (mean, factor) = (try file.tensor("mean"), try file.tensor("factor"))
+      guard mean.rank == 1, mean.count >= 1, factor.rank == 2, factor.shape[1] == mean.count,
+        (1...mean.count).contains(factor.shape[0])
+      else {
+        throw refused("mean \(mean.shape) and factor \(factor.shape) do not belong together")
+      }
+      guard mean.largestMagnitude.isFinite, factor.largestMagnitude.isFinite else {
+        throw refused("it holds numbers that are not finite")
+      }
+      self.init(
+        FeatureStatistics(
+          mean: mean, factor: factor, count: file.metadata["images"].flatMap { Int($0) }),
+        data: file.metadata["data"], network: file.metadata["network"])
+      return
+    }
+    let archive = try NumpyArchive(contentsOf: url)
+    let (mean, covariance) = (try archive.tensor("mu"), try archive.tensor("sigma"))
+    guard mean.rank == 1, mean.count >= 1, covariance.shape == [mean.count, mean.count] else {
+      throw refused("mu \(mean.shape) and sigma \(covariance.shape) do not belong together")
+    }
+    guard mean.largestMagnitude.isFinite, covariance.largestMagnitude.isFinite else {
+      throw refused("it holds numbers that are not finite")
+    }
+    self.init(try FeatureStatistics(mean: mean, covariance: covariance), data: nil, network: nil)
+  }
+
+  /// Keeps the statistics.
+  ///
+  /// - Throws: `SafetensorsError` naming the file that cannot be written.
+  func write(to path: String) throws {
+    var metadata: [String: String] = [:]
+    metadata["images"] = statistics.count.map { "\($0)" }
+    metadata["data"] = data
+    metadata["network"] = network
+    try SafetensorsFile(
+      [("mean", statistics.mean), ("factor", statistics.factor)], metadata: metadata
+    ).write(to: URL(filePath: path))
+  }
+
+  /// Compares what statistics were made of with what they are used for.
+  ///
+  /// - Throws: `RunError` where that differs; where nobody knows, there is a warning.
+  func expectMade(of data: String, by network: String, path: String) throws {
+    for (what, found, wanted) in [("images", self.data, data), ("network", self.network, network)] {
+      guard let found else {
+        Console.warn("\(path): it does not say of which \(what) it is, so that is not checked")
+        continue
+      }
+      guard found == wanted else {
+        throw RunError(
+          path: path,
+          reason: "it holds the statistics of \(what == "images" ? "other" : "another") \(what) "
+            + "(fingerprint \(found), not \(wanted))",
+          remedy:
+            "give another file with --statistics, or remove this one, so that it is made again")
+      }
+    }
+  }
+}
+
+/// The Inception network of a file, and a fingerprint of those weights that it uses.
+struct InceptionFile {
+  let network: Inception
+  let fingerprint: String
+
+  /// Reads the network from a safetensors file.
+  ///
+  /// - Throws: `SafetensorsError` or `InceptionError` naming what is wrong; `RunError` for weights that
+  ///   are not finite.
+  init(_ path: String) throws {
+    let file = try SafetensorsFile(contentsOf: URL(filePath: path))
+    var used = UsedWeights()
+    network = try Inception { name in
+      let tensor = try file.tensor(name)
+      guard tensor.largestMagnitude.isFinite else {
+        throw RunError(
+          path: path, reason: "'\(name)' holds numbers that are not finite",
+          remedy: "convert the weights again")
+      }
+      if let entry = file[name] { used.note(entry) }
+      return tensor
+    }
+    fingerprint = used.check.digits
+  }
+
+  private struct UsedWeights {
+    private(set) var check = CRC32C()
+    mutating func note(_ entry: SafetensorsFile.Entry) {
+      check.append(Data("\(entry.name) \(entry.type.rawValue) \(entry.shape)".utf8))
+      check.append(entry.data)
+    }
+  }
+}
+
+extension EvaluationImages {
+  /// A fingerprint of all pixels.
+  ///
+  /// - Complexity: every image is decoded.
+  var fingerprint: String {
+    get throws {
+      let checks = try Workers.map(count) { image in
+        try batch(image..<image + 1).floats.withUnsafeBytes { CRC32C(Data($0)).value }
+      }
+      var check = CRC32C()
+      for value in checks { withUnsafeBytes(of: value) { check.append(Data($0)) } }
+      return "\(count) images \(check.digits)"
+    }
+  }
+}
+
+/// A fingerprint of the files below a folder: their contents, in the order of their paths.
+func fingerprintOfFiles(in folder: URL) -> String {
+  let root = folder.resolvingSymlinksInPath()
+  let paths = (FileManager.default.enumerator(atPath: root.path)?.allObjects ?? [])
+    .compactMap { $0 as? String }.sorted()
+  let checks = Workers.map(paths.count) { index -> UInt32? in
+    let file = root.appending(path: paths[index]).resolvingSymlinksInPath()
+    let attributes = try? FileManager.default.attributesOfItem(atPath: file.path)
+    // Opening a pipe would wait for who writes to it.
+    guard attributes?[.type] as? FileAttributeType == .typeRegular,
+      let data = try? Data(contentsOf: file, options: .mappedIfSafe)
+    else { return nil }
+    return CRC32C(data).value
+  }.compactMap { $0 }
+  var check = CRC32C()
+  for value in checks { withUnsafeBytes(of: value) { check.append(Data($0)) } }
+  return "\(checks.count) files \(check.digits)"
+}

@@ -1,0 +1,24 @@
+import Tensors
+
+/// What computes, as run.json and `slate doctor` say it.
+struct MachineRecord: Codable {
+  /// Processor, kernels, workers and memory.
+  let facts: Machine
+  /// How fast it multiplies matrices.
+  let rate: ProductRate
+
+  /// Measures for about 20 ms.
+  init() {
+    facts = .current
+    rate = ProductRate()
+  }
+
+  /// What to tell the user where matrix products are far slower than the processor could do them.
+  var slowness: String? {
+    guard rate.isSlow else { return nil }
+    return "matrix products run at \(rate.perCore.short) Gflop/s a core, less than a quarter of "
+      + "the \(rate.promisedPerCore.short) that this processor's instructions allow: OpenBLAS uses its "
+      + "kernels for \(facts.openBLASKernels) (\(facts.reason)); a newer OpenBLAS, or another "
+      + "OPENBLAS_CORETYPE, may be several times as fast (slate doctor says more)"
+  }
+}

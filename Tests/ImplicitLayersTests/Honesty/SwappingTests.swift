@@ -1,0 +1,133 @@
+import ConformanceChecks
+import ImplicitLayers
+import Tensors
+import TestSupport
+import Testing
+
+@Suite struct SwappingTests {
+  @Test("the value after a number of evaluations is the same for every estimator, bit by bit")
+  func sameValue() throws {
+    let w = testTensor([4, 4], seed: 3, scale: 0.4).variable()
+    let x = testTensor([3, 4], seed: 4)
+    for solver in [.picard(), .picard(damping: 0.7), .anderson(), .broyden()]
+      as [any ForwardSolver]
+    {
+      for evaluations in [1, 2, 7] {
+        var values: [[Double]] = []
+        for estimator in [.exact, .oneStep, .gmres(), .unrolled, .unrolled(lastSteps: 2)]
+          as [any BackwardEstimator]
+        {
+          var calls = 0
+          let z = try fixedPoint(
+            from: x.zerosLike(), using: solver, estimator: estimator,
+            until: .evaluations(evaluations)
+          ) { z in
+            calls += 1
+            return (z.matmul(w) + x).tanh()
+          }
+          #expect(calls == evaluations, "\(solver.name), \(estimator.name)")
+          values.append(z.scalars)
+        }
+        // Acceleration rounds differently where its window is recorded.
+        let isPlain = solver.name == "Picard"
+        for value in values {
+          let gap = difference(value, values[0], relative: 1e-12)
+          #expect(isPlain ? value == values[0] : gap == nil, "\(solver.name), \(evaluations)")
+        }
+      }
+    }
+  }
+}
+
+@Suite struct UnrolledStartTests {
+  @Test(
+    "where the start is accepted the gradient goes through one application, and the report says so")
+  func acceptedStart() throws {
+    let a = Tensor([0.5, 0.5], shape: [2, 1], dtype: .float64).variable()
+    let start = Tensor([2, 0], shape: [2, 1], dtype: .float64)
+    let solution = try solveFixedPoint(
+      from: start, estimator: .unrolled, until: .tolerance(relative: 1e-10, limit: 200)
+    ) { $0 * a + 1 }
+    let gradient = try #require(gradients(of: solution.value.sum())[a]).scalars
+    // d(a z + 1)/da = z at the start; the truth is z* / (1 - a) = 4.
+    #expect(gradient[0] == 2)
+    #expect(abs(gradient[1] - 4) < 1e-7)
+    let steps = solution.report.samples.map(\.differentiatedSteps)
+    #expect(steps[0] == 1 && (steps[1] ?? 0) > 20, "\(steps)")
+    #expect(solution.report.description.contains("one application"))
+  }
+
+  @Test("all samples accepted at once are differentiated, not refused")
+  func allAccepted() throws {
+    let a = Tensor([0.5], shape: [1, 1], dtype: .float64).variable()
+    for estimator in [.unrolled, .unrolled(lastSteps: 2), .unrolled(keeping: .squareRoot)]
+      as [any BackwardEstimator]
+    {
+      let z = try fixedPoint(
+        from: Tensor([2], shape: [1, 1], dtype: .float64), estimator: estimator,
+        until: .tolerance(relative: 1e-10, limit: 200)
+      ) { $0 * a + 1 }
+      #expect(try gradients(of: z.sum())[a]?.scalars == [2], "\(estimator.name)")
+    }
+  }
+
+  @Test("truncated gradients are never zero in silence, whatever the solver and the batch")
+  func truncatedReplays() throws {
+    for seed in 1...40 {
+      let w = testTensor([3, 3], seed: seed, scale: 0.5).variable()
+      let x = testTensor([2, 3], seed: seed + 50)
+      for solver in [.newtonKrylov(), .broyden(), .anderson(), .automatic] as [any ForwardSolver] {
+        for estimator in [.unrolled(lastSteps: 2), .unrolled(keeping: .squareRoot)]
+          as [any BackwardEstimator]
+        {
+          let z = try fixedPoint(
+            from: x.zerosLike(), using: solver, estimator: estimator,
+            until: .tolerance(relative: 1e-10, limit: 300)
+          ) { z in (z.matmul(w) + x).tanh() }
+          let gradient = try #require(gradients(of: z.sum())[w])
+          #expect(gradient.largestMagnitude > 1e-3, "\(solver.name), \(estimator.name), \(seed)")
+        }
+      }
+    }
+  }
+}
+
+@Suite struct MixedSampleTests {
+  private let weight = testTensor([3, 3], seed: 2, scale: 0.3)
+
+  @Test("a map that treats columns as the state is found out")
+  func columns() throws {
+    let mixing = try LayerChecks(
+      of: { z in self.weight.matmul(z) }, at: testTensor([3, 1], seed: 1)
+    ).failures()
+    #expect(mixing.first?.contains("samples mix") ?? false, "\(mixing)")
+    let separate = try LayerChecks(
+      of: { z in z.matmul(self.weight) }, at: testTensor([2, 3], seed: 1)
+    ).failures()
+    #expect(separate.isEmpty)
+  }
+}
+
+@Suite struct NestedDerivativeTests {
+  @Test("a gradient step inside a map is differentiated through its gradient")
+  func gradientStep() throws {
+    // z - a dL/dz with L = sum(c z^2) / 2 - b z is z - a (c z - b): z* = b / c, J = 1 - a c.
+    let c = Tensor([2], shape: [1, 1], dtype: .float64).variable()
+    let b = Tensor([3], shape: [1, 1], dtype: .float64).variable()
+    for estimator in [.exact, .gmres(tolerance: 1e-12), .unrolled] as [any BackwardEstimator] {
+      let z = try fixedPoint(
+        from: .zeros([1, 1], dtype: .float64), estimator: estimator,
+        until: .tolerance(relative: 1e-14, limit: 300)
+      ) { z in
+        let (value, pullback) = valueWithPullback(at: z, creatingGraph: true) { z in
+          (z.square() * c * 0.5 - z * b)
+        }
+        return try z - pullback(.ones(value.shape, dtype: .float64)) * 0.2
+      }
+      let table = try gradients(of: z.sum())
+      #expect(abs(z.scalar - 1.5) < 1e-12, "\(estimator.name)")
+      #expect(abs(try #require(table[b]).scalar - 0.5) < 1e-8, "\(estimator.name)")
+      #expect(abs(try #require(table[c]).scalar + 0.75) < 1e-8, "\(estimator.name)")
+    }
+  }
+}

@@ -1,0 +1,175 @@
+import Foundation
+import Testing
+import Training
+
+/// Runs that are killed at any of the system calls by which they change their folder go on to the same
+/// bits.
+///
+/// A share of the calls is tried; with SLATE_CRASHES=all in the environment, every one. The faults come
+/// from a library that is preloaded (Fixtures/faults.c).
+#if os(Linux)
+  @Suite struct CrashTests {
+    private let folder: TemporaryFolder
+    private let library: String
+
+    init() throws {
+      folder = try TemporaryFolder()
+      library = folder.path("faults.so")
+      let source = try #require(
+        Bundle.module.url(forResource: "faults", withExtension: "c", subdirectory: "Fixtures"))
+      let compiled = try SlateProgram.shell(
+        "\"$(command -v clang || command -v cc)\" -shared -fPIC -O1 -o \"$2\" \"$3\" -ldl",
+        [library, source.path])
+      try #require(compiled.status == 0, "\(compiled.errors)")
+    }
+
+    private func faulty(
+      _ arguments: [String], _ faults: [String: String]
+    ) throws -> SlateProgram.Outcome {
+      let place = folder.url.resolvingSymlinksInPath().path
+      return try SlateProgram.run(
+        arguments,
+        environment: faults.merging(["LD_PRELOAD": library, "FAULTS_FOLDER": place]) { $1 })
+    }
+
+    /// How many calls a program makes that runs to its end.
+    private func calls(_ arguments: [String]) throws -> Int {
+      let count = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+      defer { try? FileManager.default.removeItem(at: count) }
+      let whole = try faulty(arguments, ["FAULTS_COUNT": count.path])
+      #expect(whole.status == 0, "\(whole.errors)")
+      let text = try String(contentsOf: count, encoding: .utf8)
+      return try #require(Int(text.trimmed))
+    }
+
+    /// The calls at which to kill, the last ones among them.
+    private func share(of calls: Int, about count: Int) -> [Int] {
+      let all = ProcessInfo.processInfo.environment["SLATE_CRASHES"] == "all"
+      return Array(stride(from: calls, to: 0, by: all ? -1 : -max(1, calls / count)))
+    }
+
+    private func path(_ run: String) -> String {
+      folder.url.resolvingSymlinksInPath().appending(path: run).path
+    }
+
+    /// The arguments that go on with a run, whatever there is of it.
+    private func continuation(of run: String, steps: Int) -> [String] {
+      let checkpoint = URL(filePath: path(run) + "/checkpoint.safetensors")
+      for file in [checkpoint, Checkpoint.previous(of: checkpoint)] where Checkpoint.isWhole(file) {
+        return ["train", "--resume", file.path, "--steps", "\(steps)", "--workers", "2"]
+      }
+      return SlateProgram.tinyTraining(
+        "--steps", "\(steps)", "--val-every", "2", out: path(run))
+    }
+
+    private func expectSame(_ run: String, as whole: String, _ call: Int) throws {
+      #expect(try folder.metrics(run) == folder.metrics(whole), "killed at call \(call)")
+      #expect(
+        try folder.checkpointTensors(run) == folder.checkpointTensors(whole),
+        "killed at call \(call)")
+    }
+
+    @Test func killedAtAnyCall() throws {
+      let training = { SlateProgram.tinyTraining("--steps", "5", "--val-every", "2", out: $0) }
+      let calls = try calls(training(path("whole")))
+      #expect(calls > 60)
+      for call in share(of: calls, about: 14) {
+        let run = "run\(call)"
+        let killed = try faulty(training(path(run)), ["FAULTS_KILL": "\(call)"])
+        #expect(killed.status == SIGKILL, "call \(call): \(killed.errors)")
+        let resumed = try SlateProgram.run(continuation(of: run, steps: 5))
+        #expect(resumed.status == 0, "killed at call \(call): \(resumed.errors)")
+        try expectSame(run, as: "whole", call)
+        try FileManager.default.removeItem(atPath: path(run))
+      }
+    }
+
+    @Test("going on from the checkpoint before a damaged one, killed at any call")
+    func killedInRecovery() throws {
+      let first = try SlateProgram.run(
+        SlateProgram.tinyTraining("--steps", "4", "--val-every", "2", out: path("first")))
+      #expect(first.status == 0)
+      let checkpoint = folder.url.appending(path: "first/checkpoint.safetensors")
+      try Data(contentsOf: checkpoint).prefix(9000).write(to: checkpoint)
+      let recovery = {
+        [
+          "train", "--resume", "\(path($0))/checkpoint.previous.safetensors", "--steps", "5",
+          "--workers", "2",
+        ]
+      }
+      try FileManager.default.copyItem(atPath: path("first"), toPath: path("whole"))
+      let calls = try calls(recovery("whole"))
+      for call in share(of: calls, about: 10) {
+        let run = "run\(call)"
+        try FileManager.default.copyItem(atPath: path("first"), toPath: path(run))
+        let killed = try faulty(recovery(run), ["FAULTS_KILL": "\(call)"])
+        #expect(killed.status == SIGKILL, "call \(call): \(killed.errors)")
+        let next = continuation(of: run, steps: 5)
+        #expect(next.contains("--resume"), "nothing is whole after call \(call)")
+        let resumed = try SlateProgram.run(next)
+        #expect(resumed.status == 0, "killed at call \(call): \(resumed.errors)")
+        try expectSame(run, as: "whole", call)
+        try FileManager.default.removeItem(atPath: path(run))
+      }
+    }
+
+    @Test("where the system gives no thread, a run needs none")
+    func withoutThreads() throws {
+      try writeImages(20, folder, "images")
+      // The linear algebra library makes its threads before the program begins, and gives up itself.
+      let outcome = try SlateProgram.shell(
+        "timeout -k 1 60 \"$@\"",
+        SlateProgram.tinyTraining(
+          "--steps", "3", "--data", folder.path("images"), out: path("run")),
+        environment: [
+          "LD_PRELOAD": library, "FAULTS_NO_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+        ])
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(outcome.output.contains("step 3/3"))
+      // And without the setting there is a message, not a hang.
+      let crowded = try SlateProgram.shell(
+        "timeout -k 1 60 \"$@\"",
+        SlateProgram.tinyTraining("--steps", "3", out: path("other")),
+        environment: [
+          "LD_PRELOAD": library, "FAULTS_NO_THREADS": "1", "OPENBLAS_NUM_THREADS": "2",
+        ])
+      #expect(crowded.status == 0 || crowded.errors.contains("pthread_create"))
+      #expect(crowded.status != 124 && crowded.status != 137)
+    }
+
+    @Test(
+      "limits of the process end in a result or in one line",
+      arguments: [
+        "ulimit -n 3", "ulimit -n 4", "ulimit -n 5", "ulimit -n 6", "ulimit -n 8",
+        "ulimit -v 300000", "ulimit -v 500000", "ulimit -v 700000",
+      ])
+    func limits(_ limit: String) throws {
+      // The script's own redirections come before the limit.
+      let outcome = try SlateProgram.shell(
+        "exec 2>&1; \(limit) && exec timeout -k 1 60 \"$@\"",
+        SlateProgram.tinyTraining("--steps", "3", out: path("run")))
+      #expect(outcome.status != 124 && outcome.status != 137, "it hangs: \(outcome.output)")
+      if outcome.status != 0 {
+        let last = outcome.output.split(separator: "\n").last.map(String.init) ?? ""
+        #expect(
+          ["Too many open files", "out of memory", "cannot", "failed to map"].contains {
+            last.contains($0)
+          }, "\(outcome.status): \(outcome.output)")
+      }
+    }
+
+    @Test("memory that is used up ends in one line")
+    func memory() throws {
+      let outcome = try SlateProgram.shell(
+        "ulimit -v 1500000 && exec timeout -k 1 60 \"$@\"",
+        [
+          "train", "--image-size", "128", "--batch-size", "512", "--val-images", "1", "--steps",
+          "1", "--workers", "2",
+          "--out", path("run"),
+        ])
+      #expect(outcome.status == 1)
+      let lines = outcome.errors.split(separator: "\n")
+      #expect(lines.count == 1 && lines[0].hasPrefix("out of memory: "), "\(outcome.errors)")
+    }
+  }
+#endif

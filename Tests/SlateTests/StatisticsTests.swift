@@ -1,0 +1,137 @@
+import Foundation
+import ObjectCentric
+import Tensors
+import Testing
+import Training
+
+/// Statistics of images that are kept for later distances.
+@Suite struct StatisticsTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  /// Weights of the network's shapes: it says itself which it needs.
+  private func writeWeights(_ name: String, scale: Double) throws {
+    var tensors: [String: Tensor] = [:]
+    var generator = Philox(seed: 1)
+    while true {
+      do {
+        _ = try Inception { tensors[$0] ?? .zeros([1]) }
+        break
+      } catch let error as InceptionError {
+        let fan = Double(error.needed.elementCount / error.needed[0])
+        tensors[error.name] =
+          error.needed.rank == 4
+          ? .normal(error.needed, using: &generator) * (scale / fan.squareRoot())
+          : error.name.hasSuffix("running_var") || error.name.hasSuffix("bn.weight")
+            ? .ones(error.needed) : .zeros(error.needed)
+      }
+    }
+    try SafetensorsFile(tensors.sorted { $0.key < $1.key }.map { (name: $0.key, tensor: $0.value) })
+      .write(to: folder.url.appending(path: name))
+  }
+
+  private func value(_ outcome: SlateProgram.Outcome) throws -> Double {
+    let values = try JSONDecoder().decode([String: Double?].self, from: Data(outcome.output.utf8))
+    return try #require(values["fid"] ?? nil, "\(outcome.errors)")
+  }
+
+  @Test("statistics of other images, or by another network, are refused; a set's are kept at once")
+  func fingerprints() throws {
+    try writeWeights("a.safetensors", scale: 1.4)
+    let run = folder.path("run")
+    #expect(try SlateProgram.trainTiny("--steps", "1", out: run).status == 0)
+    let kept = folder.path("kept.safetensors")
+    func evaluate(_ options: String...) throws -> SlateProgram.Outcome {
+      try SlateProgram.run(
+        [
+          "evaluate", run, "--inception", folder.path("a.safetensors"), "--statistics", kept,
+          "--json",
+        ]
+          + options)
+    }
+    let first = try value(evaluate("--images", "3"))
+    #expect(try value(evaluate("--images", "3")) == first)
+    for options in [["--split", "test"], ["--limit", "50"], ["--images", "4"]] {
+      let refused = try SlateProgram.run(
+        ["evaluate", run, "--inception", folder.path("a.safetensors"), "--statistics", kept]
+          + ["--images", "3"] + options)
+      // The first validation scenes are the same however many there are.
+      if options[0] == "--limit" {
+        #expect(refused.status == 0, "\(refused.errors)")
+      } else {
+        #expect(
+          refused.status == 1 && refused.errors.contains("of other images"), "\(refused.errors)")
+        #expect(refused.errors.contains(kept))
+      }
+    }
+
+    // The other set is missing: what was computed of this one is there.
+    try writeImages(2, folder, "images")
+    let (one, two) = (folder.path("one.safetensors"), folder.path("two.safetensors"))
+    for sets in [
+      [folder.path("images"), folder.path("no")], [folder.path("no"), folder.path("images")],
+    ] {
+      let failed = try SlateProgram.run(
+        ["fid"] + sets + [
+          "--inception", folder.path("a.safetensors"), "--save", one, "--save", two,
+        ])
+      #expect(failed.status == 1 && failed.errors.contains(folder.path("no")), "\(failed.errors)")
+    }
+    #expect(try value(SlateProgram.run("fid", one, two, "--json")) < 1e-6)
+    #expect(try Data(contentsOf: URL(filePath: one)) == Data(contentsOf: URL(filePath: two)))
+
+    try writeWeights("b.safetensors", scale: 1.5)
+    let other = try SlateProgram.run(
+      "evaluate", run, "--inception", folder.path("b.safetensors"), "--statistics", kept,
+      "--images",
+      "3")
+    #expect(other.status == 1 && other.errors.contains("of another network"), "\(other.errors)")
+    let mixed = try SlateProgram.run(
+      "fid", one, folder.path("images"), "--inception", folder.path("b.safetensors"))
+    #expect(mixed.status == 1 && mixed.errors.contains("another network"), "\(mixed.errors)")
+  }
+
+  @Test("statistics of the PyTorch port are read")
+  func ported() throws {
+    let fixture = try #require(
+      Bundle.module.url(forResource: "port", withExtension: "npz", subdirectory: "Fixtures"))
+    let mean = Tensor([0.5, -1.25, 3], shape: [3], dtype: .float64)
+    let covariance = Tensor(
+      [2, 0.5, -0.25, 0.5, 1, 0.125, -0.25, 0.125, 4], shape: [3, 3], dtype: .float64)
+    let same = try FeatureStatistics(mean: mean, covariance: covariance)
+    try SafetensorsFile([("mean", same.mean + 2), ("factor", same.factor)])
+      .write(to: folder.url.appending(path: "shifted.safetensors"))
+    let outcome = try SlateProgram.run(
+      "fid", fixture.path, folder.path("shifted.safetensors"), "--json")
+    #expect(abs(try value(outcome) - 12) < 1e-9)
+    try Data(contentsOf: fixture).dropLast(30).write(to: folder.url.appending(path: "cut.npz"))
+    let refused = try SlateProgram.run("fid", folder.path("cut.npz"), fixture.path)
+    #expect(refused.status == 1 && refused.errors.contains("cut.npz"), "\(refused.errors)")
+  }
+
+  @Test("statistics that cannot be any are refused")
+  func impossible() throws {
+    for (name, mean, factor) in [
+      ("empty", Tensor.zeros([0]), Tensor.zeros([5, 0])), ("tall", .zeros([2]), .zeros([3, 2])),
+      ("nan", Tensor([.nan, 1], shape: [2]), .ones([1, 2])),
+    ] {
+      let path = folder.path("\(name).safetensors")
+      try SafetensorsFile([("mean", mean), ("factor", factor)]).write(to: URL(filePath: path))
+      let refused = try SlateProgram.run("fid", path, path)
+      #expect(refused.status == 1 && refused.errors.contains(path), "\(refused.errors)")
+    }
+    // 136 bytes.
+    let header =
+      #"{"mean":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"#
+      + #""factor":{"dtype":"F32","shape":[2147483647,0],"data_offsets":[0,0]}}"#
+    let path = folder.path("tall.safetensors")
+    var bytes = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) }
+    bytes.append(contentsOf: header.utf8)
+    try bytes.write(to: URL(filePath: path))
+    let refused = try SlateProgram.run("fid", path, path)
+    #expect(refused.status == 1 && refused.errors.contains(path), "\(refused.errors)")
+    let unreadable = try SlateProgram.run("fid", path, path, "--save", folder.path("a.npz"))
+    #expect(unreadable.status != 0 && unreadable.errors.contains(".safetensors"))
+  }
+}

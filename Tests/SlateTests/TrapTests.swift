@@ -1,0 +1,133 @@
+import Foundation
+import ObjectCentric
+import Tensors
+import Testing
+import Training
+
+@testable import slate
+
+/// Numbers in options and files that are far from all sense are refused, and stop nothing.
+@Suite struct TrapTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  @Test(
+    "options",
+    arguments: [
+      ["--image-size", "4"], ["--limit", "4294967296"], ["--solver", "anderson:65"],
+      ["--tau-start", "1e-323"], ["--tau-final", "1e300"], ["--d-model", "1000000"],
+      ["--slot-size", "1000000"], ["--vocab-size", "1000000000"],
+      ["--num-slots", "1000000", "--batch-size", "10000"],
+      ["--mlp-hidden-size", "1000000", "--num-slots", "100000"],
+      ["--batch-size", "1000000", "--image-size", "512"], ["--steps", "9223372036854775807"],
+      ["--epochs", "9223372036854775807"], ["--limit", "9223372036854775807"],
+    ])
+  func options(_ option: [String]) throws {
+    let refused = try SlateProgram.trainTiny(
+      (option[0] == "--epochs" ? [] : ["--steps", "1"]) + option, out: folder.path("run"))
+    #expect(refused.status == 1 || refused.status == 64, "\(refused.status): \(refused.errors)")
+    #expect(refused.errors.contains("--"), "\(refused.errors)")
+    if option.count == 2 { #expect(refused.errors.contains(option[0]), "\(refused.errors)") }
+    #expect(!FileManager.default.fileExists(atPath: folder.path("run")))
+  }
+
+  @Test(
+    "what a checkpoint says of its run",
+    arguments: [
+      ("\"data\":{}", "\"data\":{\"limit\":0}"), ("\"data\":{}", "\"data\":{\"limit\":-1}"),
+      ("\"data\":{}", "\"data\":{\"limit\":8589934592}"),
+      ("\"data\":{}", "\"data\":{\"centerCrop\":-3}"),
+      ("\"stale\":0", "\"stale\":9223372036854775807"), ("\"stale\":0", "\"stale\":-1"),
+      ("\"patience\":2,", "\"patience\":0,"), ("\"factor\":1", "\"factor\":-1"),
+      ("\"solver\":\"iteration\"", "\"solver\":\"anderson:65\""),
+      ("\"tauStart\":1", "\"tauStart\":1e-323"), ("\"imageSize\":16", "\"imageSize\":4"),
+      ("\"step\":1", "\"step\":9223372036854775807"), ("\"position\":4", "\"position\":-1"),
+      ("\"valImages\":10", "\"valImages\":9223372036854775807"),
+    ])
+  func checkpoints(_ old: String, _ new: String) throws {
+    let run = folder.path("run")
+    #expect(
+      try SlateProgram.trainTiny("--steps", "1", "--patience", "2", out: run).status == 0)
+    let url = folder.url.appending(path: "run/checkpoint.safetensors")
+    let file = try SafetensorsFile(contentsOf: url)
+    let state = try #require(file.metadata["run"])
+    #expect(state.contains(old), "\(state)")
+    try SafetensorsFile(
+      file.entries,
+      metadata: [
+        "run": state.replacingOccurrences(of: old, with: new), "optimizer.step": "1",
+      ]
+    ).write(to: url)
+    for command in [
+      ["train", "--resume", run, "--steps", "2", "--workers", "2"], ["evaluate", run],
+    ] {
+      let refused = try SlateProgram.run(command)
+      #expect(refused.status == 1, "\(new): \(refused.status) \(refused.errors)")
+      #expect(refused.errors.hasPrefix("Error: "), "\(refused.errors)")
+    }
+  }
+
+  @Test("a file of weights that claims large sizes in few bytes makes no large model")
+  func claims() throws {
+    let path = folder.path("claims.safetensors")
+    var tensors: [(name: String, tensor: Tensor)] = [
+      ("dictionary.dictionary.weight", .zeros([3, 60_000])),
+      ("positional_encoder.pe", .zeros([1, 17, 0])), ("slot_proj.weight", .zeros([0, 60_000])),
+      ("slot_attn.slot_attention.mlp.0.weight", .zeros([60_000, 0])),
+      ("tf_dec.blocks.0.ffn.0.weight", .zeros([0])),
+    ]
+    for (added, name) in [
+      ("", "gru.weight_ih"), ("slot_attn.slot_attention.gru.weight_ih", "gru.weight_ih"),
+    ] {
+      if !added.isEmpty { tensors.append((added, .zeros([0, 60_000]))) }
+      try SafetensorsFile(tensors).write(to: URL(filePath: path))
+      let refused = try SlateProgram.run("import", path, "--out", folder.path("run"))
+      #expect(refused.status == 1 && refused.errors.contains(name), "\(refused.errors)")
+      #expect(!refused.errors.contains("out of memory"))
+    }
+  }
+
+  @Test("configuration files name the key of a number that does not fit")
+  func configurations() throws {
+    let path = folder.path("config.json")
+    for (text, name) in [
+      ("{\"steps\": 3.5}", "'steps' cannot be 3.5"), ("{\"seed\": -1, \"hard\": true}", "'seed'"),
+      ("{\"lr_main\": 1e-4, \"batch_size\": 1e30}", "'batch_size'"),
+    ] {
+      try Data(text.utf8).write(to: URL(filePath: path))
+      let refused = try SlateProgram.run("train", "--config", path, "--print-config")
+      #expect(refused.status == 1 && refused.errors.contains(name), "\(refused.errors)")
+    }
+  }
+
+  /// Every value of a configuration at its extremes: validated, it makes a model's sizes, or it is
+  /// refused.
+  @Test func extremesOfEveryValue() throws {
+    let preset = Preset.quickstart.configuration
+    let object = try #require(
+      try JSONSerialization.jsonObject(with: Data(preset.json().utf8)) as? [String: Any])
+    var refused = 0
+    for name in object.keys.sorted() {
+      for value in [
+        "0", "-1", "1", "1000000", "1099511627776", "9223372036854775807", "-9223372036854775808",
+        "5e-324", "1e308", "0.5", "\"anderson:64\"", "\"neumann:9223372036854775807\"",
+        "\"phantom:9223372036854775807:1e-323\"", "\"iteration:5e-324\"", "true", "\"learned\"",
+      ] {
+        do {
+          let read = try preset.replacing(
+            withJSON: Data("{\"\(name)\": \(value)}".utf8), path: "config.json")
+          #expect(try read.validated() == read)
+          for step in [0, 1, read.tauSteps, RunConfiguration.largestCount] {
+            #expect(read.temperature(at: step).isFinite)
+          }
+        } catch is RunError {
+          refused += 1
+        } catch is ConfigurationError {
+          refused += 1
+        }
+      }
+    }
+    #expect(refused > 200)
+  }
+}

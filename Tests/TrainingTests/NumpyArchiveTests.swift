@@ -1,0 +1,66 @@
+import Foundation
+import Tensors
+import Testing
+
+@testable import Training
+
+@Suite struct NumpyArchiveTests {
+  private func fixture(_ name: String) throws -> URL {
+    try #require(
+      Bundle.module.url(forResource: name, withExtension: "npz", subdirectory: "Fixtures"))
+  }
+
+  @Test("arrays, stored and deflated", arguments: ["stored", "deflated"])
+  func arrays(_ name: String) throws {
+    let archive = try NumpyArchive(contentsOf: fixture(name))
+    let (mu, sigma) = (try archive.tensor("mu"), try archive.tensor("sigma"))
+    #expect(mu.shape == [3] && mu.dtype == .float64 && mu.scalars == [0.5, -1.25, 3])
+    #expect(sigma.shape == [3, 3])
+    #expect(sigma.scalars == [2, 0.5, -0.25, 0.5, 1, 0.125, -0.25, 0.125, 4])
+  }
+
+  @Test func otherOrdersAndTypes() throws {
+    let archive = try NumpyArchive(contentsOf: fixture("columns"))
+    #expect(try archive.tensor("mu").dtype == .float32)
+    let sigma = try archive.tensor("sigma")
+    #expect(sigma.shape == [2, 3] && sigma.scalars == [0, 1, 2, 3, 4, 5])
+    let long = try archive.tensor("long")
+    #expect(long.shape == [16000])
+    let numbers = long.scalars
+    #expect((0..<4000).allSatisfy { numbers[$0] == Double($0 % 100) })
+    #expect(numbers[7000...].allSatisfy { $0 == 0 })
+    // The first of numpy.random.default_rng(0).random(3000).
+    #expect(numbers[4000] == 0.6369616873214543)
+    for name in ["words", "nothing"] {
+      let error = #expect(throws: NumpyArchive.Failure.self) { try archive.tensor(name) }
+      #expect(error?.description.contains("'\(name)'") == true)
+    }
+  }
+
+  @Test("no damage is passed over, and none stops the program")
+  func damage() throws {
+    let url = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).npz")
+    defer { try? FileManager.default.removeItem(at: url) }
+    var generator = Philox(seed: 3)
+    for name in ["stored", "deflated"] {
+      let whole = try Data(contentsOf: fixture(name))
+      let good = try NumpyArchive(contentsOf: fixture(name))
+      let expected = try ["mu", "sigma"].map { try good.tensor($0).scalars }
+      for trial in 0..<400 {
+        var bytes = whole
+        if trial % 4 == 0 {
+          bytes = bytes.prefix(Int(generator.next() % UInt64(whole.count)))
+        } else {
+          bytes[Int(generator.next() % UInt64(whole.count))] = UInt8(
+            truncatingIfNeeded: generator.next())
+        }
+        try bytes.write(to: url)
+        do {
+          let archive = try NumpyArchive(contentsOf: url)
+          let found = try ["mu", "sigma"].map { try archive.tensor($0).scalars }
+          #expect(found == expected, "\(name), trial \(trial)")
+        } catch is NumpyArchive.Failure {}
+      }
+    }
+  }
+}
