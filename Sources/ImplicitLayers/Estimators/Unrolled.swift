@@ -47,8 +47,10 @@ public struct Unrolled: BackwardEstimator {
   /// Stops when a number is not positive.
   ///
   /// - Parameters:
-  ///   - lastSteps: default nil, all. The gradient stops at the iterate that lies so many steps
-  ///     before the returned one; the values do not change.
+  ///   - lastSteps: default nil, all. The gradient goes through so many applications of the map; the
+  ///     values do not change. Of a fixed number of evaluations they are the last steps; under a
+  ///     tolerance the last of them is one at the returned iterate, so that k applications are k terms
+  ///     of the Neumann series at the fixed point.
   ///   - kept: default every step.
   public init(lastSteps: Int? = nil, keeping kept: Kept = .everyStep) {
     if let lastSteps {
@@ -76,8 +78,8 @@ public struct Unrolled: BackwardEstimator {
     if !isRecording || (lastSteps == nil && kept == .everyStep) {
       while !run.isOver { try run.advance() }
     } else {
-      run = run.keepingEverySample()
-      var window = TruncationWindow(lastSteps: lastSteps)
+      run = lastSteps == nil ? run.keepingEverySample() : run.truncated()
+      var window = TruncationWindow(lastSteps: lastSteps.map { $0 - finalApplications(rule) })
       var interval = firstInterval
       while !run.isOver {
         if kept == .everyStep {
@@ -89,7 +91,10 @@ public struct Unrolled: BackwardEstimator {
       }
     }
     if isRecording {
-      run.ledger.keep(differentiatedSteps: run.ledger.returnedIterates.map(differentiated))
+      run.ledger.keep(
+        differentiatedSteps: run.ledger.returnedIterates.map {
+          min(max($0 + finalApplications(rule), 1), lastSteps ?? .max)
+        })
     }
     return run.solution
   }
@@ -98,8 +103,12 @@ public struct Unrolled: BackwardEstimator {
     if case .checkpoints(let interval) = kept { interval } else { 1 }
   }
 
-  /// Through how many steps the gradient of an iterate goes.
-  private func differentiated(_ step: Int) -> Int { min(max(step, 1), lastSteps ?? .max) }
+  /// Of a truncated gradient under a tolerance, the last step is an application of f at the returned
+  /// iterate itself: a solver that has gone back to an older point, as after a bad step, would leave
+  /// nothing within the last steps otherwise.
+  private func finalApplications(_ rule: StoppingRule) -> Int {
+    lastSteps != nil && rule.tolerance != nil ? 1 : 0
+  }
 
   /// "unrolled", "unrolled, last 3".
   public var name: String {

@@ -15,6 +15,8 @@ struct SolveRun<Solver: ForwardSolver> {
   /// What samples that left had found and learned.
   private var departed: [(positions: [Int], best: Tensor, inverse: (any InverseJacobian)?)] = []
   private var mayShrink: Bool
+  /// Whether the best iterates are differentiated as images of themselves: by one application more.
+  private var endsWithImages = false
   private let shape: Shape
 
   var ledger: SolveLedger { map.ledger }
@@ -47,10 +49,11 @@ struct SolveRun<Solver: ForwardSolver> {
     var point = Iterate(
       z: z, image: try evaluate?(z) ?? map.image(of: z), map: map)
     let improved = ledger.record(point)
+    let found = endsWithImages && point.image.isRecorded ? point.image.withElements(of: z) : z
     if improved.count == z.shape[0] {
-      best = z
+      best = found
     } else if !improved.isEmpty {
-      best = best.replacing(improved, z.samples(improved))
+      best = best.replacing(improved, found.samples(improved))
     }
     // Where the start is returned, its gradient is that of one application at least.
     if isFirst, point.image.isRecorded { best = point.image.withElements(of: best) }
@@ -122,6 +125,15 @@ extension SolveRun {
   func replica() -> SolveRun {
     var copy = self
     copy.map = map.writing(to: ledger.copy())
+    return copy
+  }
+
+  /// The same run, which keeps every sample to the end and differentiates what it returns as the
+  /// image of itself.
+  func truncated() -> SolveRun {
+    var copy = self
+    copy.mayShrink = false
+    copy.endsWithImages = rule.tolerance != nil
     return copy
   }
 

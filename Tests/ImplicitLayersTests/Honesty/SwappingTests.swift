@@ -92,6 +92,43 @@ import Testing
   }
 }
 
+/// Longer and longer steps from the first point: every iterate comes directly from it.
+private struct FromTheFirst: ForwardSolver {
+  struct History: PerSample {
+    var first: Tensor?
+    var residual: Tensor?
+    var length = 0.0
+    mutating func visit(_ visitor: inout some SampleVisitor) {
+      visitor.visit(&first)
+      visitor.visit(&residual)
+    }
+  }
+  func makeHistory() -> History { History() }
+  func next(after point: Iterate, _ history: inout History) -> Tensor {
+    let (first, residual) = (history.first ?? point.z, history.residual ?? point.residual)
+    (history.first, history.residual) = (first, residual)
+    history.length += 0.25
+    return first + residual * history.length
+  }
+}
+
+@Suite struct TruncationAfterGoingBackTests {
+  @Test("an iterate from before the last steps has the gradient of one application, not zero")
+  func goingBack() throws {
+    for kept in [Unrolled.Kept.everyStep, .checkpoints(every: 3)] {
+      let a = Tensor([0.5], shape: [1, 1], dtype: .float64).variable()
+      // From 0 with residual 1 to z* = 2, the eighth iterate.
+      let z = try fixedPoint(
+        from: .zeros([1, 1], dtype: .float64), using: FromTheFirst(),
+        estimator: .unrolled(lastSteps: 2, keeping: kept),
+        until: .tolerance(relative: 1e-12, limit: 20)
+      ) { $0 * a + 1 }
+      #expect(z.scalar == 2)
+      #expect(try gradients(of: z.sum())[a]?.scalars == [2], "\(kept)")
+    }
+  }
+}
+
 @Suite struct MixedSampleTests {
   private let weight = testTensor([3, 3], seed: 2, scale: 0.3)
 

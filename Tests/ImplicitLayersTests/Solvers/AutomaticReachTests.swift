@@ -96,7 +96,8 @@ private struct SlotCell {
     #expect(both == (try gradient([0.2, 0.99], .unrolled(lastSteps: 2, keeping: .squareRoot))))
     let all = try gradient([0.2, 0.99], .unrolled)
     let whole = try gradient([0.2, 0.99], .unrolled(lastSteps: 200))
-    for (one, other) in zip(all, whole) { #expect(abs(one - other) <= 1e-12 * abs(one)) }
+    // Truncated, the last application is one at the returned iterate: one more than of all steps.
+    for (one, other) in zip(all, whole) { #expect(abs(one - other) <= 1e-7 * abs(one)) }
     #expect(zip(both, all).allSatisfy { $0 != $1 })
   }
 
