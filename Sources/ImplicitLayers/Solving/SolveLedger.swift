@@ -7,8 +7,9 @@ final class SolveLedger {
   /// The failures in succession after which a sample is given up; nil where the solver judges.
   private let toleratedFailures: Int?
   private(set) var report: SolveReport
-  /// Whether a sample is not settled.
+  /// Whether a sample is not settled, and how many are not.
   private(set) var isOpen: [Bool]
+  private(set) var openCount: Int
   /// The iterations so far: evaluations of iterates, without those for derivatives.
   private(set) var iterations = 0
   /// Per sample, which iterate is its best: 0 for the first.
@@ -22,6 +23,7 @@ final class SolveLedger {
     let batch = initial.shape[0]
     report = SolveReport(batch: batch, dtype: initial.dtype, rule: rule, solver: solver)
     isOpen = Array(repeating: true, count: batch)
+    openCount = batch
     bestIterates = Array(repeating: 0, count: batch)
     watches = Array(repeating: Watch(), count: batch)
     largest = Array(repeating: 0, count: batch)
@@ -33,7 +35,8 @@ final class SolveLedger {
 
   private init(copying other: SolveLedger) {
     (rule, toleratedFailures, report) = (other.rule, other.toleratedFailures, other.report)
-    (isOpen, iterations, bestIterates) = (other.isOpen, other.iterations, other.bestIterates)
+    (isOpen, openCount) = (other.isOpen, other.openCount)
+    (iterations, bestIterates) = (other.iterations, other.bestIterates)
     (watches, largest) = (other.watches, other.largest)
   }
 
@@ -47,7 +50,7 @@ final class SolveLedger {
 
   /// Whether nothing is left to do.
   var isOver: Bool {
-    rule.tolerance == nil ? iterations >= rule.limit : iterations > 0 && !isOpen.contains(true)
+    rule.tolerance == nil ? iterations >= rule.limit : iterations > 0 && openCount == 0
   }
 
   /// Counts a call of the map, in which these samples took part.
@@ -75,6 +78,7 @@ final class SolveLedger {
   func settle(_ sample: Int, _ outcome: Outcome) {
     guard rule.tolerance != nil else { return }
     report.samples[sample].outcome = outcome
+    if isOpen[sample] { openCount -= 1 }
     isOpen[sample] = false
   }
 
@@ -84,14 +88,15 @@ final class SolveLedger {
   func record(_ point: Iterate) -> [Int] {
     defer { iterations += 1 }
     guard rule.tolerance != nil || rule.keepsTrace else { return [] }
-    let rows = point.map.samples.enumerated().filter { isOpen[$0.element] }
-    if rule.keepsTrace {
-      for (row, sample) in rows { report.samples[sample].trace.append(point.norms[row]) }
+    let (samples, norms) = (point.map.samples, point.norms)
+    let imageNorms = rule.tolerance == nil ? [] : point.imageNorms
+    var improved: [Int] = []
+    for row in samples.indices where isOpen[samples[row]] {
+      if rule.keepsTrace { report.samples[samples[row]].trace.append(norms[row]) }
+      guard let tolerance = rule.tolerance else { continue }
+      if judge(samples[row], norms[row], imageNorms[row], tolerance) { improved.append(row) }
     }
-    guard let tolerance = rule.tolerance else { return [] }
-    return rows.filter { row, sample in
-      judge(sample, point.norms[row], point.imageNorms[row], tolerance)
-    }.map(\.offset)
+    return improved
   }
 
   /// Settles a sample if it is time.

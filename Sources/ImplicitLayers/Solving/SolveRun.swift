@@ -71,8 +71,8 @@ struct SolveRun<Solver: ForwardSolver> {
 
   /// The point in the rows that are not settled, if the map can be restricted to them.
   private mutating func withoutSettledRows(_ point: Iterate) throws -> Iterate {
+    guard mayShrink, ledger.openCount < map.samples.count else { return point }
     let isOpen = map.samples.map { ledger.isOpen[$0] }
-    guard mayShrink, isOpen.contains(false) else { return point }
     let open = isOpen.indices.filter { isOpen[$0] }
     guard let smaller = try map.restricted(to: open) else {
       mayShrink = false
