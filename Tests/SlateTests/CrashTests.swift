@@ -168,7 +168,9 @@ import Training
           "--out", path("run"),
         ])
       #expect(outcome.status == 1)
+      // Kernels that are chosen for another processor are warned of first.
       let lines = outcome.errors.split(separator: "\n")
+        .filter { !$0.hasPrefix("warning: matrix products run") }
       #expect(lines.count == 1 && lines[0].hasPrefix("out of memory: "), "\(outcome.errors)")
     }
   }

@@ -32,7 +32,9 @@ import Testing
     try expectSaved(process)
     let text = String(
       decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-    #expect(text.trimmed.hasPrefix("finishing the step"), "\(text)")
+    // Kernels that are chosen for another processor are warned of first.
+    let words = text.split(separator: "\n").filter { !$0.hasPrefix("warning: matrix products run") }
+    #expect(words.first?.hasPrefix("finishing the step") ?? false, "\(text)")
   }
 
   @Test("the signals of a terminal that closes and of a pipe save", arguments: [SIGHUP, SIGPIPE])
