@@ -25,6 +25,8 @@ private struct Containers: Module {
   let label: String? = "x"
 }
 
+/// The lazy property is written once, by the one thread that the test has; a class that others derive
+/// from cannot be checked.
 private class Base: Module, @unchecked Sendable {
   let inherited = Parameter(.zeros([1]))
   lazy var late = Parameter(.zeros([2]))

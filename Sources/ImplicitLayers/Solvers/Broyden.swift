@@ -15,7 +15,7 @@ import Tensors
 /// another starts again from -I, as dropping single pairs would break the secant equation.
 /// 2 updates + 6 vectors of the state's size are kept.
 public struct Broyden: ForwardSolver {
-  /// The number of updates after which H starts again from -I, at least 1.
+  /// The number of updates that H remembers, at least 1.
   public let updates: Int
   /// The growth of the residual over its best that makes a sample return to its best point.
   public let growth: Double
@@ -28,7 +28,7 @@ public struct Broyden: ForwardSolver {
   /// - Parameters:
   ///   - updates: default 30, more than most solves need.
   ///   - growth: default 100.
-  ///   - previous: what this method, with the same memory, learned of a nearby problem with the
+  ///   - previous: what this method, with as many updates, learned of a nearby problem with the
   ///     same batch (`Solution.inverse`); default nil. Start from its solution too.
   public init(
     updates: Int = 30, growth: Double = 100, resuming previous: (any InverseJacobian)? = nil

@@ -7,6 +7,7 @@ import io
 import os
 import struct
 import subprocess
+import tempfile
 import zlib
 
 import numpy as np
@@ -46,14 +47,14 @@ ppm = f"P6 {width} {height} 255\n".encode() + picture.tobytes()
 
 
 def cjpeg(*options, scans=None):
-    if scans:
-        path = "/tmp/make_odd_fixtures.scans"
-        with open(path, "w") as file:
+    with tempfile.NamedTemporaryFile("w") as file:
+        if scans:
             file.write(scans)
-        options += ("-scans", path)
-    return subprocess.run(
-        ["cjpeg", "-quality", "80", *options], input=ppm, capture_output=True, check=True
-    ).stdout
+            file.flush()
+            options += ("-scans", file.name)
+        return subprocess.run(
+            ["cjpeg", "-quality", "80", *options], input=ppm, capture_output=True, check=True
+        ).stdout
 
 
 def segments(data):
