@@ -49,8 +49,13 @@ static int level_of(const char *core) {
   return 0;
 }
 
-// The kernels to use with vector instructions of a level. SkylakeX before Cooperlake: on Intel's
-// processors 143 Gflop/s a core against 128, on AMD's the same.
+// Whether kernels are the slower ones of their level: those for Cooperlake give 128 Gflop/s a core on
+// Intel's processors, and those for SkylakeX 143. On AMD's they are equally fast.
+static int is_slower_of_level(const char *core, const char *vendor) {
+  return strcasecmp(core, "Cooperlake") == 0 && strcmp(vendor, "GenuineIntel") == 0;
+}
+
+// The kernels to use with vector instructions of a level.
 static const char *core_of(int level, const char *vendor) {
   int zen = strcmp(vendor, "AuthenticAMD") == 0 || strcmp(vendor, "HygonGenuine") == 0;
   switch (level) {
@@ -84,10 +89,12 @@ struct cos_choice cos_choose(const struct cos_library *library, int level, const
   int own = level_of(choice.own);
   const char *by_user = getenv(variable);
   if (by_user && *by_user) choice.reason = cos_chosen_by_user;
-  else if (own > 0 && own < level && core_of(level, vendor)) {
+  else if (own > 0 && core_of(level, vendor) &&
+           (own < level || is_slower_of_level(choice.own, vendor))) {
     choice.reason = cos_not_changeable;
     // The best first; a build may have been made without some.
-    for (int tried = level; library->quit && library->init && tried > own; tried--) {
+    int least = own < level ? own + 1 : level;
+    for (int tried = level; library->quit && library->init && tried >= least; tried--) {
       const char *core = core_of(tried, vendor);
       choose_again(library, core);
       if (strcasecmp(library->core_name(), core) != 0) continue;

@@ -87,7 +87,7 @@ public struct ProductRate: Sendable, Codable {
   /// for another processor.
   public var isSlow: Bool { perCore < promisedPerCore / 4 }
 
-  /// Measures for about 20 ms.
+  /// Measures for about 20 ms, or up to 200 while threads wait for a processor of their own.
   public init() {
     let (size, repetitions) = (256, 4)
     let operations = 2 * Double(size * size * size * repetitions) / 1e9
@@ -104,18 +104,26 @@ public struct ProductRate: Sendable, Codable {
     }
     multiply()
     // The best of several, in the thread's own time: what other processes take does not count.
-    perCore = operations / ProductRate.least(ck_thread_seconds, multiply)
-    let seconds = ProductRate.least(ck_seconds) { _ = Workers.map(workers) { _ in multiply() } }
-    together = Double(workers) * operations / seconds
+    let alone = ProductRate.least(of: 4, ck_thread_seconds, multiply)
+    // A thread that wakes up may share a processor with its waker until the system moves it.
+    let shared = ProductRate.least(of: 80, until: alone / 0.9, ck_seconds) {
+      _ = Workers.map(workers) { _ in multiply() }
+    }
+    perCore = operations / alone
+    together = Double(workers) * operations / shared
     promisedPerCore = Double(ck_processor_operations_per_cycle()) * ck_processor_clock() / 1e9
   }
 
-  /// The least of four times of `body` by a clock.
-  private static func least(_ clock: () -> Double, _ body: () -> Void) -> Double {
-    (0..<4).map { _ in
+  /// The least time of `body` by a clock, of some attempts, or of fewer if one is short enough.
+  private static func least(
+    of attempts: Int, until enough: Double = 0, _ clock: () -> Double, _ body: () -> Void
+  ) -> Double {
+    var least = Double.infinity
+    for _ in 0..<attempts where least > enough {
       let start = clock()
       body()
-      return clock() - start
-    }.min() ?? .infinity
+      least = min(least, clock() - start)
+    }
+    return least
   }
 }

@@ -3,7 +3,8 @@ import COpenBLAS
 import COpenBLASSettings
 import Foundation
 
-// KernelChoiceProbe [from CORE] [level N] [broken sgemm|dgemm|dgetrf] [without CORE] [fixed]
+// KernelChoiceProbe [from CORE] [level N] [vendor NAME] [broken sgemm|dgemm|dgetrf]
+//                   [without CORE] [fixed]
 //
 // Prints how the kernels of OpenBLAS were chosen in this process: own choice, kernels used, reason,
 // OPENBLAS_CORETYPE after it, and a digest of products. With `from`, OpenBLAS is first made to choose
@@ -58,7 +59,8 @@ if let core = value(of: "from") {
     library.`init` = nil
   }
   let level = value(of: "level").flatMap { Int32($0) } ?? ck_processor_level()
-  choice = cos_choose(&library, level, ck_processor_vendor())
+  choice = cos_choose(
+    &library, level, value(of: "vendor") ?? String(cString: ck_processor_vendor()))
 }
 
 /// Bits of products whose sums round differently in different kernels.

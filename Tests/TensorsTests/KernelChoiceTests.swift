@@ -94,6 +94,17 @@ import Testing
     #expect(probe["reason"] == (level == 1 ? "kept" : "replaced"), "\(probe)")
   }
 
+  @Test("of kernels for the same instructions, the faster ones for the maker are taken")
+  func fasterOfLevel() throws {
+    guard Self.canChoose, Self.expected.count == 3 else { return }
+    let intel = try Self.probe("from", "Cooperlake", "vendor", "GenuineIntel")
+    #expect(intel["used"] == "SkylakeX" && intel["reason"] == "replaced", "\(intel)")
+    let amd = try Self.probe("from", "Cooperlake", "vendor", "AuthenticAMD")
+    #expect(amd["used"] == "Cooperlake" && amd["reason"] == "kept", "\(amd)")
+    let best = try Self.probe("from", "SkylakeX", "vendor", "GenuineIntel")
+    #expect(best["used"] == "SkylakeX" && best["reason"] == "kept", "\(best)")
+  }
+
   @Test func productsRunOnTheThreadThatAsksForThem() throws {
     #expect(try Self.probe()["threads"] == "1")
     #expect(try Self.probe(environment: ["OPENBLAS_NUM_THREADS": "3"])["threads"] == "1")
