@@ -137,12 +137,15 @@ def build():
 
 def prepare_peers():
     python = environment / "bin" / "python"
+    requirements = here / "peers" / "requirements.txt"
     if not python.exists():
-        print(f"installing the peers into {environment}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-        subprocess.run(
-            [python, "-m", "pip", "install", "-q", "-r", here / "peers" / "requirements.txt"],
-            check=True)
+    versions = "import importlib.metadata, sys; [importlib.metadata.version(n) for n in sys.argv[1:]]"
+    found = subprocess.run(
+        [python, "-c", versions, *requirements.read_text().split()], stderr=subprocess.DEVNULL)
+    if found.returncode != 0:
+        print(f"installing the peers into {environment}", file=sys.stderr)
+        subprocess.run([python, "-m", "pip", "install", "-q", "-r", requirements], check=True)
     return python
 
 
