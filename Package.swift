@@ -6,6 +6,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "Tensors", targets: ["Tensors"]),
+    .library(name: "Solvers", targets: ["Solvers"]),
     .library(name: "ImplicitLayers", targets: ["ImplicitLayers"]),
     .library(name: "ConformanceChecks", targets: ["ConformanceChecks"]),
     .library(name: "EstimatorComparison", targets: ["EstimatorComparison"]),
@@ -40,7 +41,8 @@ let package = Package(
       linkerSettings: [.linkedLibrary("lapacke")]),
 
     .target(name: "Tensors", dependencies: ["COpenBLAS", "COpenBLASSettings", "CKernels"]),
-    .target(name: "ImplicitLayers", dependencies: ["Tensors"]),
+    .target(name: "Solvers", dependencies: ["Tensors"]),
+    .target(name: "ImplicitLayers", dependencies: ["Solvers", "Tensors"]),
     .target(name: "ConformanceChecks", dependencies: ["ImplicitLayers", "Tensors"]),
     .target(name: "NeuralLayers", dependencies: ["Tensors"]),
     .target(name: "Training", dependencies: ["NeuralLayers", "Tensors"]),

@@ -22,7 +22,7 @@ func examineDivergence() throws {
   // snippet.end
 
   // snippet.remedies
-  for solver in [.picard(damping: 0.3), .anderson(), .broyden(), .newtonKrylov(), .automatic]
+  for solver in [.picard(relaxation: 0.3), .anderson(), .broyden(), .newtonKrylov(), .automatic]
     as [any ForwardSolver]
   {
     let report = try solver.solve(map, from: x.zerosLike(), until: rule).report

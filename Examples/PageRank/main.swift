@@ -71,4 +71,4 @@ let comparison = EstimatorComparison(
   from: .zeros([1, count], dtype: .float64), until: .tolerance(relative: 1e-14, limit: 500),
   parameters: [ParameterGroup("links", [p])]
 ) { $0.slice(target..<target + 1, alongAxis: 1).sum() }
-print("\n\(try comparison.errors(byTerms: [1, 2, 5, 10, 20, 50], dampings: [1]).table)")
+print("\n\(try comparison.errors(byTerms: [1, 2, 5, 10, 20, 50], relaxations: [1]).table)")

@@ -30,7 +30,7 @@ public struct ComparedEstimator: Sendable {
       ComparedEstimator(terms == 1 ? "one step" : "\(terms) terms", .neumann(terms: terms))
     }
     list += [5, 20].map {
-      ComparedEstimator("\($0) terms, damping 1/2", .neumann(terms: $0, damping: 0.5))
+      ComparedEstimator("\($0) terms, relaxation 1/2", .neumann(terms: $0, relaxation: 0.5))
     }
     if hasInverse {
       list += [

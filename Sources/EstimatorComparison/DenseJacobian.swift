@@ -42,15 +42,15 @@ struct DenseJacobian {
     }.min() ?? 1
   }
 
-  /// The spectral radius of (1 - damping) I + damping J of every sample.
+  /// The spectral radius of (1 - relaxation) I + relaxation J of every sample.
   ///
   /// Gelfand's formula, rho(A) = lim |A^m|^(1/m), with m = 2^24 by repeated squaring: right for
   /// complex eigenvalues and matrices that are not normal alike, where a power iteration turns or
   /// takes long.
-  func spectralRadii(damping: Double = 1) -> [Double] {
+  func spectralRadii(relaxation: Double = 1) -> [Double] {
     let n = matrices.shape[1]
     let identity = Tensor.identity(n, dtype: matrices.dtype)
-    var power = matrices * damping + identity * (1 - damping)
+    var power = matrices * relaxation + identity * (1 - relaxation)
     var logarithms = [Double](repeating: 0, count: power.shape[0])
     var weight = 1.0
     for _ in 0..<24 {

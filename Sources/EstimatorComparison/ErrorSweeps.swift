@@ -7,20 +7,20 @@ extension EstimatorComparison {
   ///
   /// - Parameters:
   ///   - terms: numbers of terms; default powers of two up to 32.
-  ///   - dampings: a pair of curves for each; default 1 and 1/2.
-  /// - Returns: curves named "seen, damping 1" and "predicted, damping 1", and so on.
+  ///   - relaxations: a pair of curves for each; default 1 and 1/2.
+  /// - Returns: curves named "seen, relaxation 1" and "predicted, relaxation 1", and so on.
   /// - Throws: as `report`.
   public func errors(
-    byTerms terms: [Int] = [1, 2, 4, 8, 16, 32], dampings: [Double] = [1, 0.5]
+    byTerms terms: [Int] = [1, 2, 4, 8, 16, 32], relaxations: [Double] = [1, 0.5]
   ) throws -> ComparisonSweep {
     let problem = try problem()
     let dense = try DenseJacobian(of: problem)
     let reference = try reference(on: problem, dense: dense)
     var curves: [ComparisonSweep.Curve] = []
-    for damping in dampings {
+    for relaxation in relaxations {
       var (seen, predicted): ([(Double, Double)], [(Double, Double)]) = ([], [])
       for count in terms {
-        let series = NeumannSeries(terms: count, damping: damping)
+        let series = NeumannSeries(terms: count, relaxation: relaxation)
         let pass = try pass(
           ComparedEstimator("series", series), on: problem, cotangent: problem.cotangent)
         let figures = pass.gradients.figures(against: reference.pass.gradients)
@@ -28,7 +28,7 @@ extension EstimatorComparison {
         let theory = try prediction(series, problem, reference.pass, dense)
         if let error = theory?.overall { predicted.append((Double(count), error)) }
       }
-      let name = "damping \(String(format: "%g", damping))"
+      let name = "relaxation \(String(format: "%g", relaxation))"
       curves += [.init("seen, \(name)", seen), .init("predicted, \(name)", predicted)]
     }
     return ComparisonSweep(
@@ -52,7 +52,7 @@ extension EstimatorComparison {
     byProducts budgets: [Int] = [2, 4, 8, 16, 32, 64],
     of methods: [(name: String, withBudget: (Int) -> any BackwardEstimator)] = [
       ("series", { .neumann(terms: $0) }),
-      ("series, damping 0.5", { .neumann(terms: $0, damping: 0.5) }),
+      ("series, relaxation 0.5", { .neumann(terms: $0, relaxation: 0.5) }),
       ("adjoint Anderson", { .iterative(.anderson(depth: 5), evaluations: $0) }),
       (
         "GMRES",

@@ -13,7 +13,7 @@ import Tensors
 /// - Parameters:
 ///   - initial: the first iterate: a tensor [batch, ...], or a state of several. Implicit
 ///     estimators give it no gradient: z* does not depend on it.
-///   - solver: how to iterate; default damping-free Picard iteration.
+///   - solver: how to iterate; default plain Picard iteration.
 ///   - estimator: how gradients are computed; default the exact adjoint.
 ///   - rule: when to stop; default a relative residual of 1e-6 within 100 evaluations.
 ///   - map: f.
@@ -31,7 +31,7 @@ public func fixedPoint<State: FixedPointState>(
     .converged()
 }
 
-/// The solution z* of z = f(z) for a state of one tensor.
+/// The solution z* of z = f(z) for a state of one tensor, without a detour over arrays of tensors.
 public func fixedPoint(
   from initial: Tensor, using solver: any ForwardSolver = .picard(),
   estimator: any BackwardEstimator = .exact,

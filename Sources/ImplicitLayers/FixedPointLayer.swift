@@ -13,8 +13,8 @@ import Tensors
 /// }
 /// ```
 /// The state is a tensor [batch, ...] or a struct of several (`FixedPointState`), and `step` treats
-/// samples independently. Parameters and the
-/// injection reach the gradient because `step` captures them.
+/// samples independently. Parameters and the injection reach the gradient because `step` captures
+/// them.
 public protocol FixedPointLayer {
   /// What the layer is called with.
   associatedtype Input
@@ -93,10 +93,7 @@ extension FixedPointLayer {
 extension FixedPointLayer where State == Tensor {
   /// The layer's map for an injection: z -> step(z).
   public func map(given injection: Injection) -> FixedPointMap {
-    FixedPointMap({ try step($0, given: injection) }) { positions in
-      guard let some = try self.injection(injection, ofSamples: positions) else { return nil }
-      return { try step($0, given: some) }
-    }
+    map(given: injection, StateLayout())
   }
 }
 

@@ -44,11 +44,13 @@ extension Tensor: FixedPointState {
 
 /// How the tensors of a state lie in one [batch, n] tensor, each times its weight.
 package struct StateLayout: Sendable {
-  /// Of one sample of each tensor.
-  private let shapes: [Shape]
-  private let weights: [Double]
-  /// Whether a state is one tensor without a weight, which is used as it is.
-  private let isTrivial: Bool
+  /// Of one sample of each tensor; none if a state is one tensor without a weight, which is used as
+  /// it is.
+  private var shapes: [Shape] = []
+  private var weights: [Double] = []
+
+  /// Of a state that is one tensor.
+  package init() {}
 
   package init<State: FixedPointState>(of state: State) {
     let tensors = state.tensors
@@ -59,25 +61,25 @@ package struct StateLayout: Sendable {
         "the tensors of a state share axis 0, the batch: \(State.self) has "
           + tensors.map { "\($0.shape)" }.joined(separator: ", "))
     }
-    weights = State.weights ?? Array(repeating: 1, count: tensors.count)
+    let weights = State.weights ?? Array(repeating: 1, count: tensors.count)
     expect(
       weights.count == tensors.count && weights.allSatisfy { $0 > 0 && $0.isFinite },
       "\(State.self) has \(tensors.count) tensors and the weights \(weights); each needs a "
         + "positive one")
-    shapes = tensors.map { $0.shape.suffix(from: 1) }
-    isTrivial = tensors.count == 1 && weights[0] == 1
+    if tensors.count == 1 && weights[0] == 1 { return }
+    (shapes, self.weights) = (tensors.map { $0.shape.suffix(from: 1) }, weights)
   }
 
   /// [batch, n], n numbers per sample.
   package func packed<State: FixedPointState>(_ state: State) -> Tensor {
     let tensors = state.tensors
+    if shapes.isEmpty { return tensors[0] }
     let found = tensors.map { $0.rank > 0 ? $0.shape.suffix(from: 1) : $0.shape }
     expect(
-      isTrivial || found == shapes,
+      found == shapes,
       "a map must return what it is given: a sample of the state has tensors "
         + "\(shapes.map(\.description).joined(separator: ", ")), of the image "
         + found.map(\.description).joined(separator: ", "))
-    if isTrivial { return tensors[0] }
     return Tensor.concatenated(
       zip(tensors, weights).map { tensor, weight in
         let flat = tensor.flatSamples
@@ -87,7 +89,7 @@ package struct StateLayout: Sendable {
 
   /// The state that `packed` came from.
   package func state<State: FixedPointState>(_ packed: Tensor) -> State {
-    if isTrivial { return State(tensors: [packed]) }
+    if shapes.isEmpty { return State(tensors: [packed]) }
     var start = 0
     return State(
       tensors: zip(shapes, weights).map { shape, weight in

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite struct EstimatorComparisonTests {
-  private static let tabulated: [(s: Double, terms: Int, damping: Double, error: String)] = [
+  private static let tabulated: [(s: Double, terms: Int, relaxation: Double, error: String)] = [
     (0.25, 1, 1, "0.373"), (0.25, 5, 1, "4.2e-3"), (0.25, 10, 1, "2.1e-5"),
     (0.25, 5, 0.5, "0.133"), (0.25, 20, 0.5, "8e-5"), (0.45, 1, 1, "0.686"),
     (0.45, 5, 1, "7.8e-2"), (0.45, 10, 1, "6.1e-3"), (0.45, 5, 0.5, "0.306"),
@@ -21,7 +21,7 @@ import Testing
         .manufacturedTanh(s),
         estimators: cases.map {
           ComparedEstimator(
-            "\($0.terms), \($0.damping)", .neumann(terms: $0.terms, damping: $0.damping))
+            "\($0.terms), \($0.relaxation)", .neumann(terms: $0.terms, relaxation: $0.relaxation))
         }
       ).report()
       #expect(report.reference.hasPrefix("exact adjoint (dense LU), n = 8"))
@@ -58,7 +58,7 @@ import Testing
   @Test("predicted and seen errors of a linear map agree to 1e-10")
   func linearPrediction() throws {
     let terms = (1...12).flatMap { terms in
-      [1.0, 0.7, 0.5].map { ComparedEstimator("", .neumann(terms: terms, damping: $0)) }
+      [1.0, 0.7, 0.5].map { ComparedEstimator("", .neumann(terms: terms, relaxation: $0)) }
     }
     let report = try comparison(.rationalLinear, names: ["A", "b"], estimators: terms).report()
     for row in report.rows {

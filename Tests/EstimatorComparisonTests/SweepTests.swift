@@ -9,8 +9,8 @@ import Testing
   @Test("errors by terms: seen and predicted are the same curve")
   func terms() throws {
     let sweep = try comparison(.manufacturedTanh(0.45)).errors(byTerms: [1, 5, 10])
-    let seen = try #require(sweep["seen, damping 1"])
-    let predicted = try #require(sweep["predicted, damping 1"])
+    let seen = try #require(sweep["seen, relaxation 1"])
+    let predicted = try #require(sweep["predicted, relaxation 1"])
     #expect(seen.map(\.x) == [1, 5, 10])
     for (a, b) in zip(seen, predicted) { #expect(abs(a.y - b.y) < 1e-12) }
     #expect(seen[0].y > seen[1].y && seen[1].y > seen[2].y)

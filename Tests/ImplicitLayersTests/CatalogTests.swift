@@ -35,9 +35,11 @@ import Testing
   func completeness() throws {
     let folder = URL(filePath: #filePath)
       .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-      .appending(path: "Sources/ImplicitLayers")
-    let files = try #require(
-      FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil))
+      .appending(path: "Sources")
+    let files = ["Solvers", "ImplicitLayers"].flatMap { module in
+      FileManager.default.enumerator(
+        at: folder.appending(path: module), includingPropertiesForKeys: nil)?.allObjects ?? []
+    }
     let solver = /(?:struct|class) (\w+): ForwardSolver/
     let estimator = /(?:struct|class) (\w+): (?:AdjointEstimator|BackwardEstimator)/
     var (solvers, estimators): (Set<String>, Set<String>) = ([], [])

@@ -48,8 +48,8 @@ import Testing
       (5, 1.0, 1.138691284), (10, 1.0, 0.9807647276), (1, 0.5, 0.8368060146),
       (2, 0.5, 0.9733677231), (3, 0.5, 0.9956537726), (5, 0.5, 0.9998842501),
     ])
-  func ratios(_ terms: Int, _ damping: Double, _ ratio: Double) throws {
-    let result = try differentiate(.scalarCosine, .neumann(terms: terms, damping: damping))
+  func ratios(_ terms: Int, _ relaxation: Double, _ ratio: Double) throws {
+    let result = try differentiate(.scalarCosine, .neumann(terms: terms, relaxation: relaxation))
     let gradient = try #require(result.gradients[0]).scalar
     #expect(abs(gradient / -0.297474341509832260557941 - ratio) < 1e-9)
   }
@@ -61,9 +61,9 @@ import Testing
       (0.25, 5, 0.5, 0.133), (0.25, 20, 0.5, 8e-5), (0.45, 1, 1.0, 0.686), (0.45, 5, 1.0, 7.8e-2),
       (0.45, 10, 1.0, 6.1e-3), (0.45, 5, 0.5, 0.306), (0.45, 20, 0.5, 1.8e-3),
     ])
-  func truncation(_ s: Double, _ terms: Int, _ damping: Double, _ expected: Double) throws {
+  func truncation(_ s: Double, _ terms: Int, _ relaxation: Double, _ expected: Double) throws {
     let problem = ClosedFormProblem.manufacturedTanh(s)
-    let result = try differentiate(problem, .neumann(terms: terms, damping: damping))
+    let result = try differentiate(problem, .neumann(terms: terms, relaxation: relaxation))
     let error = relativeError(try #require(result.gradients[1]), problem.gradients[1])
     // The expected numbers have one to three digits.
     #expect(abs(error / expected - 1) < (expected == 8e-5 ? 0.06 : 0.03), "\(error)")

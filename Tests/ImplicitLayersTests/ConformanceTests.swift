@@ -6,7 +6,8 @@ import Testing
 @Suite struct ConformanceTests {
   @Test func everySolverConforms() throws {
     let solvers: [any ForwardSolver] = [
-      .picard(), .picard(damping: 0.5), .anderson(), .anderson(depth: 2, mixing: 0.5), .broyden(),
+      .picard(), .picard(relaxation: 0.5), .anderson(), .anderson(depth: 2, mixing: 0.5),
+      .broyden(),
       .broyden(updates: 3), .newtonKrylov(), .automatic,
     ]
     for solver in solvers {

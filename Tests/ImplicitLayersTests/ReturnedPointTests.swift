@@ -7,7 +7,7 @@ import Testing
 // were granted.
 
 private let solvers: [any ForwardSolver] = [
-  .picard(), .picard(damping: 0.6), .anderson(), .broyden(), .newtonKrylov(), .automatic,
+  .picard(), .picard(relaxation: 0.6), .anderson(), .broyden(), .newtonKrylov(), .automatic,
 ]
 
 @Suite struct ReturnedPointTests {

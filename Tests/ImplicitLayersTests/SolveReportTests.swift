@@ -26,7 +26,7 @@ private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, limit: 6
   }
 
   @Test func theResidualIsThatOfTheReturnedPoint() throws {
-    for solver in [Picard(), Picard(damping: 0.5)] {
+    for solver in [Picard(), Picard(relaxation: 0.5)] {
       let map = linear([0.2, 0.6])
       let solution = try solver.solve(
         map, from: .zeros([2, 3], dtype: .float64),
@@ -69,7 +69,7 @@ private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, limit: 6
     let start = Tensor.zeros([1, 1], dtype: .float64)
     #expect(
       try Picard().solve(map, from: start, until: rule).report.samples[0].outcome != .converged)
-    let damped = try Picard(damping: 0.5).solve(map, from: start, until: rule)
+    let damped = try Picard(relaxation: 0.5).solve(map, from: start, until: rule)
     #expect(abs(damped.value.scalar - 0.4) < 1e-10)
   }
 
@@ -102,7 +102,7 @@ private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, limit: 6
   @Test func dampingOutOfRange() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
-    ) { _ = Picard(damping: 1.5) }
+    ) { _ = Picard(relaxation: 1.5) }
     #expect(message(result).contains("1.5"))
   }
 }

@@ -12,7 +12,7 @@ public struct SweptSolver: Sendable {
   /// Every solver.
   public static let all = [
     SweptSolver(name: "picard", solver: .picard()),
-    SweptSolver(name: "picard-damped", solver: .picard(damping: 0.7)),
+    SweptSolver(name: "picard-damped", solver: .picard(relaxation: 0.7)),
     SweptSolver(name: "anderson", solver: .anderson()),
     SweptSolver(name: "broyden", solver: .broyden()),
     SweptSolver(name: "newton-krylov", solver: .newtonKrylov()),

@@ -43,17 +43,17 @@ public struct ClosedFormProblem: Sendable, CustomStringConvertible {
   /// M = (1 - tau) I + tau J^T.
   ///
   /// For one unknown that is u times 1 - ((1 - tau) + tau J)^k.
-  public func adjoint(ofTerms terms: Int, damping: Double) -> Tensor {
+  public func adjoint(ofTerms terms: Int, relaxation: Double) -> Tensor {
     var power = adjoint
-    for _ in 0..<terms { power = power * (1 - damping) + pullback(power) * damping }
+    for _ in 0..<terms { power = power * (1 - relaxation) + pullback(power) * relaxation }
     return adjoint - power
   }
 
   /// The iterations, damped if wanted, that reduce an error by 1e-17.
   ///
   /// Where |lambda| <= rho, |1 - tau + tau lambda| <= 1 - tau (1 - rho).
-  public func iterations(damping: Double = 1) -> Int {
-    Int((log(1e-17) / log(1 - damping * (1 - contraction))).rounded(.up))
+  public func iterations(relaxation: Double = 1) -> Int {
+    Int((log(1e-17) / log(1 - relaxation * (1 - contraction))).rounded(.up))
   }
 
   /// Every problem.

@@ -95,33 +95,23 @@ public struct ErrorBound: Sendable, Equatable, CustomStringConvertible {
     try ErrorBound(residual, over: 1, contraction)
   }
 
-  /// |w - u(z)| <= |v - (I - J^T) w| / (1 - q), with u(z) the exact adjoint at the computed z.
-  ///
-  /// - Parameters:
-  ///   - residual: |v - (I - J^T) w| of a sample: the relative residual of the report times |v|.
-  ///   - contraction: q >= |J|_2.
-  /// - Returns: the bound, certified if q is a Lipschitz constant.
-  /// - Throws: `NotAContraction` unless q lies in [0, 1).
-  public static func adjoint(residual: Double, contraction: Contraction) throws -> ErrorBound {
-    try ErrorBound(residual, over: 1, contraction)
-  }
-
-  /// |w - u(z*)|: the bound at z, and what the error of z itself adds.
+  /// |w - u|: of the exact adjoint u at the computed z, |v - (I - J^T) w| / (1 - q) at most; of that
+  /// at z*, what the error of z itself adds.
   ///
   /// u(z) - u(z*) = (I - J(z)^T)^-1 (J(z) - J(z*))^T u(z*), so with a Lipschitz constant L of J the
   /// second part is at most L |z - z*| |v| / (1 - q)^2, for the same v at both points.
   ///
   /// - Parameters:
-  ///   - residual: |v - (I - J^T) w|.
-  ///   - cotangentNorm: |v|.
+  ///   - residual: |v - (I - J^T) w| of a sample: the relative residual of the report times |v|.
+  ///   - cotangentNorm: |v|; default 0, as the next two: the bound at the computed z.
   ///   - solutionResidual: |f(z) - z|.
   ///   - jacobianLipschitz: L.
-  ///   - contraction: q.
+  ///   - contraction: q >= |J|_2.
   /// - Returns: the bound, certified if q and L are Lipschitz constants.
   /// - Throws: `NotAContraction` unless q lies in [0, 1).
   public static func adjoint(
-    residual: Double, cotangentNorm: Double, solutionResidual: Double, jacobianLipschitz: Double,
-    contraction: Contraction
+    residual: Double, cotangentNorm: Double = 0, solutionResidual: Double = 0,
+    jacobianLipschitz: Double = 0, contraction: Contraction
   ) throws -> ErrorBound {
     let first = try ErrorBound(residual, over: 1, contraction)
     let second = try ErrorBound(
@@ -135,9 +125,8 @@ public struct ErrorBound: Sendable, Equatable, CustomStringConvertible {
   public static func neumann(
     terms: Int, cotangentNorm: Double, contraction: Contraction
   ) throws -> ErrorBound {
-    var numerator = cotangentNorm
-    for _ in 0..<terms { numerator *= contraction.constant }
-    return try ErrorBound(numerator, over: 1, contraction)
+    try ErrorBound(
+      cotangentNorm * pow(contraction.constant, Double(terms)), over: 1, contraction)
   }
 
   /// The bound of (df/dtheta)^T w, from that of w.
@@ -149,17 +138,14 @@ public struct ErrorBound: Sendable, Equatable, CustomStringConvertible {
   }
 
   private init(value: Double, contraction: Contraction) {
-    self.value = value
-    self.contraction = contraction
+    (self.value, self.contraction) = (value, contraction)
   }
 
   /// numerator / (1 - q)^power.
   private init(_ numerator: Double, over power: Int, _ contraction: Contraction) throws {
     let q = contraction.constant
     guard q >= 0 && q < 1 else { throw NotAContraction(contraction: contraction) }
-    var bound = numerator
-    for _ in 0..<power { bound /= 1 - q }
-    self.init(value: bound, contraction: contraction)
+    self.init(value: numerator / pow(1 - q, Double(power)), contraction: contraction)
   }
 }
 

@@ -12,31 +12,27 @@ import Tensors
 /// that does not fit (another shape or dtype) is ignored, and a start that is worse than 0 is
 /// discarded sample by sample, so a wrong memory costs a pullback but no accuracy.
 public final class AdjointMemory: Sendable {
-  private struct Entry {
-    let w: Tensor
-    let cotangentNorms: [Double]
-  }
-  private let entry = Mutex<Entry?>(nil)
+  /// w / |v| in each sample; 0 where there is no such thing.
+  private let unit = Mutex<Tensor?>(nil)
 
   /// A memory of nothing.
   public init() {}
 
   /// Forgets what is remembered.
-  public func clear() { entry.withLock { $0 = nil } }
+  public func clear() { unit.withLock { $0 = nil } }
 
   /// The remembered adjoint, scaled to the cotangent's size in each sample; nil if none fits.
   public func start(for v: Tensor) -> Tensor? {
-    guard let entry = entry.withLock({ $0 }), entry.w.shape == v.shape, entry.w.dtype == v.dtype
+    guard let unit = unit.withLock({ $0 }), unit.shape == v.shape, unit.dtype == v.dtype
     else { return nil }
-    let factors = zip(v.normsOfSamples, entry.cotangentNorms).map { new, old in
-      old > 0 && new.isFinite && old.isFinite ? new / old : 0
-    }
-    return entry.w.scalingSamples(by: factors)
+    return unit.scalingSamples(by: v.normsOfSamples.map { $0.isFinite ? $0 : 0 })
   }
 
   /// Remembers an adjoint and the size of its cotangent.
   public func keep(_ w: Tensor, for v: Tensor) {
-    let new = Entry(w: w.detached(), cotangentNorms: v.normsOfSamples)
-    entry.withLock { $0 = new }
+    let norms = v.normsOfSamples
+    let new = w.detached().keepingSamples(norms.map { $0 > 0 && $0.isFinite })
+      .scalingSamples(by: norms.map { $0 > 0 && $0.isFinite ? 1 / $0 : 0 })
+    unit.withLock { $0 = new }
   }
 }

@@ -113,9 +113,7 @@ public struct AdjointProblem {
     cotangent: Tensor, pullback: @escaping (Tensor) throws -> Tensor,
     inverse: (any InverseJacobian)? = nil, accuracies: [Double]? = nil
   ) {
-    self.cotangent = cotangent
-    self.pullback = pullback
-    self.inverse = inverse
+    (self.cotangent, self.pullback, self.inverse) = (cotangent, pullback, inverse)
     self.accuracies =
       accuracies
       ?? Array(repeating: cotangent.dtype.machineEpsilon, count: cotangent.shape[0])
@@ -134,8 +132,7 @@ public struct AdjointEstimate: Sendable {
 
   /// An estimate from its parts.
   public init(value: Tensor, report: LinearSolveReport? = nil) {
-    self.value = value
-    self.report = report
+    (self.value, self.report) = (value, report)
   }
 }
 

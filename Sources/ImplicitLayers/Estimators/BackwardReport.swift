@@ -53,3 +53,13 @@ public struct BackwardReport: Sendable, CustomStringConvertible {
       + (fallback.map { "replaced by \($0)" } ?? "kept")
   }
 }
+
+extension Gradients {
+  /// What happened in the backward solve of a solution, in the pass that made these gradients.
+  ///
+  /// Nil where the loss does not depend on the solution, or its estimator solves no adjoint
+  /// system (unrolling).
+  public func backwardReport<State>(of solution: Solution<State>) -> BackwardReport? {
+    solution.ticket.flatMap { report($0) }.flatMap { $0 as? BackwardReport }
+  }
+}

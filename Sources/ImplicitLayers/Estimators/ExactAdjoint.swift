@@ -92,10 +92,7 @@ extension BackwardEstimator where Self == ExactAdjoint {
   /// The exact adjoint through LAPACK.
   public static var exact: ExactAdjoint { ExactAdjoint() }
 
-  /// The exact adjoint through LAPACK.
-  ///
-  /// - Parameter onFailure: what is done about samples whose I - J is singular.
-  /// - Returns: the estimator.
+  /// The exact adjoint, and what is done about samples whose I - J is singular.
   public static func exact(onFailure: FailurePolicy) -> ExactAdjoint {
     ExactAdjoint(onFailure: onFailure)
   }

@@ -36,13 +36,13 @@ extension AdjointEstimator {
     let start = initial.detached()
     guard isRecording else { return try solver.solve(map, from: start, until: rule) }
     var recorded: (value: Tensor, pullback: (Tensor) throws -> Tensor)?
-    let found = try withoutRecording {
-      try solver.solve(map, from: start, until: rule) { z in
-        let near = try valueWithPullback(at: z) { try map($0) }
-        recorded = near
-        return near.value.detached()
-      }
+    var recording = map
+    recording.last = { z in
+      let near = try valueWithPullback(at: z) { try map($0) }
+      recorded = near
+      return near.value.detached()
     }
+    let found = try withoutRecording { try solver.solve(recording, from: start, until: rule) }
     if inverseUse == .required && found.inverse == nil { throw MissingInverse() }
     let (image, pullback) =
       try recorded ?? valueWithPullback(at: found.value) { try map($0) }
@@ -71,19 +71,22 @@ private struct BackwardPass {
       pullbacks += 1
       return try pullback(w)
     }
-    let scale = PowerOfTwoScale(norms: norms, dtype: v.dtype)
+    let scale = exponents(of: norms, v.dtype)
     let problem = AdjointProblem(
-      cotangent: scale.down(v), pullback: counted, inverse: inverse, accuracies: accuracies(v.dtype)
-    )
+      cotangent: v.scaled(scale.map(-)), pullback: counted, inverse: inverse,
+      accuracies: accuracies(v.dtype))
     #if DEBUG
-      try problem.expectSeparateSamples(pullback)
+      // A layer whose samples mix is solved and differentiated wrongly without another sign.
+      if let leak = try mixedSample(of: problem.cotangent, pullback: pullback) {
+        callerMistake(leak)
+      }
     #endif
     let isZero = !norms.contains { $0 != 0 }
     let estimate = isZero ? AdjointEstimate(value: v) : try estimator.estimate(problem)
     let samples = judged(estimate, of: problem, pullbacks: isZero ? 0 : pullbacks, isZero: isZero)
     let failed = samples.indices.filter { samples[$0].outcome.isFailure }
 
-    var w = scale.up(estimate.value)
+    var w = estimate.value.scaled(scale)
     var fallback: String?
     switch estimator.onFailure {
     case _ where failed.isEmpty: break
@@ -146,27 +149,22 @@ private struct BackwardPass {
   }
 }
 
-/// Powers of two that bring the norm of every sample into [1, 2).
+/// The exponents of the powers of two that bring the norm of every sample into [1, 2).
 ///
 /// Multiplying by a power of two is exact, so estimates computed on the scaled cotangent and
 /// scaled back are those of the cotangent itself, bit by bit, while tolerances become relative and
 /// nothing underflows.
-private struct PowerOfTwoScale {
-  private let exponents: [Int]
-
-  init(norms: [Double], dtype: DType) {
-    // Twice the bound is the largest exponent, so that neither factor leaves the normal range.
-    let bound = dtype == .float32 ? 120 : 1000
-    exponents = norms.map { norm in
-      norm > 0 && norm.isFinite ? Swift.min(Swift.max(Int(norm.exponent), -bound), bound) : 0
-    }
+private func exponents(of norms: [Double], _ dtype: DType) -> [Int] {
+  // Twice the bound is the largest exponent, so that neither factor leaves the normal range.
+  let bound = dtype == .float32 ? 120 : 1000
+  return norms.map { norm in
+    norm > 0 && norm.isFinite ? min(max(Int(norm.exponent), -bound), bound) : 0
   }
+}
 
-  func down(_ v: Tensor) -> Tensor { scaled(v, -1) }
-  func up(_ w: Tensor) -> Tensor { scaled(w, 1) }
-
-  private func scaled(_ v: Tensor, _ direction: Int) -> Tensor {
-    v.scalingSamples(
-      by: exponents.map { Double(sign: .plus, exponent: direction * $0, significand: 1) })
+extension Tensor {
+  /// Each sample times 2^exponent.
+  fileprivate func scaled(_ exponents: [Int]) -> Tensor {
+    scalingSamples(by: exponents.map { Double(sign: .plus, exponent: $0, significand: 1) })
   }
 }

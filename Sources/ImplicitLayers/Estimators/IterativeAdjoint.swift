@@ -40,10 +40,8 @@ public struct IterativeAdjoint: AdjointEstimator {
 
   /// A fixed number of evaluations, whose residual is not measured.
   public init(solver: any ForwardSolver, evaluations: Int, memory: AdjointMemory? = nil) {
-    self.solver = solver
-    rule = .evaluations(evaluations)
-    self.memory = memory
-    onFailure = .throwing
+    (self.solver, rule) = (solver, .evaluations(evaluations))
+    (self.memory, onFailure) = (memory, .throwing)
   }
 
   /// Iterates w <- J^T w + v in every sample.
@@ -85,9 +83,7 @@ public struct IterativeAdjoint: AdjointEstimator {
       report: LinearSolveReport(
         samples: samples, applications: max(found.report.evaluations - saved, 0)))
   }
-}
 
-extension IterativeAdjoint {
   /// "adjoint Picard to 1e-05".
   public var name: String {
     "adjoint \(solver.name)"
@@ -95,16 +91,6 @@ extension IterativeAdjoint {
   }
   /// Of those that iterate.
   public var family: String { "iteration" }
-}
-
-/// A solver differentiated w -> J^T w + v, which is not recorded.
-public struct LinearizedAdjoint: Error, CustomStringConvertible {
-  /// What happened and what to try.
-  public var description: String {
-    "the solver differentiates its map, but of an adjoint, w -> J^T w + v, only forward products "
-      + "are known (MapLinearization.pushforward), since applications of J^T are not recorded; "
-      + "use .gmres, or a solver that evaluates its map only, such as .anderson() or .broyden()"
-  }
 }
 
 extension BackwardEstimator where Self == IterativeAdjoint {

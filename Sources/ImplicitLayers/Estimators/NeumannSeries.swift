@@ -1,15 +1,15 @@
 import Tensors
 
-/// The truncated Neumann series of the inverse, damped if wanted.
+/// The truncated Neumann series of the inverse, relaxed if wanted.
 ///
-/// With M = (1 - damping) I + damping J^T, w = damping * sum of M^k v for k < terms. Undamped
-/// that is the sum of (J^T)^k v; one undamped term, w = v, is the first-order approximation of
+/// With M = (1 - tau) I + tau J^T and the relaxation tau, w = tau * sum of M^k v for k < terms. With
+/// tau = 1 that is the sum of (J^T)^k v; one term, w = v, is the first-order approximation of
 /// Chang, Griffiths and Levine ("Object Representations as Fixed Points", section 3): one
-/// differentiated application of f at the detached fixed point. Damped, it is the gradient of
+/// differentiated application of f at the detached fixed point. With tau < 1 it is the gradient of
 /// `terms` damped iterations at the fixed point (the phantom gradient of Geng et al. 2021).
 ///
 /// For a linear map, w = (I - M^terms) u with the exact adjoint u: the error vanishes where the
-/// spectral radius of M is below 1. Damping helps where J has eigenvalues of modulus above 1 with
+/// spectral radius of M is below 1. A tau < 1 helps where J has eigenvalues of modulus above 1 with
 /// real part below 1, and for few terms where eigenvalues are negative or complex; where they are
 /// positive, it only slows the series down.
 ///
@@ -18,51 +18,51 @@ public struct NeumannSeries: AdjointEstimator {
   /// The number of terms, at least 1.
   public let terms: Int
   /// The fraction of each iteration that is taken, in (0, 1].
-  public let damping: Double
+  public let relaxation: Double
 
   /// A series of `terms` terms.
   ///
-  /// Stops when there are none or the damping is outside (0, 1].
+  /// Stops when there are none or the relaxation is outside (0, 1].
   ///
   /// - Parameters:
   ///   - terms: at least 1.
-  ///   - damping: default 1, no damping.
-  public init(terms: Int, damping: Double = 1) {
+  ///   - relaxation: default 1, nothing is held back.
+  public init(terms: Int, relaxation: Double = 1) {
     expect(terms >= 1, "a Neumann series needs at least one term, not \(terms)")
     expect(
-      damping > 0 && damping <= 1,
-      "the damping of a Neumann series must lie in (0, 1], not \(damping): it is the fraction of "
-        + "each iteration that is taken, 1 for none held back")
-    self.terms = terms
-    self.damping = damping
+      relaxation > 0 && relaxation <= 1,
+      "the relaxation of a Neumann series must lie in (0, 1], not \(relaxation): it is the fraction "
+        + "of each iteration that is taken")
+    (self.terms, self.relaxation) = (terms, relaxation)
   }
 
   /// w <- tau v + (1 - tau) w + tau J^T w, terms - 1 times from w = tau v.
   public func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
-    let start = damping < 1 ? problem.cotangent * damping : problem.cotangent
+    let start = relaxation < 1 ? problem.cotangent * relaxation : problem.cotangent
     var w = start
     for _ in 1..<terms {
       try Task.checkCancellation()
       let image = try problem.pullback(w)
-      w = damping < 1 ? start + w * (1 - damping) + image * damping : start + image
+      w = relaxation < 1 ? start + w * (1 - relaxation) + image * relaxation : start + image
     }
     return AdjointEstimate(value: w)
   }
 
-  /// "one step", "5 terms", "5 terms, damping 0.5".
+  /// "one step", "5 terms", "5 terms, relaxation 0.5".
   public var name: String {
-    (terms == 1 ? "one step" : "\(terms) terms") + (damping < 1 ? ", damping \(damping)" : "")
+    (terms == 1 ? "one step" : "\(terms) terms")
+      + (relaxation < 1 ? ", relaxation \(relaxation)" : "")
   }
-  /// With or without damping.
-  public var family: String { damping < 1 ? "damped series" : "series" }
+  /// Damped or not.
+  public var family: String { relaxation < 1 ? "damped series" : "series" }
   /// Itself.
   public var series: NeumannSeries? { self }
 }
 
 extension BackwardEstimator where Self == NeumannSeries {
-  /// The Neumann series with the given number of terms, damped if `damping` is below 1.
-  public static func neumann(terms: Int, damping: Double = 1) -> NeumannSeries {
-    NeumannSeries(terms: terms, damping: damping)
+  /// The Neumann series with the given number of terms, damped if `relaxation` is below 1.
+  public static func neumann(terms: Int, relaxation: Double = 1) -> NeumannSeries {
+    NeumannSeries(terms: terms, relaxation: relaxation)
   }
 
   /// The first-order approximation: one term, w = v.

@@ -1,18 +1,10 @@
 import Tensors
 
-extension AdjointProblem {
-  /// Stops where samples mix: where the cotangent of one changes the pullback of another.
-  ///
-  /// A layer that treats axis 0 as anything but the batch (columns of a state, say) is solved and
-  /// differentiated wrongly without another sign: the dense Jacobian of a sample has no place for
-  /// the entries between samples. One pullback; backward passes check it in debug builds.
-  func expectSeparateSamples(_ pullback: (Tensor) throws -> Tensor) throws {
-    guard let leak = try mixedSample(of: cotangent, pullback: pullback) else { return }
-    callerMistake(leak)
-  }
-}
-
 /// Whether a map mixes samples, found with one pullback of a cotangent of a single sample.
+///
+/// A layer that treats axis 0 as anything but the batch (columns of a state, say) is wrong without
+/// another sign: the dense Jacobian of a sample has no place for the entries between samples.
+/// Backward passes check it in debug builds.
 ///
 /// - Parameters:
 ///   - state: any tensor of the state's shape.

@@ -65,7 +65,7 @@ struct TruncationWindow {
     let (ledger, first, former) = (run.ledger, run.ledger.iterations, run.best)
     let gate = CotangentGate()
     var start = gated(run, gate, asking: ledger)
-    start.adopt(best: former.detached())
+    start.best = former.detached()
     gates.append((first, gate))
     let origin = start.replica()
     var reached: SolveRun<Solver>? = start
@@ -88,7 +88,7 @@ struct TruncationWindow {
     run = end.replacingTensors { _, _ in rest.removeFirst() }
     // Samples whose best iterate is an older one keep what they had.
     let isNew = ledger.bestIterates.map { $0 >= first }
-    run.adopt(best: former.replacingSamples(isNew, with: tensors[tensors.count - 1]))
+    run.best = former.replacingSamples(isNew, with: tensors[tensors.count - 1])
     closeGates(ledger)
   }
 }

@@ -59,8 +59,7 @@ public struct Unrolled: BackwardEstimator {
     if case .checkpoints(let interval) = kept {
       expect(interval >= 1, "checkpoints lie at least one step apart, not \(interval)")
     }
-    self.lastSteps = lastSteps
-    self.kept = kept
+    (self.lastSteps, self.kept) = (lastSteps, kept)
   }
 
   /// The solver's own loop, recorded, or the part of it that is wanted.
@@ -75,12 +74,15 @@ public struct Unrolled: BackwardEstimator {
     _ solver: Solver, _ map: FixedPointMap, from initial: Tensor, until rule: StoppingRule
   ) throws -> Solution<Tensor> {
     var run = SolveRun(solver, of: map, from: initial, until: rule)
-    if !isRecording || (lastSteps == nil && kept == .everyStep) {
-      while !run.isOver { try run.advance() }
-    } else {
-      run = lastSteps == nil ? run.keepingEverySample() : run.truncated()
-      var window = TruncationWindow(lastSteps: lastSteps.map { $0 - finalApplications(rule) })
-      var interval = firstInterval
+    // Of a truncated gradient under a tolerance, the last step is an application of f at the returned
+    // iterate itself: a solver that has gone back to an older point, as after a bad step, would leave
+    // nothing within the last steps otherwise.
+    let final = lastSteps != nil && rule.tolerance != nil ? 1 : 0
+    if isRecording && (lastSteps != nil || kept != .everyStep) {
+      (run.mayShrink, run.endsWithImages) = (false, final == 1)
+      var window = TruncationWindow(lastSteps: lastSteps.map { $0 - final })
+      var interval = 1
+      if case .checkpoints(let every) = kept { interval = every }
       while !run.isOver {
         if kept == .everyStep {
           try window.advance(&run)
@@ -90,24 +92,14 @@ public struct Unrolled: BackwardEstimator {
         }
       }
     }
+    try run.finish()
     if isRecording {
       run.ledger.keep(
         differentiatedSteps: run.ledger.returnedIterates.map {
-          min(max($0 + finalApplications(rule), 1), lastSteps ?? .max)
+          min(max($0 + final, 1), lastSteps ?? .max)
         })
     }
     return run.solution
-  }
-
-  private var firstInterval: Int {
-    if case .checkpoints(let interval) = kept { interval } else { 1 }
-  }
-
-  /// Of a truncated gradient under a tolerance, the last step is an application of f at the returned
-  /// iterate itself: a solver that has gone back to an older point, as after a bad step, would leave
-  /// nothing within the last steps otherwise.
-  private func finalApplications(_ rule: StoppingRule) -> Int {
-    lastSteps != nil && rule.tolerance != nil ? 1 : 0
   }
 
   /// "unrolled", "unrolled, last 3".

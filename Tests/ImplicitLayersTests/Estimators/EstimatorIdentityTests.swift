@@ -14,12 +14,12 @@ import Testing
   @Test("k damped terms are (I - M^k) times the exact adjoint", arguments: [1, 2, 3, 5, 9, 20])
   func dampedTerms(_ terms: Int) throws {
     let (a, v, u) = try linearProblem()
-    for damping in [1.0, 0.8, 0.5, 0.1] {
-      let w = try NeumannSeries(terms: terms, damping: damping)
+    for relaxation in [1.0, 0.8, 0.5, 0.1] {
+      let w = try NeumannSeries(terms: terms, relaxation: relaxation)
         .adjoint(of: v, through: linearPullback(a))
       var power = u
-      for _ in 0..<terms { power = power * (1 - damping) + power.matmul(a) * damping }
-      #expect(difference(w, u - power, relative: 1e-13) == nil, "damping \(damping)")
+      for _ in 0..<terms { power = power * (1 - relaxation) + power.matmul(a) * relaxation }
+      #expect(difference(w, u - power, relative: 1e-13) == nil, "relaxation \(relaxation)")
     }
   }
 
@@ -48,12 +48,12 @@ import Testing
     #expect(report.converged)
   }
 
-  @Test("damping rescues the series where an eigenvalue lies below -1")
+  @Test("relaxation rescues the series where an eigenvalue lies below -1")
   func rescue() throws {
     let a = Tensor([-1.5], shape: [1, 1], dtype: .float64)
     let v = Tensor([1], shape: [1, 1], dtype: .float64)
     let wild = try NeumannSeries(terms: 60).adjoint(of: v, through: linearPullback(a)).scalar
-    let calm = try NeumannSeries(terms: 60, damping: 0.5)
+    let calm = try NeumannSeries(terms: 60, relaxation: 0.5)
       .adjoint(of: v, through: linearPullback(a)).scalar
     #expect(abs(wild) > 1e6)
     #expect(abs(calm - 0.4) < 1e-12)

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct UnrolledTests {
   private let solvers: [any ForwardSolver] = [
-    .picard(), .picard(damping: 0.8), .anderson(depth: 3), .broyden(updates: 6), .newtonKrylov(),
+    .picard(), .picard(relaxation: 0.8), .anderson(depth: 3), .broyden(updates: 6), .newtonKrylov(),
     .automatic,
   ]
   private let tight = StoppingRule.tolerance(relative: 0, absolute: 2e-15, limit: 400)
@@ -101,14 +101,14 @@ import Testing
   @Test func noTerms() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
-    ) { _ = NeumannSeries(terms: 0, damping: 0.5) }
+    ) { _ = NeumannSeries(terms: 0, relaxation: 0.5) }
     #expect(message(result).contains("at least one term, not 0"))
   }
 
   @Test func dampingOfASeries() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
-    ) { _ = NeumannSeries(terms: 5, damping: 1.2) }
+    ) { _ = NeumannSeries(terms: 5, relaxation: 1.2) }
     #expect(message(result).contains("(0, 1], not 1.2"))
   }
 

@@ -17,7 +17,7 @@ private func transport(_ estimator: any BackwardEstimator) throws -> (
   let half = Tensor.full(0.5, [1, 2], dtype: .float64)
   let start = Scalings(tensors: [.ones([1, 2], dtype: .float64), .ones([1, 2], dtype: .float64)])
   let solution = try solveFixedPoint(
-    from: start, using: .picard(damping: 0.5), estimator: estimator,
+    from: start, using: .picard(relaxation: 0.5), estimator: estimator,
     until: .tolerance(relative: 1e-6, limit: 400)
   ) { z in
     Scalings(tensors: [
@@ -56,7 +56,8 @@ private func transport(_ estimator: any BackwardEstimator) throws -> (
   func othersFindIt() throws {
     let estimators: [any BackwardEstimator] = [
       .leastSquares, .leastSquares(onFailure: .keeping), .gmres(), .gmres(tolerance: 1e-10),
-      .biCGStab(tolerance: 1e-10), .iterative(.picard(damping: 0.5), tolerance: 1e-10, limit: 500),
+      .biCGStab(tolerance: 1e-10),
+      .iterative(.picard(relaxation: 0.5), tolerance: 1e-10, limit: 500),
       .iterative(.anderson(), tolerance: 1e-10),
     ]
     for estimator in estimators {

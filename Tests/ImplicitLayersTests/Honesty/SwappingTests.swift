@@ -9,7 +9,7 @@ import Testing
   func sameValue() throws {
     let w = testTensor([4, 4], seed: 3, scale: 0.4).variable()
     let x = testTensor([3, 4], seed: 4)
-    for solver in [.picard(), .picard(damping: 0.7), .anderson(), .broyden()]
+    for solver in [.picard(), .picard(relaxation: 0.7), .anderson(), .broyden()]
       as [any ForwardSolver]
     {
       for evaluations in [1, 2, 7] {

@@ -86,7 +86,7 @@ private func affine(_ factors: [Double]) -> (a: Tensor, map: @Sendable (Tensor) 
 
   @Test("a residual that is small beside a state which grows without bound is no convergence")
   func growingState() throws {
-    for solver in [.picard(), .picard(damping: 0.5)] as [any ForwardSolver] {
+    for solver in [.picard(), .picard(relaxation: 0.5)] as [any ForwardSolver] {
       let report = try solver.solve(
         { $0 + 1 }, from: .zeros([1, 1], dtype: .float64),
         until: .tolerance(relative: 0.05, limit: 200)

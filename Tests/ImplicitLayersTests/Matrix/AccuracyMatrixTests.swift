@@ -69,7 +69,7 @@ import Testing
       let rule = StoppingRule.tolerance(
         relative: accuracy.residual, limit: solver.evaluations(for: problem))
       for biased in BiasedEstimator.all {
-        let w = problem.adjoint(ofTerms: biased.terms, damping: biased.damping)
+        let w = problem.adjoint(ofTerms: biased.terms, relaxation: biased.relaxation)
         // Straight-through changes nothing but the initial state's gradient, which is J^T w.
         for (isTied, estimator): (Bool, any BackwardEstimator) in [
           (false, biased.estimator), (true, .straightThrough(biased.estimator)),

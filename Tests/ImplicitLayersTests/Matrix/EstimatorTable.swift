@@ -15,7 +15,7 @@ func accurateEstimators(
   // Damped by no more than .8: on the fifth orbit in float32, where w = 67, half of a residual of
   // two units in the last place moves w by one, J w by nearly one too, and the residual by nothing
   // for longer than a solve is patient.
-  let (terms, damped) = (problem.iterations(), problem.iterations(damping: 0.8))
+  let (terms, damped) = (problem.iterations(), problem.iterations(relaxation: 0.8))
   let krylov: [(String, any AdjointEstimator)] = [
     ("GMRES", .gmres(tolerance: tolerance, onFailure: policy)),
     ("restarted GMRES", .gmres(tolerance: tolerance, dimension: 5, limit: 300, onFailure: policy)),
@@ -35,7 +35,7 @@ func accurateEstimators(
     ("measured GMRES", .measured(.gmres(tolerance: tolerance, onFailure: policy))),
   ]
   let limits: [(String, any ForwardSolver, Int)] = [
-    ("Picard", .picard(), terms), ("damped Picard", .picard(damping: 0.8), damped),
+    ("Picard", .picard(), terms), ("damped Picard", .picard(relaxation: 0.8), damped),
     ("Anderson", .anderson(), 100), ("Broyden", .broyden(), 100),
     ("Newton-Krylov", .newtonKrylov(), 100), ("automatic", .automatic, 100),
   ]
@@ -43,7 +43,7 @@ func accurateEstimators(
     ("exact", ExactAdjoint(onFailure: policy)),
     ("least squares", LeastSquaresAdjoint(onFailure: policy)),
     ("Neumann", .neumann(terms: terms)),
-    ("damped Neumann", .neumann(terms: damped, damping: 0.8)),
+    ("damped Neumann", .neumann(terms: damped, relaxation: 0.8)),
   ] + krylov
     + limits.map { name, solver, limit in
       (
@@ -53,30 +53,30 @@ func accurateEstimators(
     }
 }
 
-/// An estimator that is biased by design: what its terms and damping make of the adjoint is known.
+/// An estimator that is biased by design: what its terms and relaxation make of the adjoint is known.
 struct BiasedEstimator {
   let name: String
   let estimator: any AdjointEstimator
   let terms: Int
-  let damping: Double
+  let relaxation: Double
 
   static let all = [
-    BiasedEstimator(name: "one step", estimator: .oneStep, terms: 1, damping: 1),
-    BiasedEstimator(name: "Neumann, 2", estimator: .neumann(terms: 2), terms: 2, damping: 1),
-    BiasedEstimator(name: "Neumann, 5", estimator: .neumann(terms: 5), terms: 5, damping: 1),
+    BiasedEstimator(name: "one step", estimator: .oneStep, terms: 1, relaxation: 1),
+    BiasedEstimator(name: "Neumann, 2", estimator: .neumann(terms: 2), terms: 2, relaxation: 1),
+    BiasedEstimator(name: "Neumann, 5", estimator: .neumann(terms: 5), terms: 5, relaxation: 1),
     BiasedEstimator(
-      name: "damped Neumann, 1", estimator: .neumann(terms: 1, damping: 0.5), terms: 1,
-      damping: 0.5),
+      name: "damped Neumann, 1", estimator: .neumann(terms: 1, relaxation: 0.5), terms: 1,
+      relaxation: 0.5),
     BiasedEstimator(
-      name: "damped Neumann, 5", estimator: .neumann(terms: 5, damping: 0.5), terms: 5,
-      damping: 0.5),
+      name: "damped Neumann, 5", estimator: .neumann(terms: 5, relaxation: 0.5), terms: 5,
+      relaxation: 0.5),
     BiasedEstimator(
       name: "adjoint Picard, 3", estimator: .iterative(.picard(), evaluations: 3), terms: 3,
-      damping: 1),
+      relaxation: 1),
     BiasedEstimator(
       name: "damped adjoint Picard, 4",
-      estimator: .iterative(.picard(damping: 0.6), evaluations: 4),
-      terms: 4, damping: 0.6),
+      estimator: .iterative(.picard(relaxation: 0.6), evaluations: 4),
+      terms: 4, relaxation: 0.6),
   ]
 }
 

@@ -5,18 +5,18 @@ import TestSupport
 struct TabledSolver {
   let name: String
   let solver: any ForwardSolver
-  /// The damping of plain iteration; nil for a method that accelerates.
-  var damping: Double?
+  /// The relaxation of plain iteration; nil for a method that accelerates.
+  var relaxation: Double?
 
   /// Evaluations that are enough to go as far as float64 can: what theory says of plain iteration,
   /// and several times what any acceleration takes.
   func evaluations(for problem: ClosedFormProblem) -> Int {
-    damping.map { problem.iterations(damping: $0) } ?? 150
+    relaxation.map { problem.iterations(relaxation: $0) } ?? 150
   }
 
   static let all = [
-    TabledSolver(name: "Picard", solver: .picard(), damping: 1),
-    TabledSolver(name: "damped Picard", solver: .picard(damping: 0.7), damping: 0.7),
+    TabledSolver(name: "Picard", solver: .picard(), relaxation: 1),
+    TabledSolver(name: "damped Picard", solver: .picard(relaxation: 0.7), relaxation: 0.7),
     TabledSolver(name: "Anderson", solver: .anderson()),
     TabledSolver(name: "mixed Anderson", solver: .anderson(depth: 3, mixing: 0.6)),
     TabledSolver(name: "Broyden", solver: .broyden()),

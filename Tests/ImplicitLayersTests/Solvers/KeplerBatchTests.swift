@@ -60,7 +60,7 @@ private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, limit: 2
       let solution = try solver.solver.solve(
         orbits.map(), from: orbits.meanAnomalies, until: rule)
       // Plain iteration falls by 1 - tau (1 - J) = .985 or, damped, by .9895 a step.
-      let limit = solver.damping.map { Int(1150 / $0) } ?? 30
+      let limit = solver.relaxation.map { Int(1150 / $0) } ?? 30
       #expect(solution.report.samples.allSatisfy { $0.outcome == .converged }, "\(solver.name)")
       #expect(
         solution.report.samples.allSatisfy { $0.evaluations <= limit },

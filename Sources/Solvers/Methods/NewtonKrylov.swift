@@ -7,17 +7,15 @@ import Tensors
 /// ```
 /// A step s solves (I - J) s = g to |g - (I - J) s| <= eta |g| with the forcing term of Eisenstat
 /// and Walker (1996, choice 2), eta = .9 (|g| / |g before|)^2, within [1e-4, .1]; 1e-4 where the last
-/// step failed or led uphill. How far it is followed is the business of `LineSearch`.
+/// step failed or led uphill. How far it is followed is the business of `TrustRegion`.
 /// Each sample has its own Krylov space, forcing term and step length: while one tries a shorter
 /// step, another takes its next. The linearisation costs one evaluation in each Newton step, and
 /// where the stopping rule leaves a sample a single one it takes a fixed-point step.
 ///
 /// Products J s are exact (`Linearization`), not quotients of differences.
 ///
-/// When it is unrolled, a step is differentiated as what it converges to: an iterate gets the
-/// implicit derivative at its own place. This differs from the derivative of the arithmetic by
-/// O(|s|), needs no second derivative, and makes unrolling over Newton's method the exact
-/// adjoint; the initial state gets no gradient.
+/// When it is unrolled, every iterate has the implicit derivative at its own place
+/// (`implicitlyDifferentiated`); the initial state gets no gradient.
 public struct NewtonKrylov: ForwardSolver {
   /// The dimension of the Krylov space at which GMRES restarts.
   public let dimension: Int
@@ -38,35 +36,50 @@ public struct NewtonKrylov: ForwardSolver {
     (self.dimension, self.limit) = (dimension, limit)
   }
 
-  /// The line search.
+  /// The step, and how far it is followed.
   public struct History: PerSample, Sendable {
-    fileprivate var search = LineSearch()
+    fileprivate var direction: Tensor?
+    fileprivate var region: TrustRegion
 
     /// Everything.
-    public mutating func visit(_ visitor: inout some SampleVisitor) { visitor.visit(&search) }
+    public mutating func visit(_ visitor: inout some SampleVisitor) {
+      visitor.visit(&direction)
+      visitor.visit(&region)
+    }
   }
 
   /// Before the first step.
-  public func makeHistory() -> History { History() }
+  public func makeHistory() -> History { History(region: TrustRegion(StepPolicy(excursion: 6))) }
 
   /// A shorter step where the last was too long, a new one elsewhere.
   public func next(after point: Iterate, _ history: inout History) throws -> Tensor {
     let found = try withoutRecording { try step(after: point.detached(), &history) }
-    return isRecording ? try implicitlyDifferentiated(found, in: point.map) : found
+    guard isRecording else { return found }
+    return try implicitlyDifferentiated(
+      found, in: point.map, by: GMRES(dimension: dimension, tolerance: 0, limit: 10 * limit))
   }
 
   private func step(after point: Iterate, _ history: inout History) throws -> Tensor {
-    let before = history.search.norms(like: point)
-    let verdicts = history.search.judge(point)
-    let forcing = verdicts.indices.map { row -> Double in
-      guard before[row].isFinite else { return 0.1 }
-      let ratio = point.norms[row] / before[row]
-      return verdicts[row] == .descended ? min(max(0.9 * ratio * ratio, 1e-4), 0.1) : 1e-4
+    let before = history.region.norms
+    let trial = history.region.judge(point)
+    let base = history.region.base ?? KnownPoint(point)
+    let isWaiting = point.norms.indices.map { row in
+      trial.map { $0.isAccepted[row] || $0.hasReturned[row] } ?? true
+        && !point.map.isSettled(row: row)
     }
-    let waiting = verdicts.indices.filter { ![.rejected, .settled].contains(verdicts[$0]) }
-    let rows = waiting.filter { point.map.mayLinearize(row: $0) }
-    let directions = rows.isEmpty ? nil : try newtonStep(from: history.search, rows, forcing, point)
-    return history.search.step(along: directions, inRows: rows, else: waiting)
+    let rows = isWaiting.indices.filter { isWaiting[$0] && point.map.mayLinearize(row: $0) }
+    var p = history.direction?.replacingSamples(isWaiting, with: base.residual) ?? base.residual
+    if !rows.isEmpty {
+      let forcing = rows.map { row -> Double in
+        guard let trial else { return 0.1 }
+        let ratio = point.norms[row] / before[row]
+        return trial.isAccepted[row] && ratio < 1 ? min(max(0.9 * ratio * ratio, 1e-4), 0.1) : 1e-4
+      }
+      let steps = try newtonStep(from: base.samples(rows), rows, forcing, point)
+      p = rows.count == isWaiting.count ? steps : p.replacing(rows, steps)
+    }
+    history.direction = p
+    return history.region.next(along: p)
   }
 
   /// (I - J)^-1 g in the given rows, to the forcing terms.
@@ -75,18 +88,16 @@ public struct NewtonKrylov: ForwardSolver {
   /// vector: then what is easily explained of g has to do, and no step is longer than ten thousand
   /// sizes of the state.
   private func newtonStep(
-    from search: LineSearch, _ rows: [Int], _ forcing: [Double], _ point: Iterate
+    from base: KnownPoint, _ rows: [Int], _ tolerances: [Double], _ point: Iterate
   ) throws -> Tensor {
-    let points = search.points?.samples(rows) ?? SearchPoints(point).samples(rows)
-    let near = try point.map.ofRows(rows, around: point.z).linearization(at: points.base)
+    let near = try point.map.ofRows(rows, around: point.z).linearization(at: base.z)
     func solve(_ tolerances: [Double]) throws -> Tensor {
       try GMRES(dimension: dimension, limit: limit).solve(
-        points.residual, tolerances: tolerances, isVerified: false
+        base.residual, tolerances: tolerances, isVerified: false
       ) { s in try s - near.pushforward(s) }.value
     }
-    let tolerances = rows.map { forcing[$0] }
     let step = try solve(tolerances)
-    let bounds = zip(points.base.normsOfSamples, points.residual.normsOfSamples).map {
+    let bounds = zip(base.z.normsOfSamples, base.residual.normsOfSamples).map {
       1e4 * max($0 + $1, 1)
     }
     let isHuge = zip(step.normsOfSamples, bounds).map { !($0 <= $1) }
@@ -96,20 +107,8 @@ public struct NewtonKrylov: ForwardSolver {
     return step.replacingSamples(isHuge, with: loose.scalingSamples(by: factors))
   }
 
-  /// The same point with the derivative of the fixed point there: v -> (I - J^T)^-1 v -> df/dtheta.
-  private func implicitlyDifferentiated(_ z: Tensor, in map: CountedMap) throws -> Tensor {
-    let (image, pullback) = try valueWithPullback(at: z) { try map.uncountedImage(of: $0) }
-    let adjoint = KrylovAdjoint(
-      solver: GMRES(
-        dimension: dimension, tolerance: 16 * z.dtype.machineEpsilon, limit: 10 * limit),
-      onFailure: .keeping)
-    return image.withElements(of: z).transformingCotangent(name: "unrolled Newton step") { v in
-      try adjoint.unrolled(v, through: pullback)
-    }
-  }
-
-  /// As many step lengths as the line search tries, and a fixed-point step.
-  public var toleratedFailures: Int { LineSearch.toleratedFailures }
+  /// Each is answered by a shorter step.
+  public var toleratedFailures: Int { TrustRegion.toleratedFailures }
 }
 
 extension ForwardSolver where Self == NewtonKrylov {

@@ -8,7 +8,7 @@ import Tensors
 /// StoppingRule.evaluations(3).keepingTrace()           // and every residual in the report
 /// ```
 /// The residual |f(z) - z| is the Euclidean norm of the whole sample, tested at the very z that is
-/// returned; damping does not loosen it.
+/// returned; a relaxation does not loosen it.
 public struct StoppingRule: Sendable, Equatable {
   /// The largest number of evaluations of the map, at least 1.
   public let limit: Int
@@ -40,15 +40,10 @@ public struct StoppingRule: Sendable, Equatable {
     /// The part that does not depend on the state's size.
     public let absolute: Double
 
-    /// Whether a residual is small enough.
+    /// Whether a residual is small enough, `largest` being the largest of earlier iterates, or 0.
     ///
-    /// - Parameters:
-    ///   - residual: |f(z) - z|.
-    ///   - imageNorm: |f(z)|.
-    ///   - largest: the largest residual of earlier iterates; 0 for the first. Where f(z) grows
-    ///     without bound its residual becomes a small fraction of it, and z is no nearer to a fixed
-    ///     point than before: a residual that has not fallen is not accepted.
-    /// - Returns: whether the point counts as converged.
+    /// Where f(z) grows without bound its residual becomes a small fraction of it, and z is no nearer
+    /// to a fixed point than before: a residual that has not fallen is not accepted.
     func accepts(residual: Double, imageNorm: Double, largest: Double) -> Bool {
       // An image that has overflowed is infinitely far from z, and infinitely large.
       residual.isFinite && residual <= absolute + relative * imageNorm
@@ -107,9 +102,7 @@ public struct StoppingRule: Sendable, Equatable {
   ) {
     expect(limit > 0, "a solve needs at least one evaluation, not \(limit)")
     expect(patience > 0, "a solve needs patience for at least one evaluation, not \(patience)")
-    self.limit = limit
-    self.tolerance = tolerance
-    self.patience = patience
-    self.onFailure = onFailure
+    (self.limit, self.tolerance) = (limit, tolerance)
+    (self.patience, self.onFailure) = (patience, onFailure)
   }
 }

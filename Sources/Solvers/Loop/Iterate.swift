@@ -29,6 +29,12 @@ public final class Iterate {
   /// takes such a residual for a property of the map extrapolates from nothing.
   public var noise: [Double] { imageNorms.map { $0 * 16 * z.dtype.machineEpsilon } }
 
+  /// A point of which f(z) - z is known.
+  convenience init(_ point: KnownPoint, map: CountedMap) {
+    self.init(z: point.z, image: point.z + point.residual, map: map)
+    residual = point.residual
+  }
+
   /// The same point in some of the rows.
   func rows(_ rows: [Int], map: CountedMap) -> Iterate {
     let smaller = Iterate(z: z.samples(rows), image: image.samples(rows), map: map)
@@ -38,12 +44,13 @@ public final class Iterate {
     return smaller
   }
 
-  /// Another point, with f(z) - z known, in the rows where `mask` is true.
-  func replaced(_ mask: [Bool], z: Tensor, residual: Tensor) -> Iterate {
-    let other = Iterate(
-      z: z, image: image.replacingSamples(mask, with: z + residual), map: map)
-    other.residual = residual
-    return other
+  /// Another point in the rows where `mask` is true.
+  func replacing(_ mask: [Bool], with other: KnownPoint) -> Iterate {
+    let point = Iterate(other, map: map)
+    let mixed = Iterate(
+      z: other.z, image: image.replacingSamples(mask, with: point.image), map: map)
+    mixed.residual = other.residual
+    return mixed
   }
 
   /// The same point as a constant.

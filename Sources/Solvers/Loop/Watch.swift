@@ -4,9 +4,9 @@ import Tensors
 ///
 /// Progress is a residual below all before; and, since the way from one region to another may lead
 /// uphill, one that is by a hundredth above all since then, or below all since the top. A sample is
-/// stalled after `patience` evaluations of neither. It has diverged when its residual exceeds a thousand times 1, the first state and the
-/// first residual: growth from a tiny first residual alone is no divergence. A solver that can take
-/// a step back is allowed some failures in succession.
+/// stalled after `patience` evaluations of neither. It has diverged when its residual exceeds a
+/// thousand times 1, the first state and the first residual: growth from a tiny first residual alone is
+/// no divergence. A solver that can take a step back is allowed some failures in succession, `tolerated`.
 struct Watch: Sendable {
   private var best = Double.infinity
   /// The largest residual since the best one, and the least since the largest.
@@ -16,13 +16,8 @@ struct Watch: Sendable {
   private var failures = 0
   private var bound = Double.infinity
 
-  /// Takes note of a point.
+  /// Takes note of |f(z) - z| and |f(z)|.
   ///
-  /// - Parameters:
-  ///   - residual: |f(z) - z|.
-  ///   - imageNorm: |f(z)|.
-  ///   - patience: evaluations without progress after which it is stalled.
-  ///   - tolerated: failures in succession that the method answers by itself.
   /// - Returns: how the method has failed; nil as long as it has not.
   mutating func judge(
     residual: Double, imageNorm: Double, patience: Int, tolerated: Int

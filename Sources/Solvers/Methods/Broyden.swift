@@ -64,13 +64,13 @@ public struct Broyden: ForwardSolver {
   public func makeHistory() -> History {
     History(
       inverse: known ?? BroydenInverse(capacity: updates),
-      region: TrustRegion(growth: growth, memory: updates))
+      region: TrustRegion(StepPolicy(growth: growth, excursion: 12, memory: updates)))
   }
 
   /// A step along -H g, with H updated.
   public func next(after point: Iterate, _ history: inout History) -> Tensor {
     let trial = history.region.judge(point)
-    let g = history.region.points?.residual ?? point.residual
+    let g = history.region.base?.residual ?? point.residual
     let isFull = history.inverse.rank == updates
     let mayForget = isFull && g.shape[1] >= updates
     if mayForget {

@@ -130,13 +130,13 @@ extension EstimatorComparison {
         try valueWithPullback(at: problem.solution) { try problem.map($0) }.pullback
       }
     for _ in 0..<series.terms {
-      error = try error * (1 - series.damping) + product(error) * series.damping
+      error = try error * (1 - series.relaxation) + product(error) * series.relaxation
     }
     let gradients = try parameterGradients(of: error, on: problem)
     let sizes = gradients.relativeSizes(to: reference.gradients)
     var decay: Double?
     if let dense {
-      let radii = dense.spectralRadii(damping: series.damping)
+      let radii = dense.spectralRadii(relaxation: series.relaxation)
       let largest = radii.indices.filter { problem.isKept[$0] }.map { radii[$0] }.max() ?? 0
       decay = (0..<series.terms).reduce(1.0) { power, _ in power * largest }
     }

@@ -23,10 +23,8 @@ public struct SolveReport: Sendable, CustomStringConvertible {
     public init(
       outcome: Outcome, residual: Double, relativeResidual: Double, evaluations: Int
     ) {
-      self.outcome = outcome
-      self.residual = residual
-      self.relativeResidual = relativeResidual
-      self.evaluations = evaluations
+      (self.outcome, self.residual) = (outcome, residual)
+      (self.relativeResidual, self.evaluations) = (relativeResidual, evaluations)
     }
   }
 
@@ -49,13 +47,7 @@ public struct SolveReport: Sendable, CustomStringConvertible {
   /// Whether every step was z <- f(z), so that the residuals show how f contracts.
   public let isPlainIteration: Bool
 
-  /// A report on a solve that has not begun.
-  ///
-  /// - Parameters:
-  ///   - batch: the number of samples.
-  ///   - dtype: of the state.
-  ///   - rule: when it is to end.
-  ///   - solver: the solver.
+  /// A report on a solve of so many samples that has not begun.
   public init(batch: Int, dtype: DType, rule: StoppingRule, solver: some ForwardSolver) {
     let isMeasured = rule.tolerance != nil
     let unknown = Sample(
@@ -81,17 +73,15 @@ public struct SolveReport: Sendable, CustomStringConvertible {
 
   /// What happened in words: which samples failed, how far they came, and what to try.
   public var description: String {
-    let start =
-      converged ? "all \(samples.count) samples converged in \(evaluations) evaluations" : nil
-    let lines =
-      [start].compactMap { $0 }
-      + Self.advice.compactMap { outcome, text, remedy in
-        sentence(about: samples(outcome), text, remedy)
-      }
+    let lines = Self.advice.compactMap { outcome, text, remedy in
+      sentence(about: samples(outcome), text, remedy)
+    }
     let described =
-      lines.isEmpty
-      ? "\(evaluations) evaluations; the residual was not measured"
-      : lines.joined(separator: "\n")
+      converged
+      ? "all \(samples.count) samples converged in \(evaluations) evaluations"
+      : lines.isEmpty
+        ? "\(evaluations) evaluations; the residual was not measured"
+        : lines.joined(separator: "\n")
     return described + (unrollingNote.map { "; " + $0 } ?? "")
   }
 

@@ -19,24 +19,18 @@ import Tensors
 /// to the last bit where f works elementwise or on each sample alone. A matrix product with shared
 /// weights is rounded by BLAS, which may add up in another order for another number of rows.
 public struct FixedPointMap {
-  private let image: (Tensor) throws -> Tensor
-  private let restriction: (([Int]) throws -> ((Tensor) throws -> Tensor)?)?
+  package typealias Function = (Tensor) throws -> Tensor
+
+  private let image: Function
+  private let restriction: (([Int]) throws -> Function?)?
   /// s -> J s of a map that is affine, so that nothing has to be recorded to linearise it.
-  let jacobianProduct: ((Tensor) throws -> Tensor)?
+  let jacobianProduct: Function?
+  /// f in another form for the last of a fixed number of evaluations: one that is recorded.
+  package var last: Function?
 
   /// A map that is always evaluated on the whole batch.
   public init(_ image: @escaping (Tensor) throws -> Tensor) {
     self.init(image, jacobianProduct: nil)
-  }
-
-  /// A map that is always evaluated on the whole batch, with its Jacobian if that is constant.
-  init(
-    _ image: @escaping (Tensor) throws -> Tensor,
-    jacobianProduct: ((Tensor) throws -> Tensor)?
-  ) {
-    self.image = image
-    restriction = nil
-    self.jacobianProduct = jacobianProduct
   }
 
   /// A map that can be restricted to some of the samples.
@@ -50,9 +44,16 @@ public struct FixedPointMap {
     _ image: @escaping (Tensor) throws -> Tensor,
     ofSamples restriction: @escaping (_ positions: [Int]) throws -> ((Tensor) throws -> Tensor)?
   ) {
-    self.image = image
-    self.restriction = restriction
-    jacobianProduct = nil
+    self.init(image, restriction: restriction, jacobianProduct: nil)
+  }
+
+  /// A map with its Jacobian, if that is constant.
+  package init(
+    _ image: @escaping Function, restriction: (([Int]) throws -> Function?)? = nil,
+    jacobianProduct: Function?
+  ) {
+    (self.image, self.restriction) = (image, restriction)
+    self.jacobianProduct = jacobianProduct
   }
 
   /// f(z).
@@ -74,5 +75,20 @@ public struct FixedPointMap {
   /// - Throws: what the restriction throws.
   public func ofSamples(_ positions: [Int]) throws -> FixedPointMap? {
     try restriction?(positions).map { FixedPointMap($0) }
+  }
+
+  /// The same map of states [rows, n], whose samples in their own shape are of the given one.
+  func flattened(_ shape: Shape) -> FixedPointMap {
+    if shape.rank == 1 { return self }
+    func flat(_ f: @escaping Function) -> Function {
+      { z in try f(z.reshaped([z.shape[0]] + shape)).flatSamples }
+    }
+    var map = FixedPointMap(
+      flat(callAsFunction),
+      restriction: restriction.map { restriction in
+        { try restriction($0).map { flat(FixedPointMap($0).callAsFunction) } }
+      }, jacobianProduct: jacobianProduct.map(flat))
+    map.last = last.map(flat)
+    return map
   }
 }

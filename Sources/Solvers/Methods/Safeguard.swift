@@ -14,28 +14,13 @@ struct Safeguard: Sendable, PerSample {
     /// Which samples returned; nil if none.
     var returned: [Bool]?
     /// The fraction of g that the samples that returned go on with.
-    var damping: [Double] = []
+    var fractions: [Double] = []
 
     /// `next`, or the damped step in the samples that returned.
     func select(_ next: Tensor) -> Tensor {
       guard let returned else { return next }
       return next.replacingSamples(
-        returned, with: point.z.adding(point.residual, times: damping))
-    }
-  }
-
-  private struct Point: Sendable, PerSample {
-    var z: Tensor
-    var residual: Tensor
-    mutating func visit(_ visitor: inout some SampleVisitor) {
-      visitor.visit(&z)
-      visitor.visit(&residual)
-    }
-    func replacing(_ mask: [Bool], with other: Point) -> Point {
-      guard mask.contains(true) else { return self }
-      return Point(
-        z: z.replacingSamples(mask, with: other.z),
-        residual: residual.replacingSamples(mask, with: other.residual))
+        returned, with: point.z.adding(point.residual, times: fractions))
     }
   }
 
@@ -45,8 +30,8 @@ struct Safeguard: Sendable, PerSample {
   let growth: Double
   private var bestNorms: [Double] = []
   private var failures: [Int] = []
-  private var best: Point?
-  private var last: Point?
+  private var best: KnownPoint?
+  private var last: KnownPoint?
 
   init(growth: Double) { self.growth = growth }
 
@@ -60,7 +45,7 @@ struct Safeguard: Sendable, PerSample {
   /// The point to go on from, in each sample, with its damped step where that is to be taken.
   mutating func start(_ iterate: Iterate) -> Start {
     let norms = iterate.norms
-    let point = Point(z: iterate.z, residual: iterate.residual)
+    let point = KnownPoint(iterate)
     let asGiven = Start(point: iterate)
     guard let best, let last else {
       (self.best, self.last) = (point, point)
@@ -81,7 +66,7 @@ struct Safeguard: Sendable, PerSample {
     let returned = zip(lost, astray).map { $0 || $1 }
     guard returned.contains(true) else { return asGiven }
     return Start(
-      point: iterate.replaced(returned, z: start.z, residual: start.residual), returned: returned,
-      damping: failures.map { Double(sign: .plus, exponent: -$0, significand: 1) })
+      point: iterate.replacing(returned, with: start), returned: returned,
+      fractions: failures.map { Double(sign: .plus, exponent: -$0, significand: 1) })
   }
 }

@@ -10,7 +10,7 @@ import Tensors
 /// }
 /// ```
 /// A solver sees the iterate with what is known of it, and its own history; the loop, stopping, the
-/// best iterate and the report are the same for all (`solve`). `next` must treat samples (axis 0)
+/// best iterate and the report are the same for all (`solve`, which nobody has to write). `next` must treat samples (axis 0)
 /// independently and be written in tensor operators, so that unrolling differentiates through it.
 ///
 /// The history says of which tensors and numbers it consists (`PerSample`); that samples which are
@@ -31,6 +31,28 @@ public protocol ForwardSolver: Sendable {
   /// - Returns: the next iterate, [rows, n].
   /// - Throws: what the map throws, and what makes it impossible to go on with any sample.
   func next(after point: Iterate, _ history: inout History) throws -> Tensor
+
+  /// Iterates `map` from `initial` until `rule` is met; default the library's loop.
+  ///
+  /// With a tolerance, each sample's result is its iterate of smallest residual |f(z) - z|, chosen
+  /// by selection: a NaN in one sample changes no other and does not destroy its own best iterate.
+  /// A sample is settled once it has converged, stalled, diverged or is no longer finite; the solve
+  /// ends when all are settled. Settled samples leave the iteration if the map can be restricted to
+  /// the others. With a number of evaluations, the result is the last iterate.
+  ///
+  /// It is a requirement so that the loop is compiled for every solver by itself.
+  ///
+  /// - Parameters:
+  ///   - map: f.
+  ///   - initial: the first iterate, [batch, ...]; a previous solution's value for a warm start.
+  ///   - rule: when to stop.
+  /// - Returns: the solution, recorded if recording is on: every step of it then is differentiated.
+  /// - Throws: what `map` throws; `CancellationError` where the task is cancelled, within one
+  ///   evaluation. Not converging is no error but an outcome in the report.
+  /// - Complexity: at most `rule.limit` evaluations of each sample.
+  func solve(
+    _ map: FixedPointMap, from initial: Tensor, until rule: StoppingRule
+  ) throws -> Solution<Tensor>
 
   /// What the history says of (J - I)^-1; default nil.
   func inverse(from history: History) -> (any InverseJacobian)?
@@ -56,6 +78,22 @@ public protocol ForwardSolver: Sendable {
 }
 
 extension ForwardSolver {
+  /// The loop.
+  public func solve(
+    _ map: FixedPointMap, from initial: Tensor, until rule: StoppingRule
+  ) throws -> Solution<Tensor> {
+    var run = SolveRun(self, of: map, from: initial, until: rule)
+    try run.finish()
+    return run.solution
+  }
+
+  /// Iterates a map given as a closure.
+  public func solve(
+    _ map: @escaping (Tensor) throws -> Tensor, from initial: Tensor, until rule: StoppingRule
+  ) throws -> Solution<Tensor> {
+    try solve(FixedPointMap(map), from: initial, until: rule)
+  }
+
   /// Nothing.
   public func inverse(from history: History) -> (any InverseJacobian)? { nil }
   /// None is learned.

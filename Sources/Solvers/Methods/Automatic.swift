@@ -7,11 +7,12 @@ import Tensors
 /// solution.report.samples[0].remarks   // ["evaluation 4: Picard -> Anderson: ..."]
 /// ```
 /// A sample starts with the first method and is handed on when that is too slow for it or fails; the
-/// report says when and why. A method starts from the sample's best point. One that was only slow is
-/// kept as it stands, and when the last has been tried it goes on from there, with twice the time at
-/// each round; one that failed starts once more, from the first iterate. So the solve converges
-/// where one of its methods does, and a sample is given up when all have failed. The decision rests
-/// on the sample's own residuals, so it is the same whatever else is in the batch.
+/// report says when and why. The second goes on from the sample's best point, later ones from there or
+/// from the first iterate, if no point is much better. One that was only slow is kept as it stands, and
+/// when the last has been tried it goes on from there, with twice the time at each round; one that
+/// failed starts once more, from the first iterate. So the solve converges where one of its methods
+/// does, and a sample is given up when all have failed. The decision rests on the sample's own
+/// residuals, so it is the same whatever else is in the batch.
 public struct Automatic: ForwardSolver {
   /// The methods, cheapest first.
   public let methods: [any ForwardSolver]

@@ -15,24 +15,21 @@ public struct Solution<State> {
   /// What the solver learned of (J - I)^-1 on the way; nil if it learns nothing of the kind.
   public let inverse: (any InverseJacobian)?
   /// The place in a table of gradients of what the backward pass has to report.
-  let ticket: ReportTicket?
+  package let ticket: ReportTicket?
 
   /// A solution from its parts.
   public init(value: State, report: SolveReport, inverse: (any InverseJacobian)? = nil) {
     self.init(value: value, report: report, inverse: inverse, ticket: nil)
   }
 
-  init(
+  package init(
     value: State, report: SolveReport, inverse: (any InverseJacobian)?, ticket: ReportTicket?
   ) {
-    self.value = value
-    self.report = report
-    self.inverse = inverse
-    self.ticket = ticket
+    (self.value, self.report, self.inverse, self.ticket) = (value, report, inverse, ticket)
   }
 
   /// The same solve, its value in another form.
-  func map<Other>(_ transform: (State) -> Other) -> Solution<Other> {
+  package func map<Other>(_ transform: (State) -> Other) -> Solution<Other> {
     Solution<Other>(value: transform(value), report: report, inverse: inverse, ticket: ticket)
   }
 
@@ -40,23 +37,13 @@ public struct Solution<State> {
   ///
   /// - Throws: `UnconvergedSolve` where a sample has not met a tolerance and the rule does not keep
   ///   such samples.
-  func converged() throws -> State {
+  package func converged() throws -> State {
     guard report.rule.onFailure == .throwing, !report.failed.isEmpty else { return value }
     throw UnconvergedSolve(report: report)
   }
 }
 
 extension Solution: Sendable where State: Sendable {}
-
-extension Gradients {
-  /// What happened in the backward solve of a solution, in the pass that made these gradients.
-  ///
-  /// Nil where the loss does not depend on the solution, or its estimator solves no adjoint
-  /// system (unrolling).
-  public func backwardReport<State>(of solution: Solution<State>) -> BackwardReport? {
-    solution.ticket.flatMap { report($0) }.flatMap { $0 as? BackwardReport }
-  }
-}
 
 /// A solve did not find a fixed point in every sample.
 public struct UnconvergedSolve: Error, CustomStringConvertible {

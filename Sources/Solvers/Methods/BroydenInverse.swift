@@ -13,11 +13,7 @@ public struct BroydenInverse: InverseJacobian {
   /// - Parameter capacity: the largest number of updates.
   init(capacity: Int) {
     left = VectorWindow(capacity: capacity)
-    right = VectorWindow(capacity: capacity)
-  }
-
-  private init(left: VectorWindow, right: VectorWindow) {
-    (self.left, self.right) = (left, right)
+    right = left
   }
 
   /// The number of updates.
@@ -33,7 +29,6 @@ public struct BroydenInverse: InverseJacobian {
 
   /// H x = -x + sum_i u_i <v_i, x>.
   public func applied(to x: Tensor) -> Tensor { applied(to: x, left, right) }
-
   /// H^T x = -x + sum_i v_i <u_i, x>.
   public func transposeApplied(to x: Tensor) -> Tensor { applied(to: x, right, left) }
 
@@ -80,8 +75,9 @@ public struct BroydenInverse: InverseJacobian {
   public static func joining(
     _ parts: [(positions: [Int], inverse: BroydenInverse)]
   ) -> BroydenInverse {
-    BroydenInverse(
-      left: .joining(parts.map { ($0.positions, $0.inverse.left) }),
-      right: .joining(parts.map { ($0.positions, $0.inverse.right) }))
+    var whole = parts[0].inverse
+    whole.left = .joining(parts.map { ($0.positions, $0.inverse.left) })
+    whole.right = .joining(parts.map { ($0.positions, $0.inverse.right) })
+    return whole
   }
 }

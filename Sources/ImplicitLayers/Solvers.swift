@@ -1,0 +1,2 @@
+// Whoever differentiates solutions also says how they are found: `import ImplicitLayers` brings both.
+@_exported public import Solvers

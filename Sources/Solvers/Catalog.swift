@@ -1,0 +1,82 @@
+import Tensors
+
+/// A solver or an estimator that is chosen by a word and some numbers: "anderson:10".
+///
+/// Command lines, conformance checks and the tests of every combination read the tables; a solver
+/// or an estimator that is missing there fails a test.
+public struct CatalogEntry<Value: Sendable>: Sendable {
+  /// What is written first.
+  public let word: String
+  /// What may be written, for help texts: "anderson:DEPTH".
+  public let forms: [String]
+  /// Written forms that stand for the variants, for tests.
+  public let examples: [String]
+  /// The value for the numbers; nil where they are too many, too few, or out of range.
+  let make: @Sendable (_ numbers: [String]) -> Value?
+
+  /// An entry.
+  ///
+  /// - Parameters:
+  ///   - word: what is written first.
+  ///   - plain: what the word alone stands for; nil where numbers have to follow.
+  ///   - numbers: what the numbers are called; default none.
+  ///   - example: such numbers, for tests.
+  ///   - make: the value for as many numbers as have names; nil where they are out of range.
+  package init(
+    _ word: String, _ plain: Value? = nil, numbers: [String] = [], example: String = "",
+    make: @escaping @Sendable (_ numbers: [String]) -> Value? = { _ in nil }
+  ) {
+    self.word = word
+    let alone = plain == nil ? [] : [word]
+    forms = alone + (numbers.isEmpty ? [] : [([word] + numbers).joined(separator: ":")])
+    examples = alone + (numbers.isEmpty ? [] : ["\(word):\(example)"])
+    let count = numbers.count
+    self.make = { $0.isEmpty ? plain : $0.count == count ? make($0) : nil }
+  }
+}
+
+/// The values that are chosen by words.
+public struct Catalog<Value: Sendable>: Sendable {
+  /// In the order in which they are shown.
+  public let entries: [CatalogEntry<Value>]
+
+  /// A table.
+  package init(entries: [CatalogEntry<Value>]) { self.entries = entries }
+
+  /// What may be written, in one line.
+  public var forms: String { entries.flatMap(\.forms).joined(separator: ", ") }
+
+  /// The value of a written form such as "anderson:10"; nil if it is none.
+  public func value(_ text: String) -> Value? {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+    return entries.first { $0.word == parts[0] }?.make(Array(parts.dropFirst()))
+  }
+}
+
+/// A whole number in a range, or nil.
+package func count(_ number: String, in range: ClosedRange<Int>) -> Int? {
+  Int(number).flatMap { range.contains($0) ? $0 : nil }
+}
+
+/// A number in (0, 1], or nil.
+package func fraction(_ number: String) -> Double? {
+  Double(number).flatMap { $0 > 0 && $0 <= 1 ? $0 : nil }
+}
+
+extension Catalog where Value == any ForwardSolver {
+  /// The forward solvers.
+  public static var solvers: Catalog {
+    let depths = 1...LeastSquaresWindow.maximumCapacity
+    return Catalog(entries: [
+      CatalogEntry("iteration", .picard(), numbers: ["RELAXATION"], example: "0.7") {
+        fraction($0[0]).map { .picard(relaxation: $0) }
+      },
+      CatalogEntry("anderson", .anderson(), numbers: ["DEPTH"], example: "2") {
+        count($0[0], in: depths).map { .anderson(depth: $0) }
+      },
+      CatalogEntry("broyden", .broyden()),
+      CatalogEntry("newton-krylov", .newtonKrylov()),
+      CatalogEntry("automatic", .automatic),
+    ])
+  }
+}

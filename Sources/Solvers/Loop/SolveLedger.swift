@@ -1,0 +1,148 @@
+import Tensors
+
+/// All that is known of a solve, sample by sample: what it has cost, how each sample fares, where
+/// its best iterate was found, and how it ended.
+package final class SolveLedger {
+  /// What is noted of a sample beside its report.
+  private struct Entry {
+    var isOpen = true
+    /// Which iterate is its best: 0 for the first.
+    var bestIterate = 0
+    /// The largest residual so far.
+    var largest = 0.0
+    var watch = Watch()
+
+    /// Takes note of a point.
+    ///
+    /// - Returns: whether it is the sample's best, and how the sample has failed, if it has.
+    mutating func judge(
+      _ known: inout SolveReport.Sample, _ residual: Double, _ imageNorm: Double,
+      isConverged: Bool, at iteration: Int, by rule: StoppingRule, tolerated: Int?
+    ) -> (isBest: Bool, failure: Outcome?) {
+      if residual.isFinite { largest = max(largest, residual) }
+      // The point that is returned is the one that passed the test.
+      let isBest = residual < known.residual || isConverged
+      if isBest {
+        known.residual = residual
+        known.relativeResidual = imageNorm > 0 ? residual / imageNorm : residual
+        bestIterate = iteration
+      }
+      let failure = tolerated.flatMap {
+        watch.judge(
+          residual: residual, imageNorm: imageNorm, patience: rule.patience, tolerated: $0)
+      }
+      let isLast = known.evaluations >= rule.limit
+      return (
+        isBest, failure ?? (isLast ? residual.isFinite ? .limitReached : .nonFinite : nil)
+      )
+    }
+  }
+
+  private let rule: StoppingRule
+  /// The failures in succession after which a sample is given up; nil where the solver judges.
+  private let toleratedFailures: Int?
+  private(set) var report: SolveReport
+  private var entries: [Entry]
+  /// How many samples are not settled.
+  private(set) var openCount: Int
+  /// The iterations so far: evaluations of iterates, without those for derivatives.
+  package private(set) var iterations = 0
+
+  init(from initial: Tensor, until rule: StoppingRule, by solver: some ForwardSolver) {
+    self.rule = rule
+    toleratedFailures = solver.judgesFailures ? nil : solver.toleratedFailures
+    openCount = initial.shape[0]
+    report = SolveReport(batch: openCount, dtype: initial.dtype, rule: rule, solver: solver)
+    entries = Array(repeating: Entry(), count: openCount)
+    guard rule.tolerance != nil, initial.firstNonFiniteIndex != nil else { return }
+    for (sample, norm) in initial.normsOfSamples.enumerated() where !norm.isFinite {
+      settle(sample, .nonFinite)
+    }
+  }
+
+  private init(copying other: SolveLedger) {
+    (rule, toleratedFailures, report) = (other.rule, other.toleratedFailures, other.report)
+    (entries, openCount, iterations) = (other.entries, other.openCount, other.iterations)
+  }
+
+  /// Another ledger that says the same, for a part of the solve that is run once more.
+  func copy() -> SolveLedger { SolveLedger(copying: self) }
+
+  /// Whether a sample is not settled.
+  func isOpen(_ sample: Int) -> Bool { entries[sample].isOpen }
+
+  /// Per sample, which iterate is its best: 0 for the first.
+  package var bestIterates: [Int] { entries.map(\.bestIterate) }
+
+  /// Per sample, which iterate is returned, as far as is known.
+  package var returnedIterates: [Int] {
+    entries.map { rule.tolerance == nil ? rule.limit : $0.bestIterate }
+  }
+
+  /// Whether nothing is left to do.
+  package var isOver: Bool {
+    rule.tolerance == nil ? iterations >= rule.limit : iterations > 0 && openCount == 0
+  }
+
+  /// Whether the next iteration is the last of a fixed number.
+  var isAtLast: Bool { rule.tolerance == nil && iterations == rule.limit - 1 }
+
+  /// Counts a call of the map, in which these samples took part.
+  func countEvaluation(of samples: [Int], cost: Int) {
+    report.evaluations += 1
+    report.sampleEvaluations += cost
+    for sample in samples where entries[sample].isOpen { report.samples[sample].evaluations += 1 }
+  }
+
+  /// Counts a product with the Jacobian.
+  func countProduct() { report.jacobianProducts += 1 }
+
+  /// The evaluations that a sample may still take.
+  func remaining(_ sample: Int) -> Int {
+    rule.tolerance == nil ? .max : rule.limit - report.samples[sample].evaluations
+  }
+
+  /// Keeps a remark.
+  func note(_ text: String, sample: Int) {
+    let evaluation = report.samples[sample].evaluations
+    report.samples[sample].remarks.append("evaluation \(evaluation): \(text)")
+  }
+
+  /// Ends a sample's solve; where no residual is measured, none ends early.
+  func settle(_ sample: Int, _ outcome: Outcome) {
+    guard rule.tolerance != nil else { return }
+    report.samples[sample].outcome = outcome
+    if entries[sample].isOpen { openCount -= 1 }
+    entries[sample].isOpen = false
+  }
+
+  /// Takes note of an iterate.
+  ///
+  /// - Returns: the rows in which it is the best so far; none where residuals are not measured.
+  func record(_ point: Iterate) -> [Int] {
+    defer { iterations += 1 }
+    guard rule.tolerance != nil || rule.keepsTrace else { return [] }
+    let (samples, norms) = (point.map.samples, point.norms)
+    let imageNorms = rule.tolerance == nil ? [] : point.imageNorms
+    var improved: [Int] = []
+    for (row, sample) in samples.enumerated() where entries[sample].isOpen {
+      if rule.keepsTrace { report.samples[sample].trace.append(norms[row]) }
+      guard let tolerance = rule.tolerance else { continue }
+      let isConverged = tolerance.accepts(
+        residual: norms[row], imageNorm: imageNorms[row], largest: entries[sample].largest)
+      let (isBest, failure) = entries[sample].judge(
+        &report.samples[sample], norms[row], imageNorms[row], isConverged: isConverged,
+        at: iterations, by: rule, tolerated: toleratedFailures)
+      if isBest { improved.append(row) }
+      if isConverged { settle(sample, .converged) } else if let failure { settle(sample, failure) }
+    }
+    return improved
+  }
+
+  /// Keeps how many steps the gradient of each sample goes through.
+  package func keep(differentiatedSteps steps: [Int]) {
+    for (sample, steps) in steps.enumerated() {
+      report.samples[sample].differentiatedSteps = steps
+    }
+  }
+}

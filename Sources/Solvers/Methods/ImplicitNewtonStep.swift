@@ -1,0 +1,52 @@
+import Tensors
+
+/// The end of a Newton step with the derivative of the fixed point there: v -> (I - J^T)^-1 v ->
+/// df/dtheta.
+///
+/// A step is differentiated as what it converges to. This differs from the derivative of its
+/// arithmetic by O(|s|), needs no second derivative, and makes unrolling over Newton's method the
+/// exact adjoint; the point that the step started from gets no gradient.
+///
+/// - Parameters:
+///   - z: where the step led to, [rows, n].
+///   - map: f.
+///   - solver: for the adjoint system, which is solved as far as the dtype resolves.
+/// - Returns: z, recorded.
+/// - Throws: what the map throws; on the way back `AdjointNotSolved`. A sample that is not finite
+///   stays NaN.
+func implicitlyDifferentiated(
+  _ z: Tensor, in map: CountedMap, by solver: GMRES
+) throws -> Tensor {
+  let (image, pullback) = try valueWithPullback(at: z) { try map.uncountedImage(of: $0) }
+  return image.withElements(of: z).transformingCotangent(name: "unrolled Newton step") { v in
+    let resolution = v.dtype.machineEpsilon
+    let tolerances = Array(repeating: 16 * resolution, count: v.shape[0])
+    let found = try solver.solve(v, tolerances: tolerances) { w in
+      try Task.checkCancellation()
+      return try w - pullback(w)
+    }
+    let samples = found.report.samples
+    if let row = samples.firstIndex(where: {
+      $0.outcome != .nonFinite && !($0.relativeResidual <= resolution.squareRoot())
+    }) {
+      throw AdjointNotSolved(row: row, relativeResidual: samples[row].relativeResidual)
+    }
+    return found.value.replacingSamples(
+      samples.map { $0.outcome == .nonFinite }, with: .full(.nan, v.shape, dtype: v.dtype))
+  }
+}
+
+/// The adjoint system of an unrolled Newton step could not be solved.
+public struct AdjointNotSolved: Error, CustomStringConvertible {
+  /// The sample, as a row of the states in that step.
+  public let row: Int
+  /// |v - (I - J^T) w| / |v| that was reached.
+  public let relativeResidual: Double
+
+  /// What happened and what to try.
+  public var description: String {
+    "the adjoint system of an unrolled Newton step was solved only to a relative residual of "
+      + "\(relativeResidual) in row \(row): I - J may be singular there; use an estimator for "
+      + "singular systems, or raise the Krylov dimension"
+  }
+}
