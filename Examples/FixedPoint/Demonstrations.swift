@@ -4,4 +4,5 @@ let demonstrations: [String: @Sendable () throws -> Void] = [
   "divergence": examineDivergence,
   "states": solveForPair,
   "warm-start": continueFromBefore,
+  "second-derivatives": differentiateTwice,
 ]

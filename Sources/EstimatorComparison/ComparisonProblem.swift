@@ -63,7 +63,7 @@ extension EstimatorComparison {
       let whole = solution.replacingSamples(broken, with: solution.zerosLike())
       let everywhere = { (z: Tensor) throws -> Tensor in
         let (value, pullback) = try valueWithPullback(at: z, of: loss)
-        return try pullback(.ones(value.shape, dtype: value.dtype))
+        return try withoutRecording { try pullback(.ones(value.shape, dtype: value.dtype)) }
       }
       if kept.count == samples.count {
         return ComparisonProblem(

@@ -16,7 +16,7 @@ struct DenseJacobian {
     let z = problem.solution
     let n = problem.stateSize
     guard n <= DenseJacobian.largestState, z.count * n <= 40_000_000 else { return nil }
-    matrices = try withoutRecording { try jacobian(of: { try problem.map($0) }, at: z) }
+    matrices = try withoutRecording { try jacobiansOfSamples(at: z) { try problem.map($0) } }
   }
 
   /// J^T w of every sample.

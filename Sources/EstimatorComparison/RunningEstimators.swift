@@ -127,7 +127,9 @@ extension EstimatorComparison {
       if let dense {
         dense.pullback
       } else {
-        try valueWithPullback(at: problem.solution) { try problem.map($0) }.pullback
+        try valueWithPullback(at: problem.solution, creatingGraph: false) {
+          try problem.map($0)
+        }.pullback
       }
     for _ in 0..<series.terms {
       error = try error * (1 - series.relaxation) + product(error) * series.relaxation

@@ -1,7 +1,7 @@
 import Tensors
 
 /// A 2-D convolution of channels-last images.
-public struct Convolution2D: Module {
+public struct Convolution2D: WeightedLayer {
   /// [out, in, kernel, kernel].
   public let weight: Parameter
   /// [out], if there is one.
@@ -40,7 +40,10 @@ public struct Convolution2D: Module {
   }
 
   /// The convolution of x, [batch, height, width, in].
-  public func callAsFunction(_ x: Tensor) -> Tensor {
-    x.convolution2D(weight.tensor, bias: bias?.tensor, stride: stride, padding: padding)
+  public func callAsFunction(_ x: Tensor) -> Tensor { applying(weight.tensor, to: x) }
+
+  /// The convolution of x with another weight.
+  public func applying(_ weight: Tensor, to x: Tensor) -> Tensor {
+    x.convolution2D(weight, bias: bias?.tensor, stride: stride, padding: padding)
   }
 }

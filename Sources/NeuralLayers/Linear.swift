@@ -1,7 +1,7 @@
 import Tensors
 
 /// y = x W^T + b.
-public struct Linear: Module {
+public struct Linear: WeightedLayer {
   /// W, [out, in].
   public let weight: Parameter
   /// b, [out], if there is one.
@@ -43,6 +43,11 @@ public struct Linear: Module {
   /// x W^T + b, rectified if asked, for x of shape [..., in].
   public func callAsFunction(_ x: Tensor, rectified: Bool = false) -> Tensor {
     x.linear(weight.tensor, bias: bias?.tensor, rectified: rectified)
+  }
+
+  /// x W^T + b with another W.
+  public func applying(_ weight: Tensor, to x: Tensor) -> Tensor {
+    x.linear(weight, bias: bias?.tensor)
   }
 }
 

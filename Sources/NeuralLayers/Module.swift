@@ -69,7 +69,12 @@ extension Module {
 
   /// The number of trained numbers.
   public var parameterCount: Int {
-    namedParameters.eachOnce.reduce(0) { $0 + $1.parameter.shape.elementCount }
+    trainedParameters.reduce(0) { $0 + $1.shape.elementCount }
+  }
+
+  /// The parameters that are trained, each once, in the order of their names.
+  package var trainedParameters: [Parameter] {
+    namedParameters.eachOnce.map(\.parameter).filter(\.isTrained)
   }
 
   /// Converts every parameter to a dtype.

@@ -13,11 +13,24 @@ import Tensors
 /// `assign` must not run meanwhile, as it does between training steps. That is why sharing a
 /// parameter is safe although the compiler cannot check it.
 public final class Parameter: @unchecked Sendable {
-  /// The current value, a variable of the tape.
+  /// The current value, a variable of the tape; a constant if it is not trained.
   public private(set) var tensor: Tensor
 
+  /// Whether gradients are taken with respect to it.
+  ///
+  /// What is not trained is state that belongs to a layer, is saved and restored with its
+  /// parameters, and has no gradient.
+  public let isTrained: Bool
+
   /// A parameter with an initial value.
-  public init(_ value: Tensor) { tensor = value.variable() }
+  ///
+  /// - Parameters:
+  ///   - value: the initial value.
+  ///   - isTrained: default true.
+  public init(_ value: Tensor, isTrained: Bool = true) {
+    self.isTrained = isTrained
+    tensor = isTrained ? value.variable() : value.detached()
+  }
 
   /// The shape.
   public var shape: Shape { tensor.shape }
@@ -27,6 +40,6 @@ public final class Parameter: @unchecked Sendable {
     expect(
       value.shape == tensor.shape,
       "a parameter of shape \(tensor.shape) cannot take a value of shape \(value.shape)")
-    tensor = value.variable()
+    tensor = isTrained ? value.variable() : value.detached()
   }
 }

@@ -75,6 +75,7 @@ extension Catalog where Value == any ForwardSolver {
         count($0[0], in: depths).map { .anderson(depth: $0) }
       },
       CatalogEntry("broyden", .broyden()),
+      CatalogEntry("newton", .newton()),
       CatalogEntry("newton-krylov", .newtonKrylov()),
       CatalogEntry("automatic", .automatic),
     ])

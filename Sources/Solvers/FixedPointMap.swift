@@ -27,6 +27,8 @@ public struct FixedPointMap {
   let jacobianProduct: Function?
   /// f in another form for the last of a fixed number of evaluations: one that is recorded.
   package var last: Function?
+  /// L, one number for each sample, where f(z) = z - dL/dz: for solvers that descend.
+  package var loss: Function?
 
   /// A map that is always evaluated on the whole batch.
   public init(_ image: @escaping (Tensor) throws -> Tensor) {
@@ -89,6 +91,7 @@ public struct FixedPointMap {
         { try restriction($0).map { flat(FixedPointMap($0).callAsFunction) } }
       }, jacobianProduct: jacobianProduct.map(flat))
     map.last = last.map(flat)
+    map.loss = loss.map { loss in { z in try loss(z.reshaped([z.shape[0]] + shape)) } }
     return map
   }
 }

@@ -1,6 +1,6 @@
 import CKernels
 
-/// The part of the tape between an output and the nodes whose cotangents are wanted.
+/// The part of the tape between some outputs and the nodes whose cotangents are wanted.
 ///
 /// Made once, run any number of times. Nodes older than every target cannot lead to one, so the
 /// search stops at them: a pullback through one application of a map never walks into the graph
@@ -14,29 +14,42 @@ struct BackwardPath {
   private let needs: [Needs]
   /// Whether a node is a target.
   private let isTarget: [Bool]
+  /// Where each output stands among the nodes, or -1.
+  private let outputs: [Int]
+  /// Whether the outputs also depend on something recorded that is no target.
+  let hasOtherSources: Bool
 
-  /// The path from `output` to `targets`, or to every variable if `targets` is nil.
-  init(from output: Node?, to targets: [Node]?) {
-    guard let output else {
-      (nodes, inputs, needs, isTarget) = ([], [], [], [])
-      return
-    }
+  /// The path from outputs to `targets`, or to every variable if `targets` is nil.
+  ///
+  /// - Parameters:
+  ///   - ends: the outputs' nodes; nil for a constant.
+  ///   - targets: where the search ends.
+  ///   - mark: nodes older than this, and no targets, count as constants; default the oldest target.
+  init(from ends: [Node?], to targets: [Node]?, since mark: Int? = nil) {
     let wanted = targets.map { Descending($0.map(\.sequence).sorted(by: >)) }
-    let oldest = wanted?.last ?? 0
+    let oldest = mark ?? wanted?.last ?? 0
     let isWanted = { (node: Node) in
       wanted.map { $0.position(of: node.sequence) != nil } ?? node.isVariable
     }
     // Inputs are asked for once: another thread may release the node meanwhile.
     var found: [(node: Node, inputs: [Node?])] = []
     var seen: Set<Int> = []
-    var pending = [output]
+    var pending = ends.compactMap { $0 }
+    var others = false
     while let node = pending.popLast() {
-      guard node.sequence >= oldest, seen.insert(node.sequence).inserted else { continue }
+      let isEnd = wanted != nil && isWanted(node)
+      guard node.sequence >= oldest || isEnd else {
+        others = true
+        continue
+      }
+      guard seen.insert(node.sequence).inserted else { continue }
       guard let inputs = node.inputsUnlessReleased else { BackwardPath.stopAtReleasedNode() }
       // A target is an end: what lies behind it is the business of whoever asked.
-      found.append((node, wanted != nil && isWanted(node) ? [] : inputs))
+      found.append((node, isEnd ? [] : inputs))
+      if inputs.isEmpty && !isEnd { others = true }
       for input in found[found.count - 1].inputs { if let input { pending.append(input) } }
     }
+    hasOtherSources = others
     found.sort { $0.node.sequence > $1.node.sequence }
 
     let order = Descending(found.map(\.node.sequence))
@@ -52,6 +65,7 @@ struct BackwardPath {
     let path = found.indices.filter { isReaching[$0] }
     let place = Descending(path.map { found[$0].node.sequence })
     nodes = path.map { found[$0].node }
+    outputs = ends.map { $0.flatMap { place.position(of: $0.sequence) } ?? -1 }
     isTarget = nodes.map(isWanted)
     inputs = path.map {
       found[$0].inputs.map { input in input.flatMap { place.position(of: $0.sequence) } ?? -1 }
@@ -63,6 +77,11 @@ struct BackwardPath {
     }
   }
 
+  @inline(__always)
+  private static func add(_ cotangent: Tensor, to sum: inout Tensor?) {
+    if sum == nil { sum = cotangent } else { sum?.accumulate(cotangent) }
+  }
+
   private static func stopAtReleasedNode() -> Never {
     callerMistake(
       "this graph has been released by another call of gradients(of:). If a value was carried over "
@@ -72,12 +91,12 @@ struct BackwardPath {
   }
 
   /// Whether a rule on the path cannot itself be recorded.
-  var hasFusedOperators: Bool { nodes.contains(where: \.isFused) }
+  var hasOpaqueRules: Bool { nodes.contains(where: \.isOpaque) }
 
-  /// Carries `seed` from the output to the targets.
+  /// Carries cotangents from the outputs to the targets.
   ///
   /// - Parameters:
-  ///   - seed: dL/doutput.
+  ///   - seeds: dL/doutput, one for each output.
   ///   - releasing: whether nodes are forgotten as soon as they have been used, which frees what
   ///     they hold but makes this the last run.
   ///   - creatingGraph: whether the rules themselves are recorded (second derivatives).
@@ -85,26 +104,27 @@ struct BackwardPath {
   ///   - receive: called once for every target on the path, with its cotangent.
   /// - Throws: what a rule throws.
   func run(
-    seed: Tensor, releasing: Bool, creatingGraph: Bool,
+    seeds: [Tensor], releasing: Bool, creatingGraph: Bool,
     report: (Node, any Sendable) -> Void = { _, _ in }, receive: (Node, Tensor) -> Void
   ) throws {
     guard !nodes.isEmpty else { return }
     var cotangents = [Tensor?](repeating: nil, count: nodes.count)
-    cotangents[0] = seed
     let former = ck_profile_is_on() ? ck_profile_set_backward(true) : false
     defer { if ck_profile_is_on() { _ = ck_profile_set_backward(former) } }
     try recording(creatingGraph) {
+      for (output, seed) in zip(outputs, seeds) where output >= 0 {
+        BackwardPath.add(seed, to: &cotangents[output])
+      }
       for index in nodes.indices {
         let node = nodes[index]
         guard let cotangent = cotangents[index] else { continue }
         cotangents[index] = nil
         if isTarget[index] { receive(node, cotangent) }
         guard !needs[index].isEmpty else { continue }
-        if creatingGraph, node.isFused {
+        if creatingGraph, node.isOpaque {
           callerMistake(
-            "\(node.operatorName) has no second derivative; where the gradient itself is to be "
-              + "differentiated, compose it from basic operators, and an implicit solution from "
-              + "Picard, Anderson or Broyden iterations with the estimator .unrolled")
+            "\(node.operatorName) has no second derivative: its rule is not known to be one that can "
+              + "be differentiated; where it is, say so (differentiatesAgain: true)")
         }
         // Only an operator has inputs that matter: one without a rule was released by another thread.
         guard let rule = node.rule else { BackwardPath.stopAtReleasedNode() }
@@ -112,18 +132,13 @@ struct BackwardPath {
           switch rule {
           case .plain(let rule): return try rule(cotangent, node.keptOutput, needs[index])
           case .reporting(let rule):
-            let (result, words) = try rule(cotangent)
-            report(node, words)
-            return [result]
+            let (results, words) = try rule(cotangent, node.keptOutput, needs[index])
+            if let words { report(node, words) }
+            return results
           }
         }
         for (input, target) in inputs[index].enumerated() where target >= 0 {
-          guard let result = results[input] else { continue }
-          if cotangents[target] == nil {
-            cotangents[target] = result
-          } else {
-            cotangents[target]?.accumulate(result)
-          }
+          if let result = results[input] { BackwardPath.add(result, to: &cotangents[target]) }
         }
         if releasing { node.release() }
       }

@@ -104,8 +104,8 @@ private func gradients(
     "this output depends on no variable, or was computed without recording, so it has no "
       + "gradient; make the inputs variables with variable()")
   var result = Gradients()
-  try BackwardPath(from: output.node, to: nil).run(
-    seed: cotangent, releasing: !retainingGraph && !creatingGraph, creatingGraph: creatingGraph,
+  try BackwardPath(from: [output.node], to: nil).run(
+    seeds: [cotangent], releasing: !retainingGraph && !creatingGraph, creatingGraph: creatingGraph,
     report: { node, report in result.insert(report, for: node) },
     receive: { node, gradient in result.insert(gradient, for: node) })
   return result

@@ -11,14 +11,15 @@ import Synchronization
 typealias VectorJacobianProduct =
   (_ cotangent: Tensor, _ output: Tensor, _ needs: Needs) throws -> [Tensor?]
 
-/// How an operator of one input carries a cotangent back, and what it reports of it.
-typealias ReportingRule = (_ cotangent: Tensor) throws -> (Tensor, any Sendable)
+/// As `VectorJacobianProduct`, with what the operator reports of it, if anything.
+typealias ReportingRule =
+  (_ cotangent: Tensor, _ output: Tensor, _ needs: Needs) throws -> ([Tensor?], (any Sendable)?)
 
 /// What is done on the way back.
 enum Rule {
   /// Cotangents for the inputs.
   case plain(VectorJacobianProduct)
-  /// A cotangent for the one input, and a report for the table of gradients.
+  /// Cotangents for the inputs, and a report for the table of gradients.
   case reporting(ReportingRule)
 }
 
@@ -48,8 +49,8 @@ final class Node: @unchecked Sendable {
   private let isHeld = Atomic<Bool>(false)
   /// The operator's name.
   let operation: StaticString
-  /// Whether the rule cannot itself be recorded (no second derivatives).
-  let isFused: Bool
+  /// Whether the rule is not made of operators, so that it cannot be differentiated itself.
+  let isOpaque: Bool
   private let output: (storage: Storage, shape: Shape)?
   /// Whether gradients with respect to this leaf belong in a table of gradients.
   ///
@@ -62,18 +63,18 @@ final class Node: @unchecked Sendable {
     ownRule = nil
     output = nil
     operation = "variable"
-    isFused = false
+    isOpaque = false
     self.isVariable = isVariable
   }
 
   init(
-    inputs: [Node?], output: (Storage, Shape)?, operation: StaticString, isFused: Bool,
-    rule: @escaping VectorJacobianProduct
+    inputs: [Node?], output: (Storage, Shape)?, operation: StaticString,
+    isOpaque: Bool = false, rule: @escaping VectorJacobianProduct
   ) {
     ownInputs = inputs
     self.output = output
     self.operation = operation
-    self.isFused = isFused
+    self.isOpaque = isOpaque
     ownRule = .plain(rule)
     isVariable = false
   }
@@ -86,15 +87,18 @@ final class Node: @unchecked Sendable {
       return
     }
     self.init(
-      inputs: [former], output: nil, operation: "point", isFused: false, rule: { v, _, _ in [v] })
+      inputs: [former], output: nil, operation: "point", rule: { v, _, _ in [v] })
   }
 
-  /// A node with a report: one input, nothing kept, no second derivative.
-  init(input: Node?, operation: StaticString, reporting: @escaping ReportingRule) {
-    ownInputs = [input]
-    output = nil
+  /// A node with a report.
+  init(
+    inputs: [Node?], output: (Storage, Shape), operation: StaticString,
+    reporting: @escaping ReportingRule
+  ) {
+    ownInputs = inputs
+    self.output = output
     self.operation = operation
-    isFused = true
+    isOpaque = false
     ownRule = .reporting(reporting)
     isVariable = false
   }
@@ -179,18 +183,18 @@ extension Tensor {
   /// - Parameters:
   ///   - inputs: the operands, in the order of the rule's cotangents.
   ///   - keepingOutput: whether `rule` reads the output; only then the tape keeps it.
-  ///   - fused: whether `rule` is not written in tensor operators.
+  ///   - opaque: whether `rule` is not made of tensor operators, and stops where it is recorded.
   ///   - operation: the operator's name in messages and profiles.
   ///   - rule: evaluated only when there is something to record.
   /// - Returns: the same elements, with a node if they are recorded.
   func recorded(
-    from inputs: [Tensor], keepingOutput: Bool = false, fused: Bool = false,
+    from inputs: [Tensor], keepingOutput: Bool = false, opaque: Bool = false,
     operation: StaticString = #function, _ rule: @autoclosure () -> VectorJacobianProduct
   ) -> Tensor {
     guard Tensor.records(inputs) else { return self }
     let node = Node(
       inputs: inputs.map(\.node), output: keepingOutput ? (storage, shape) : nil,
-      operation: operation, isFused: fused, rule: rule())
+      operation: operation, isOpaque: opaque, rule: rule())
     return Tensor(storage, shape, node: node)
   }
 }

@@ -6,39 +6,50 @@
 /// ```
 /// `f` is evaluated once, recorded; `pullback` may be called any number of times and computes
 /// gradients of `x` only, not of what `f` captured. `value` is recorded with respect to what `f`
-/// captured, so that gradients can flow on from it.
+/// captured, whatever the setting of the thread, so that gradients can flow on from it.
 ///
 /// - Parameters:
-///   - x: the point. With `creatingGraph` it keeps its history, so that the call may stand inside
-///     a map that is itself differentiated (a gradient step z - a dL/dz, say); otherwise it counts
-///     as a constant.
-///   - creatingGraph: whether what `pullback` returns is recorded with respect to `x`, to what `f`
-///     captured and to the cotangent (second derivatives); default false.
+///   - x: the point. It keeps its history, so that the call may stand inside a map that is itself
+///     differentiated.
+///   - creatingGraph: whether what `pullback` returns is recorded, with respect to the history of
+///     `x`, to what `f` captured and to the cotangent. Nil, the default: where recording is on as
+///     `pullback` is called, and there is any of these; see `gradient(at:of:)`. False: `x` counts as
+///     a constant, and no product is recorded.
 ///   - f: the function.
 /// - Returns: f(x), and v -> J^T v.
 /// - Complexity: one recorded evaluation of `f`; one backward pass through it per call of
 ///   `pullback`.
 public func valueWithPullback(
-  at x: Tensor, creatingGraph: Bool = false, of f: (Tensor) throws -> Tensor
+  at x: Tensor, creatingGraph: Bool? = nil, of f: (Tensor) throws -> Tensor
 ) rethrows -> (value: Tensor, pullback: (Tensor) throws -> Tensor) {
-  let target = creatingGraph ? Node(passingTo: x.node) : Node(isVariable: false)
-  let point = Tensor(x.storage, x.shape, node: target)
-  let value = try recording(true) { try f(point) }
-  var madePath: BackwardPath?
-  let pullback: (Tensor) throws -> Tensor = { cotangent in
+  let (value, pullback) = try valueWithPullback(at: [x], creatingGraph: creatingGraph) {
+    try f($0[0])
+  }
+  return (value, { try pullback($0)[0] })
+}
+
+/// The value of `f` at several tensors and the products with its transposed Jacobians there; see
+/// `valueWithPullback(at:creatingGraph:of:)`.
+public func valueWithPullback(
+  at points: [Tensor], creatingGraph: Bool? = nil, of f: ([Tensor]) throws -> Tensor
+) rethrows -> (value: Tensor, pullback: (Tensor) throws -> [Tensor]) {
+  let function = try RecordedFunction(at: points, keepingHistory: creatingGraph != false) {
+    [try f($0)]
+  }
+  return (function.values[0], { try function.pullback(checking: $0, creatingGraph: creatingGraph) })
+}
+
+extension RecordedFunction {
+  /// J^T v for the only value, recorded if asked, or where nil, if anybody could use it.
+  package func pullback(checking cotangent: Tensor, creatingGraph: Bool?) throws -> [Tensor] {
+    let value = values[0]
     expect(
       cotangent.shape == value.shape && cotangent.dtype == value.dtype,
       "the cotangent is \(cotangent.dtype) \(cotangent.shape) but the value is "
         + "\(value.dtype) \(value.shape)")
-    let path = madePath ?? BackwardPath(from: value.node, to: [target])
-    madePath = path
-    var product: Tensor?
-    try path.run(
-      seed: cotangent, releasing: false, creatingGraph: creatingGraph
-    ) { _, gradient in product = gradient }
-    return product ?? point.zerosLike()
+    return try pullback(
+      [cotangent], recorded: creatingGraph ?? recordsDerivatives(along: [cotangent]))
   }
-  return (value, pullback)
 }
 
 extension Tensor {
@@ -55,36 +66,24 @@ extension Tensor {
     return value.detached().recorded(from: [self], { v, _, _ in [v] })
   }
 
-  /// The same value; on the way back its cotangent v becomes what `body` makes of it, and the
-  /// table of gradients keeps what `body` reports.
-  ///
-  /// - Returns: the value, recorded if this tensor is, and the ticket for the report.
-  package func reportingCotangent(
-    name: StaticString, _ body: @escaping (Tensor) throws -> (Tensor, any Sendable)
-  ) -> (Tensor, ReportTicket?) {
-    guard Tensor.records(self) else { return (self, nil) }
-    let node = Node(input: self.node, operation: name) { v in
-      let (w, report) = try body(v)
-      expectCotangent(w, like: v)
-      return (w, report)
-    }
-    return (Tensor(storage, shape, node: node), ReportTicket(sequence: node.sequence))
-  }
-
   /// The same value; on the way back its cotangent v becomes `body(v)`.
   ///
   /// The seam at which a backward estimator enters: with v = dL/dz*, `body` returns
-  /// w ~ (I - J^T)^-1 v. There is no second derivative: what `body` does is not on the tape.
+  /// w ~ (I - J^T)^-1 v.
   ///
   /// - Parameters:
   ///   - name: what the operator is called in messages and profiles.
+  ///   - differentiatesAgain: whether w may be differentiated: `body` is then made of operators on v,
+  ///     or of something else with the right derivative, where `isRecording` is true as it is called.
+  ///     Default false: a derivative that is itself to be recorded stops with the name.
   ///   - body: v -> w; what it throws leaves the call that asks for gradients.
   /// - Returns: the same value, recorded if this tensor is.
   public func transformingCotangent(
-    name: StaticString = #function, _ body: @escaping (Tensor) throws -> Tensor
+    name: StaticString = #function, differentiatesAgain: Bool = false,
+    _ body: @escaping (Tensor) throws -> Tensor
   ) -> Tensor {
     recorded(
-      from: [self], fused: true, operation: name,
+      from: [self], opaque: !differentiatesAgain, operation: name,
       { v, _, _ in
         let w = try body(v)
         expectCotangent(w, like: v)
@@ -98,7 +97,7 @@ package struct ReportTicket: Sendable {
   let sequence: Int
 }
 
-private func expectCotangent(_ w: Tensor, like v: Tensor) {
+func expectCotangent(_ w: Tensor, like v: Tensor) {
   expect(
     w.shape == v.shape && w.dtype == v.dtype,
     "a transformed cotangent must keep \(v.dtype) \(v.shape), but it came back as "

@@ -10,7 +10,8 @@
 /// }[0]
 /// ```
 /// The tape holds the inputs and the outputs, one node in all; the way back runs `body` once more,
-/// recorded, and through it. Gradients also reach the recorded tensors that `body` captures.
+/// recorded, and through it. Gradients also reach the recorded tensors that `body` captures, and may
+/// be differentiated again.
 ///
 /// - Parameters:
 ///   - inputs: what `body` is given.
@@ -23,12 +24,11 @@ public func recomputed(
   _ inputs: [Tensor], _ body: @escaping ([Tensor]) throws -> [Tensor]
 ) throws -> [Tensor] {
   guard isRecording else { return try body(inputs) }
-  let segment = RecomputedSegment(inputs: inputs.map { $0.detached() }, body: body)
+  let segment = RecomputedSegment(inputs: inputs, body: body)
   let (outputs, captured) = try segment.firstRun()
   guard !captured.isEmpty || inputs.contains(where: \.isRecorded) else { return outputs }
   let node = Node(
     inputs: inputs.map(\.node) + captured, output: nil, operation: "recomputed",
-    isFused: true,
     rule: { v, _, _ in try segment.pullback(v.reshaped([v.count]), to: captured) })
   if outputs.count == 1 { return [Tensor(outputs[0].storage, outputs[0].shape, node: node)] }
   let all = withoutRecording { flattened(outputs) }
@@ -50,8 +50,9 @@ private struct RecomputedSegment {
   let inputs: [Tensor]
   let body: ([Tensor]) throws -> [Tensor]
 
-  private func run() throws -> (leaves: [Node], outputs: [Tensor]) {
-    let leaves = inputs.map { _ in Node(isVariable: false) }
+  /// Runs `body` at points of its own; where derivatives are to be recorded, they pass to the inputs.
+  private func run(keepingHistory: Bool) throws -> (leaves: [Node], outputs: [Tensor]) {
+    let leaves = inputs.map { Node(passingTo: keepingHistory ? $0.node : nil) }
     let points = zip(inputs, leaves).map { Tensor($0.storage, $0.shape, node: $1) }
     return (leaves, try recording(true) { try body(points) })
   }
@@ -60,29 +61,19 @@ private struct RecomputedSegment {
   /// this run and was read by it.
   func firstRun() throws -> (outputs: [Tensor], captured: [Node]) {
     let mark = Node(isVariable: false).sequence
-    let (_, outputs) = try run()
-    var captured: [Node] = []
-    var seen: Set<Int> = []
-    var pending = outputs.compactMap(\.node)
-    while let node = pending.popLast() {
-      guard seen.insert(node.sequence).inserted else { continue }
-      if node.sequence < mark {
-        captured.append(node)
-      } else {
-        for input in node.inputs { if let input { pending.append(input) } }
-      }
-    }
-    captured.sort { $0.sequence < $1.sequence }
+    let (_, outputs) = try run(keepingHistory: false)
+    let captured = Node.captured(by: outputs, since: mark)
     return (outputs.map { $0.detached() }, captured)
   }
 
   func pullback(_ v: Tensor, to captured: [Node]) throws -> [Tensor?] {
-    let (leaves, outputs) = try run()
+    let records = isRecording
+    let (leaves, outputs) = try run(keepingHistory: records)
     let output = recording(true) { flattened(outputs) }
     let ends = leaves + captured
     var cotangents: [Int: Tensor] = [:]
-    try BackwardPath(from: output.node, to: ends).run(
-      seed: v, releasing: false, creatingGraph: false
+    try BackwardPath(from: [output.node], to: ends).run(
+      seeds: [v], releasing: false, creatingGraph: records
     ) { node, cotangent in cotangents[node.sequence] = cotangent }
     return ends.map { cotangents[$0.sequence] }
   }

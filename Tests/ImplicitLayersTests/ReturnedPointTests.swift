@@ -142,20 +142,4 @@ private let solvers: [any ForwardSolver] = [
     let norms = try spectralNorm(of: half, at: testTensor([2, 3]), using: &generator)
     #expect(difference(norms, [0.5, 0.5], absolute: 1e-12) == nil)
   }
-
-  @Test("an unrolled Newton step has no second derivative, and says so")
-  func secondDerivative() async {
-    let result = await #expect(
-      processExitsWith: .failure, observing: [\.standardErrorContent]
-    ) {
-      let b = Tensor.ones([1, 2], dtype: .float64).variable()
-      let z = try fixedPoint(from: b.zerosLike(), using: .newtonKrylov(), estimator: .unrolled) {
-        ($0 * 0.5).sin() + b
-      }
-      _ = try gradients(of: z.square().sum(), creatingGraph: true)
-    }
-    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-    #expect(message.contains("unrolled Newton step"))
-    #expect(message.contains("second derivative"))
-  }
 }

@@ -36,6 +36,33 @@ import Testing
     #expect(message(result).contains("[2, 3]"))
   }
 
+  @Test func aGradientOfMoreThanOneNumber() async {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = try gradient(at: Tensor.zeros([2, 3])) { $0 * 2 } }
+    #expect(message(result).contains("[2, 3]") && message(result).contains("jacobian(at:of:)"))
+  }
+
+  @Test func aDirectionOfAnotherShape() async {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = try jvp(at: Tensor.zeros([2, 3]), along: Tensor.zeros([3, 2])) { $0 * 2 } }
+    #expect(message(result).contains("[3, 2]") && message(result).contains("[2, 3]"))
+  }
+
+  @Test func aTransformationOfACotangentThatIsNotDifferentiable() async {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      _ = try gradient(at: Tensor.ones([2])) { x in
+        try gradient(at: x) { x in
+          x.square().transformingCotangent(name: "sign") { $0 * 2 }.sum()
+        }.sum()
+      }
+    }
+    #expect(message(result).contains("sign has no second derivative"))
+  }
+
   @Test func aSampleThatIsReplacedTwice() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Every public operator has a case in the tables, so that none is left without a gradient check.
+/// Every operator has its rows in the tables, so that none is left without a check of its derivatives.
 @Suite struct OperatorCompletenessTests {
   /// Functions that are not recorded, or whose gradient another test checks.
   private let others: [String: String] = [
@@ -13,27 +13,79 @@ import Testing
     "converted": "compared exactly in OperatorGradientTests",
   ]
 
+  /// Recorded, but a part of an operator that has rows, or the same under another name.
+  private let parts: [String: String] = [
+    "scattered": "the way back of rows", "masked": "dropout",
+    "pixelsMoved": "pixelShuffled", "patches": "of convolution2D", "spread": "of convolution2D",
+    "correlated": "convolution2D", "converted": "compared exactly in OperatorGradientTests",
+    "recorded": "the recording itself",
+    "solution": "of an implicit function; to third order in ImplicitLayersTests",
+  ]
+  /// Rows of one form only, for which shapes mean nothing.
+  private let ofOneForm: [String: String] = [
+    "+=": "is +", "-=": "is -", "recomputed": "any function", "withElements": "keeps elements",
+    "gated": "keeps elements", "transformingCotangent": "keeps elements",
+  ]
+
+  private func names(_ cases: [OperatorCase]) -> Set<String> { Set(cases.map(\.operatorName)) }
+
   @Test func everyOperatorHasACase() throws {
-    let folder = URL(filePath: #filePath)
-      .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-      .appending(path: "Sources/Tensors")
-    let files = try ["Operators", "ModelOperators"].flatMap {
-      try FileManager.default.contentsOfDirectory(
-        at: folder.appending(path: $0), includingPropertiesForKeys: nil)
-    }
     let declaration = /(?:public|package) (?:static |mutating |prefix )*func ([^\s(<]+)/
     var declared: Set<String> = []
-    for file in files where file.pathExtension == "swift" {
-      let source = try String(contentsOf: file, encoding: .utf8)
+    for source in try sources(in: ["Operators", "ModelOperators"]) {
       for match in source.matches(of: declaration) { declared.insert(String(match.output.1)) }
     }
-    #expect(declared.count > 30, "the sources were not found in \(folder.path)")
-    let covered = Set((basicOperators + fusedOperators).map(\.operatorName)).union(others.keys)
+    #expect(declared.count > 30, "the sources were not found")
+    let covered = names(basicOperators + fusedOperators).union(others.keys)
     #expect(
       declared.subtracting(covered).sorted() == [],
       "add a case to basicOperators or fusedOperators for each of these")
     #expect(
       covered.subtracting(declared).subtracting(["dropout"]).sorted() == [],
       "these cases are of operators that no longer exist")
+  }
+
+  /// A function that records a rule is an operator, wherever it stands.
+  @Test func everythingThatIsRecordedIsDifferentiatedAgain() throws {
+    var recorded: Set<String> = []
+    for source in try sources(in: [""]) {
+      var function = ""
+      for line in source.split(separator: "\n") {
+        // Of a function within a function the outer one counts.
+        if let match = line.prefixMatch(of: #/ {0,2}(?:\w+ )*func ([^\s(<]+)/#) {
+          function = String(match.output.1)
+        }
+        if [".recorded(", "let node = Node("].contains(where: line.contains) {
+          recorded.insert(function)
+        }
+      }
+    }
+    #expect(recorded.count > 30, "the sources were not found")
+    let covered = names(HigherDerivativeTests.table).union(parts.keys)
+    #expect(
+      recorded.subtracting(covered).sorted() == [],
+      "add a case to otherOperators, basicOperators or fusedOperators for each of these")
+    #expect(Set(parts.keys).subtracting(recorded).sorted() == [], "these are no longer recorded")
+  }
+
+  @Test func everyOperatorIsTriedAtRandomShapes() {
+    let drawn = names(RandomOperator.cases)
+    let fixed = names(basicOperators + fusedOperators + otherOperators)
+    #expect(fixed.subtracting(drawn).subtracting(ofOneForm.keys).sorted() == [], "add a row")
+    #expect(drawn.subtracting(fixed).sorted() == [])
+  }
+
+  /// The text of every Swift file below folders of Sources/Tensors.
+  private func sources(in folders: [String]) throws -> [String] {
+    let root = URL(filePath: #filePath)
+      .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+      .appending(path: "Sources/Tensors")
+    return try folders.flatMap { folder -> [String] in
+      let start = folder.isEmpty ? root : root.appending(path: folder)
+      let files = FileManager.default.enumerator(at: start, includingPropertiesForKeys: nil)
+      return try (files?.allObjects ?? []).compactMap { $0 as? URL }
+        .filter { $0.pathExtension == "swift" }
+        .map { try String(contentsOf: $0, encoding: .utf8) }
+    }
   }
 }

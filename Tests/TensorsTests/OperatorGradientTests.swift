@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite struct OperatorGradientTests {
-  @Test("VJP equals central differences", arguments: basicOperators + fusedOperators)
+  @Test("VJP equals central differences", arguments: HigherDerivativeTests.table)
   func vectorJacobianProduct(_ operation: OperatorCase) throws {
     #expect(try gradientDifference(operation.inputs, of: operation.function) == nil)
   }
@@ -12,7 +12,7 @@ import Testing
   /// A rule is told which of its inputs matter; what it leaves out must not change the rest.
   @Test(
     "the gradient of one input does not depend on the others being variables",
-    arguments: basicOperators + fusedOperators)
+    arguments: basicOperators + fusedOperators + otherOperators)
   func gradientOfOneInput(_ operation: OperatorCase) throws {
     let variables = operation.inputs.map { $0.variable() }
     let output = try operation.function(variables)
@@ -31,7 +31,9 @@ import Testing
   }
 
   /// d/dx of |dL/dx|^2: the rules are themselves differentiated.
-  @Test("second derivatives equal central differences of gradients", arguments: basicOperators)
+  @Test(
+    "second derivatives equal central differences of gradients",
+    arguments: basicOperators + fusedOperators + otherOperators)
   func secondDerivative(_ operation: OperatorCase) throws {
     let squaredGradient = { (inputs: [Tensor]) throws -> Tensor in
       let variables = inputs.map { $0.isRecorded ? $0 : $0.variable() }
@@ -82,7 +84,8 @@ import Testing
   }
 
   @Test(
-    "single precision agrees with double", arguments: basicOperators + fusedOperators)
+    "single precision agrees with double",
+    arguments: basicOperators + fusedOperators + otherOperators)
   func singlePrecision(_ operation: OperatorCase) throws {
     let run = { (dtype: DType) throws -> [Tensor] in
       let variables = operation.inputs.map { $0.converted(to: dtype).variable() }
@@ -96,24 +99,6 @@ import Testing
       #expect(single.dtype == .float32)
       #expect(difference(single, double, relative: 2e-6) == nil)
     }
-  }
-
-  /// A lost second derivative would be a silent error, so a fused operator refuses.
-  @Test("a fused operator refuses second derivatives", arguments: fusedOperators.map(\.name))
-  func fusedOperatorRefuses(_ name: String) async throws {
-    // A kernel of one pixel is a plain linear map, which has second derivatives.
-    guard !name.hasPrefix("convolution2D: kernel 1, stride 1") else { return }
-    let result = await #expect(
-      processExitsWith: .failure, observing: [\.standardErrorContent]
-    ) { [name] in
-      guard let operation = fusedOperators.first(where: { $0.name == name }) else { return }
-      let output = try operation.function(operation.inputs.map { $0.variable() })
-      _ = try gradients(of: output.square().sum(), creatingGraph: true)
-    }
-    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-    let operatorName = try #require(name.split(separator: ":").first)
-    #expect(message.contains("\(operatorName) has no second derivative"))
-    #expect(message.contains("compose it from basic operators"))
   }
 
   @Test func aConvertedTensorKeepsItsGradientsDType() throws {

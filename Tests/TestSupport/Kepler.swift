@@ -17,6 +17,11 @@ public struct KeplerBatch: Sendable {
   public static let five = KeplerBatch(
     eccentricities: [0.1, 0.5, 0.9, 0.99, 0.99], anomalies: [1, 1, 1, 1, 0.1])
 
+  /// Orbits with these numbers.
+  public init(eccentricities: [Double], anomalies: [Double]) {
+    (self.eccentricities, self.anomalies) = (eccentricities, anomalies)
+  }
+
   /// The orbits at the given positions.
   public func samples(_ positions: [Int]) -> KeplerBatch {
     KeplerBatch(

@@ -74,11 +74,27 @@ public protocol AdjointEstimator: BackwardEstimator {
 
   /// What is done about samples whose estimate failed; default: throw.
   var onFailure: FailurePolicy { get }
+
+  /// What the derivative of an estimate is, where gradients are themselves differentiated; default
+  /// that of its computation, which has to be written in tensor operators.
+  var derivative: EstimateDerivative { get }
+}
+
+/// What the derivative of an estimate w is, where a backward pass is itself differentiated.
+public enum EstimateDerivative: Sendable {
+  /// That of the equation (I - J^T) w = v, which w solves: one more system, with (I - J), for the
+  /// same estimator. It knows that J depends on z*, and z* on theta.
+  case ofEquation
+  /// That of the steps that were taken, in which z* is a constant: what an estimate that solves no
+  /// equation is.
+  case ofComputation
 }
 
 extension AdjointEstimator {
   /// Failures are thrown.
   public var onFailure: FailurePolicy { .throwing }
+  /// That of its computation.
+  public var derivative: EstimateDerivative { .ofComputation }
   /// Itself.
   public var adjoint: (any AdjointEstimator)? { self }
 }
@@ -101,6 +117,9 @@ public struct AdjointProblem {
   /// this fraction of |v| is none of the true system, and a singular value of I - J below this
   /// fraction of the largest may as well be zero.
   public let accuracies: [Double]
+  /// 0 for the adjoint of a solution; k where the k-th derivative of gradients asks for a system of
+  /// its own, (I - J) or its transpose by turns.
+  public let order: Int
 
   /// A problem from its parts.
   ///
@@ -109,11 +128,13 @@ public struct AdjointProblem {
   ///   - pullback: w -> J^T w.
   ///   - inverse: what the forward solver learned; default nil.
   ///   - accuracies: default what the dtype resolves.
+  ///   - order: default 0.
   public init(
     cotangent: Tensor, pullback: @escaping (Tensor) throws -> Tensor,
-    inverse: (any InverseJacobian)? = nil, accuracies: [Double]? = nil
+    inverse: (any InverseJacobian)? = nil, accuracies: [Double]? = nil, order: Int = 0
   ) {
     (self.cotangent, self.pullback, self.inverse) = (cotangent, pullback, inverse)
+    self.order = order
     self.accuracies =
       accuracies
       ?? Array(repeating: cotangent.dtype.machineEpsilon, count: cotangent.shape[0])

@@ -6,15 +6,22 @@ import Tensors
 /// one pullback yields a row of every sample's J), then one LU factorisation and solve per sample,
 /// n^2 numbers of memory each. Meant for small states and as the reference for other estimators;
 /// it needs no contraction, only that 1 is no eigenvalue of J. The residual and the condition of
-/// I - J that are reported come from the dense matrix and cost next to nothing.
+/// I - J that are reported come from the dense matrix and cost next to nothing. Where the structure of J
+/// is known, as many pullbacks are enough as it has colours, and one more checks the structure.
 public struct ExactAdjoint: AdjointEstimator {
+  /// Which entries J has.
+  public let structure: JacobianStructure
   /// What is done about samples whose I - J is singular as far as it is known.
   public let onFailure: FailurePolicy
 
   /// The estimator.
   ///
-  /// - Parameter onFailure: default throwing.
-  public init(onFailure: FailurePolicy = .throwing) { self.onFailure = onFailure }
+  /// - Parameters:
+  ///   - structure: which entries J has; default dense.
+  ///   - onFailure: default throwing.
+  public init(structure: JacobianStructure = .dense, onFailure: FailurePolicy = .throwing) {
+    (self.structure, self.onFailure) = (structure, onFailure)
+  }
 
   /// Solves (I - J)^T u = v for every sample.
   ///
@@ -22,10 +29,11 @@ public struct ExactAdjoint: AdjointEstimator {
   /// outcome is `singular`: e is what the forward residual and the dtype leave of J.
   ///
   /// - Returns: the solution; v in samples whose system has none.
+  /// - Throws: what the pullback throws; `WrongStructure` where J has entries outside of it.
   public func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
     let v = problem.cotangent
     guard v.count > 0 else { return AdjointEstimate(value: v) }
-    let system = try DenseSystem(problem)
+    let system = try DenseSystem(problem, structure)
     let factors = LUFactorization(ofPossiblySingular: system.matrices)
     let conditions = factors.reciprocalConditions.map { 1 / $0 }
     let isSolvable = conditions.map(\.isFinite)
@@ -39,6 +47,8 @@ public struct ExactAdjoint: AdjointEstimator {
     return system.estimate(u, outcomes, conditions: conditions)
   }
 
+  /// That of the equation.
+  public var derivative: EstimateDerivative { .ofEquation }
   /// "exact adjoint".
   public var name: String { "exact adjoint" }
   /// Of those that assemble J.
@@ -53,16 +63,40 @@ struct DenseSystem {
   /// Whether J and v are finite.
   let isFinite: [Bool]
   private let shape: Shape
+  private let pullbacks: Int
 
-  /// Assembles J from n pullbacks.
-  init(_ problem: AdjointProblem) throws {
+  /// Assembles J from n pullbacks, or from as many as its structure asks for.
+  init(_ problem: AdjointProblem, _ structure: JacobianStructure = .dense) throws {
     let v = problem.cotangent
-    let jacobians = try jacobian(like: v, pullback: problem.pullback)
+    let structure = problem.order % 2 == 0 ? structure : structure.transposed
+    var count = 0
+    let jacobians = try jacobian(like: v, structure: structure) { w in
+      count += 1
+      return try problem.pullback(w)
+    }
+    if structure != .dense { try DenseSystem.check(jacobians, problem) }
     isFinite = zip(jacobians.normsOfSamples, v.normsOfSamples).map { ($0 + $1).isFinite }
     let n = jacobians.shape[1]
     matrices = Tensor.identity(n, dtype: v.dtype) - jacobians.keepingSamples(isFinite)
     right = v.keepingSamples(isFinite).reshaped([v.shape[0], n])
     shape = v.shape
+    pullbacks = count
+  }
+
+  /// Compares J^T x as it was assembled with a pullback, for an x without zeros.
+  private static func check(_ jacobians: Tensor, _ problem: AdjointProblem) throws {
+    let v = problem.cotangent
+    var generator = Philox(seed: 1)
+    let x = Tensor.uniform(v.shape, dtype: v.dtype, using: &generator) + 0.5
+    let exact = try problem.pullback(x).flatSamples
+    let flat = x.flatSamples
+    let product = jacobians.matmul(flat.reshaped(flat.shape + [1]), transposingSelf: true)
+    let errors = (product.reshaped(flat.shape) - exact).normsOfSamples
+    let sizes = zip(exact.normsOfSamples, flat.normsOfSamples).map { $0 + $1 }
+    let bound = Double(flat.shape[1]) * 16 * v.dtype.machineEpsilon
+    if let sample = errors.indices.first(where: { errors[$0] > bound * sizes[$0] }) {
+      throw WrongStructure(sample: sample, share: errors[sample] / sizes[sample])
+    }
   }
 
   /// |v - (I - J^T) u| / |v| of every sample.
@@ -75,16 +109,16 @@ struct DenseSystem {
 
   /// u with its report.
   func estimate(_ u: Tensor, _ outcomes: [Outcome], conditions: [Double]?) -> AdjointEstimate {
-    let n = matrices.shape[1]
     let samples = zip(outcomes, relativeResiduals(u)).enumerated().map { sample, entry in
       // A solution whose own residual is above a hundredth is none, whatever the condition says.
       let isPoor = entry.0 == .converged && conditions != nil && !(entry.1 <= 0.01)
       return LinearSolveReport.Sample(
-        outcome: isPoor ? .singular : entry.0, relativeResidual: entry.1, applications: n,
+        outcome: isPoor ? .singular : entry.0, relativeResidual: entry.1, applications: pullbacks,
         condition: conditions?[sample])
     }
     return AdjointEstimate(
-      value: u.reshaped(shape), report: LinearSolveReport(samples: samples, applications: n))
+      value: u.reshaped(shape), report: LinearSolveReport(samples: samples, applications: pullbacks)
+    )
   }
 }
 
@@ -92,8 +126,29 @@ extension BackwardEstimator where Self == ExactAdjoint {
   /// The exact adjoint through LAPACK.
   public static var exact: ExactAdjoint { ExactAdjoint() }
 
-  /// The exact adjoint, and what is done about samples whose I - J is singular.
-  public static func exact(onFailure: FailurePolicy) -> ExactAdjoint {
-    ExactAdjoint(onFailure: onFailure)
+  /// The exact adjoint through LAPACK.
+  ///
+  /// - Parameters:
+  ///   - structure: which entries J has; default dense.
+  ///   - onFailure: what is done about samples whose I - J is singular; default throwing.
+  /// - Returns: the estimator.
+  public static func exact(
+    structure: JacobianStructure = .dense, onFailure: FailurePolicy = .throwing
+  ) -> ExactAdjoint {
+    ExactAdjoint(structure: structure, onFailure: onFailure)
+  }
+}
+
+/// A Jacobian has entries that the given structure leaves out.
+public struct WrongStructure: Error, CustomStringConvertible {
+  /// The first sample in which it has.
+  public let sample: Int
+  /// |J^T x - what was assembled| relative to |J^T x| + |x|.
+  public let share: Double
+
+  /// What happened and what to try.
+  public var description: String {
+    "the Jacobian of sample \(sample) has entries outside of the structure that .exact was given: "
+      + "they make \(share) of a product; widen the band or the pattern, or use .dense"
   }
 }

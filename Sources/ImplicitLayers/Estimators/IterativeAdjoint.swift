@@ -58,6 +58,7 @@ public struct IterativeAdjoint: AdjointEstimator {
     }
     let unit = problem.cotangent.scalingSamples(
       by: zip(norms, lengths).map { $0 > 0 ? $1 / $0 : 1 })
+    let memory = problem.order == 0 ? memory : nil
     let start = memory?.start(for: unit)
     var isFirst = start == nil
     let adjoint = FixedPointMap(
@@ -84,6 +85,8 @@ public struct IterativeAdjoint: AdjointEstimator {
         samples: samples, applications: max(found.report.evaluations - saved, 0)))
   }
 
+  /// That of the equation.
+  public var derivative: EstimateDerivative { .ofEquation }
   /// "adjoint Picard to 1e-05".
   public var name: String {
     "adjoint \(solver.name)"

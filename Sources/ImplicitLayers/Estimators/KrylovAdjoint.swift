@@ -13,34 +13,55 @@ public struct KrylovAdjoint: AdjointEstimator {
   public let solver: any LinearSolver
   /// Whether -H^T preconditions, where the forward solver learned an H.
   public let inverseUse: InverseUse
+  /// x -> about (I - J^T)^-1 x, linear and of the user's own making; nil for none.
+  public let preconditioner: Preconditioner?
   /// The last adjoint, from which to start; nil starts from 0.
   public let memory: AdjointMemory?
   /// What is done about samples that do not reach the tolerance.
   public let onFailure: FailurePolicy
 
+  /// x -> about (I - J^T)^-1 x for a batch [batch, ...], linear in x.
+  public typealias Preconditioner = @Sendable (_ x: Tensor) throws -> Tensor
+
   /// An estimator.
+  ///
+  /// Stops when there is a preconditioner and the forward solver's inverse is to be one too.
   ///
   /// - Parameters:
   ///   - solver: the method.
   ///   - reusingInverse: whether the forward solver's inverse preconditions; default false.
+  ///   - preconditioner: default nil; where derivatives of the gradient ask for (I - J)^-1, its
+  ///     transpose is taken.
   ///   - memory: default nil.
   ///   - onFailure: default throwing.
   public init(
-    solver: any LinearSolver, reusingInverse: Bool = false, memory: AdjointMemory? = nil,
+    solver: any LinearSolver, reusingInverse: Bool = false,
+    preconditioner: Preconditioner? = nil, memory: AdjointMemory? = nil,
     onFailure: FailurePolicy = .throwing
   ) {
+    expect(
+      !reusingInverse || preconditioner == nil,
+      "one thing preconditions: the forward solver's inverse or a function of one's own")
     (self.solver, self.memory, self.onFailure) = (solver, memory, onFailure)
+    self.preconditioner = preconditioner
     inverseUse = reusingInverse ? .welcome : .ignored
   }
 
   /// Solves (I - J^T) w = v in every sample.
   public func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
     let v = problem.cotangent
-    let preconditioner = problem.inverse.map { inverse in
-      { (x: Tensor) -> Tensor in -inverse.transposeApplied(to: x) }
+    let memory = problem.order == 0 ? memory : nil
+    let inverse = problem.inverse.map { inverse in
+      { (x: Tensor) throws -> Tensor in -inverse.transposeApplied(to: x) }
+    }
+    let own = preconditioner.map { own in
+      { (x: Tensor) throws -> Tensor in
+        problem.order % 2 == 0
+          ? try own(x) : try valueWithPullback(at: x.zerosLike(), of: own).pullback(x)
+      }
     }
     let found = try solver.solve(
-      v, from: memory?.start(for: v), floors: problem.accuracies, preconditioner: preconditioner
+      v, from: memory?.start(for: v), floors: problem.accuracies, preconditioner: own ?? inverse
     ) { w in
       try Task.checkCancellation()
       return try problem.system(w)
@@ -49,6 +70,8 @@ public struct KrylovAdjoint: AdjointEstimator {
     return AdjointEstimate(value: found.value, report: found.report)
   }
 
+  /// That of the equation.
+  public var derivative: EstimateDerivative { .ofEquation }
   /// "GMRES to 1e-05".
   public var name: String { solver.name + (inverseUse == .welcome ? ", with the inverse" : "") }
   /// Of those that build a Krylov space.
@@ -61,20 +84,23 @@ extension BackwardEstimator where Self == KrylovAdjoint {
   /// A tolerance of 1e-3 is enough for training, 1e-8 and less for gradient checks in float64.
   public static func gmres(
     tolerance: Double = 1e-5, dimension: Int = 20, limit: Int = 100, reusingInverse: Bool = false,
-    memory: AdjointMemory? = nil, onFailure: FailurePolicy = .throwing
+    preconditioner: KrylovAdjoint.Preconditioner? = nil, memory: AdjointMemory? = nil,
+    onFailure: FailurePolicy = .throwing
   ) -> KrylovAdjoint {
     KrylovAdjoint(
       solver: GMRES(dimension: dimension, tolerance: tolerance, limit: limit),
-      reusingInverse: reusingInverse, memory: memory, onFailure: onFailure)
+      reusingInverse: reusingInverse, preconditioner: preconditioner, memory: memory,
+      onFailure: onFailure)
   }
 
   /// BiCGStab on the adjoint system; see `BiCGStab` for the numbers.
   public static func biCGStab(
     tolerance: Double = 1e-5, limit: Int = 200, reusingInverse: Bool = false,
-    memory: AdjointMemory? = nil, onFailure: FailurePolicy = .throwing
+    preconditioner: KrylovAdjoint.Preconditioner? = nil, memory: AdjointMemory? = nil,
+    onFailure: FailurePolicy = .throwing
   ) -> KrylovAdjoint {
     KrylovAdjoint(
       solver: BiCGStab(tolerance: tolerance, limit: limit), reusingInverse: reusingInverse,
-      memory: memory, onFailure: onFailure)
+      preconditioner: preconditioner, memory: memory, onFailure: onFailure)
   }
 }

@@ -46,6 +46,8 @@ public struct LeastSquaresAdjoint: AdjointEstimator {
       solution.value, system.isFinite.map { $0 ? .converged : .nonFinite }, conditions: nil)
   }
 
+  /// That of the equation, which is that of w where I - J is regular.
+  public var derivative: EstimateDerivative { .ofEquation }
   /// "least squares".
   public var name: String { "least squares" + (cutoff.map { " above \($0)" } ?? "") }
   /// Of those that assemble J.

@@ -13,6 +13,8 @@ public struct Measured: AdjointEstimator {
   public var onFailure: FailurePolicy { base.onFailure }
   /// As the estimator that is measured has it.
   public var inverseUse: InverseUse { base.inverseUse }
+  /// As the estimator that is measured has it.
+  public var derivative: EstimateDerivative { base.derivative }
   /// The series that the measured estimator is.
   public var series: NeumannSeries? { base.series }
   /// "one step, measured".
@@ -31,7 +33,8 @@ public struct Measured: AdjointEstimator {
       pullback: { w in
         pullbacks += 1
         return try problem.pullback(w)
-      }, inverse: problem.inverse, accuracies: problem.accuracies)
+      }, inverse: problem.inverse, accuracies: problem.accuracies,
+      order: problem.order)
     let estimate = try base.estimate(counted)
     let residuals = try (problem.cotangent - counted.system(estimate.value)).normsOfSamples
     let norms = problem.cotangent.normsOfSamples

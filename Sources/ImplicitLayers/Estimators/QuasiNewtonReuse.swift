@@ -28,6 +28,8 @@ public struct QuasiNewtonReuse: AdjointEstimator {
     self.onFailure = onFailure
   }
 
+  /// That of the equation, in which H stands for the inverse once more.
+  public var derivative: EstimateDerivative { .ofEquation }
   /// "reused inverse".
   public var name: String {
     "reused inverse" + (refinements > 0 ? ", \(refinements) steps" : "")

@@ -28,11 +28,8 @@ public struct StraightThrough: BackwardEstimator {
     of map: FixedPointMap, from initial: Tensor, using solver: any ForwardSolver,
     until rule: StoppingRule
   ) throws -> Solution<Tensor> {
-    try base.implicitSolution(of: map, from: initial, using: solver, until: rule) {
-      image, pullback in
-      guard initial.isRecorded else { return image }
-      return image + (initial - initial.detached()).transformingCotangent(pullback)
-    }
+    try base.implicitSolution(
+      of: map, from: initial, using: solver, until: rule, isStraightThrough: true)
   }
 }
 

@@ -47,6 +47,18 @@ public final class CountedMap {
   /// part of what the solve costs.
   func uncountedImage(of z: Tensor) throws -> Tensor { try map(z) }
 
+  /// L of each row, where f(z) = z - dL/dz; for solvers that descend. Not counted: it comes with dL/dz.
+  ///
+  /// Stops where f is no step against a gradient.
+  func losses(at z: Tensor) throws -> [Double] {
+    guard let loss = map.loss else {
+      callerMistake(
+        "this solver descends, and needs a loss to do so: use it with minimum(of:from:), and for "
+          + "equations a solver of equations such as .newtonKrylov()")
+    }
+    return try withoutRecording { try loss(z) }.scalars
+  }
+
   /// The map near z: its Jacobian in both directions.
   ///
   /// Counted as one evaluation; products are counted one by one.
@@ -88,11 +100,14 @@ public final class CountedMap {
     if rows.count == samples.count { return self }
     if let restricted = try restricted(to: rows) { return restricted }
     let (map, surroundings) = (self.map, z.detached())
-    let part = FixedPointMap(
+    var part = FixedPointMap(
       { try map(surroundings.replacing(rows, $0)).samples(rows) },
       jacobianProduct: map.jacobianProduct.map { product in
         { try product(surroundings.zerosLike().replacing(rows, $0)).samples(rows) }
       })
+    part.loss = map.loss.map { loss in
+      { try loss(surroundings.replacing(rows, $0)).samples(rows) }
+    }
     return CountedMap(
       part, samples: rows.map { samples[$0] }, cost: cost, whole: whole, ledger: ledger)
   }

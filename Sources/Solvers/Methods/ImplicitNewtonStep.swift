@@ -4,7 +4,7 @@ import Tensors
 /// df/dtheta.
 ///
 /// A step is differentiated as what it converges to. This differs from the derivative of its
-/// arithmetic by O(|s|), needs no second derivative, and makes unrolling over Newton's method the
+/// arithmetic by O(|s|) and makes unrolling over Newton's method the
 /// exact adjoint; the point that the step started from gets no gradient.
 ///
 /// - Parameters:
@@ -17,8 +17,7 @@ import Tensors
 func implicitlyDifferentiated(
   _ z: Tensor, in map: CountedMap, by solver: GMRES
 ) throws -> Tensor {
-  let (image, pullback) = try valueWithPullback(at: z) { try map.uncountedImage(of: $0) }
-  return image.withElements(of: z).transformingCotangent(name: "unrolled Newton step") { v in
+  try ImplicitFunction(map.uncountedImage, at: z).solution(isEquation: true) { v, pullback, _ in
     let resolution = v.dtype.machineEpsilon
     let tolerances = Array(repeating: 16 * resolution, count: v.shape[0])
     let found = try solver.solve(v, tolerances: tolerances) { w in
@@ -31,9 +30,10 @@ func implicitlyDifferentiated(
     }) {
       throw AdjointNotSolved(row: row, relativeResidual: samples[row].relativeResidual)
     }
-    return found.value.replacingSamples(
+    let w = found.value.replacingSamples(
       samples.map { $0.outcome == .nonFinite }, with: .full(.nan, v.shape, dtype: v.dtype))
-  }
+    return (w, nil)
+  }.0.withElements(of: z)
 }
 
 /// The adjoint system of an unrolled Newton step could not be solved.

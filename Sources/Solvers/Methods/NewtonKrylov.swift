@@ -36,50 +36,17 @@ public struct NewtonKrylov: ForwardSolver {
     (self.dimension, self.limit) = (dimension, limit)
   }
 
-  /// The step, and how far it is followed.
-  public struct History: PerSample, Sendable {
-    fileprivate var direction: Tensor?
-    fileprivate var region: TrustRegion
-
-    /// Everything.
-    public mutating func visit(_ visitor: inout some SampleVisitor) {
-      visitor.visit(&direction)
-      visitor.visit(&region)
-    }
-  }
-
   /// Before the first step.
-  public func makeHistory() -> History { History(region: TrustRegion(StepPolicy(excursion: 6))) }
+  public func makeHistory() -> NewtonHistory { NewtonHistory() }
 
   /// A shorter step where the last was too long, a new one elsewhere.
-  public func next(after point: Iterate, _ history: inout History) throws -> Tensor {
-    let found = try withoutRecording { try step(after: point.detached(), &history) }
+  public func next(after point: Iterate, _ history: inout NewtonHistory) throws -> Tensor {
+    let found = try withoutRecording {
+      try history.next(after: point.detached()) { try newtonStep(from: $0, $1, $2, point) }
+    }
     guard isRecording else { return found }
     return try implicitlyDifferentiated(
       found, in: point.map, by: GMRES(dimension: dimension, tolerance: 0, limit: 10 * limit))
-  }
-
-  private func step(after point: Iterate, _ history: inout History) throws -> Tensor {
-    let before = history.region.norms
-    let trial = history.region.judge(point)
-    let base = history.region.base ?? KnownPoint(point)
-    let isWaiting = point.norms.indices.map { row in
-      trial.map { $0.isAccepted[row] || $0.hasReturned[row] } ?? true
-        && !point.map.isSettled(row: row)
-    }
-    let rows = isWaiting.indices.filter { isWaiting[$0] && point.map.mayLinearize(row: $0) }
-    var p = history.direction?.replacingSamples(isWaiting, with: base.residual) ?? base.residual
-    if !rows.isEmpty {
-      let forcing = rows.map { row -> Double in
-        guard let trial else { return 0.1 }
-        let ratio = point.norms[row] / before[row]
-        return trial.isAccepted[row] && ratio < 1 ? min(max(0.9 * ratio * ratio, 1e-4), 0.1) : 1e-4
-      }
-      let steps = try newtonStep(from: base.samples(rows), rows, forcing, point)
-      p = rows.count == isWaiting.count ? steps : p.replacing(rows, steps)
-    }
-    history.direction = p
-    return history.region.next(along: p)
   }
 
   /// (I - J)^-1 g in the given rows, to the forcing terms.

@@ -32,7 +32,16 @@ extension Tensor {
           width)
       }
     }.recorded(
-      from: [inputs, hidden, state], fused: true,
+      from: [inputs, hidden, state],
+      composition: { x in
+        let gate = { (projection: Tensor, index: Int) in
+          projection.slice(index * width..<(index + 1) * width, alongAxis: 1)
+        }
+        let r = (gate(x[0], 0) + gate(x[1], 0)).sigmoid()
+        let z = (gate(x[0], 1) + gate(x[1], 1)).sigmoid()
+        let n = (gate(x[0], 2) + r * gate(x[1], 2)).tanh()
+        return n + z * (x[2] - n)
+      },
       { v, _, _ in
         let dInputs = Storage(dtype: v.dtype, count: inputs.count)
         let dHidden = Storage(dtype: v.dtype, count: inputs.count)

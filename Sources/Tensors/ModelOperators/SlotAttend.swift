@@ -74,7 +74,12 @@ extension Tensor {
     return Tensor(shape: queries.shape, dtype: queries.dtype) { out in
       multiplySamples(batch, weights, inputs, into: out)
     }.recorded(
-      from: [queries, inputs], fused: true,
+      from: [queries, inputs],
+      composition: { x in
+        let logits = x[0].matmul(x[1], transposingOther: true) * scale
+        let shares = logits.transposed().softmax().transposed() + epsilon
+        return (shares / shares.sum(alongAxis: 2, keepingAxis: true)).matmul(x[1])
+      },
       { v, _, needs in
         let dLogits = Tensor(shape: a.shape, dtype: a.dtype) { out in
           multiplySamples(batch, v, inputsTransposed, into: out)

@@ -48,7 +48,8 @@ extension Tensor {
         mask: mask, into: out)
     }
     return value.recorded(
-      from: [queries, keys, values], fused: true,
+      from: [queries, keys, values],
+      composition: { plan.composed(queries: $0[0], keys: $0[1], values: $0[2], mask: mask) },
       { v, _, _ in
         let (dq, dk, dv) = (
           Storage(dtype: v.dtype, count: queries.count),
@@ -81,6 +82,12 @@ private struct AttentionMask {
   private var start: UnsafeMutablePointer<UInt8> { bytes.base.assumingMemoryBound(to: UInt8.self) }
 
   func at(_ offset: Int) -> UnsafePointer<UInt8> { UnsafePointer(start + offset) }
+
+  /// What each weight is multiplied by.
+  func factors(_ shape: Shape, _ dtype: DType) -> Tensor {
+    let kept = [UInt8](UnsafeBufferPointer(start: start, count: shape.elementCount))
+    return Tensor(bytes: kept, shape: shape, scale: 1).converted(to: dtype) * factor
+  }
 }
 
 /// Attention head by head: a head is a block of columns.
@@ -203,5 +210,21 @@ private struct Attention {
         transposed: false, keep: keep, dk, block.key, stride: width, m: cols, n: headWidth,
         k: rows)
     }
+  }
+
+  /// The same in basic operators.
+  func composed(queries: Tensor, keys: Tensor, values: Tensor, mask: AttentionMask?) -> Tensor {
+    let head = { (x: Tensor) in
+      x.reshaped([batch, x.shape[1], heads, headWidth]).permuted([0, 2, 1, 3])
+    }
+    var scores = head(queries).matmul(head(keys), transposingOther: true) * scale
+    if causal {
+      let (m, n) = (self.queries, self.keys)
+      let hidden = (0..<m * n).map { $0 % n > $0 / n + n - m ? -1e30 : 0 }
+      scores = scores + Tensor(hidden, shape: [m, n], dtype: queries.dtype)
+    }
+    let weights = scores.softmax()
+    let kept = mask.map { weights * $0.factors(weights.shape, weights.dtype) } ?? weights
+    return kept.matmul(head(values)).permuted([0, 2, 1, 3]).reshaped(queries.shape)
   }
 }

@@ -40,14 +40,14 @@ extension Tensor {
   private func correlated(with matrix: Tensor, _ window: Window) -> Tensor {
     let outShape = window.outShape + [matrix.shape[0]]
     let rows = window.outShape.elementCount
-    return withoutRecording { window.patches(of: self).linear(matrix).reshaped(outShape) }
+    return withoutRecording { patches(window).linear(matrix).reshaped(outShape) }
       .recorded(
-        from: [self, matrix], fused: true, operation: "convolution2D",
+        from: [self, matrix], operation: "convolution2D",
         { v, _, needs in
           let flat = v.reshaped([rows, matrix.shape[0]])
           return [
-            needs[0] ? window.spread(flat.matmul(matrix)) : nil,
-            needs[1] ? flat.matmul(window.patches(of: self), transposingSelf: true) : nil,
+            needs[0] ? flat.matmul(matrix).spread(window) : nil,
+            needs[1] ? flat.matmul(patches(window), transposingSelf: true) : nil,
           ]
         })
   }
@@ -60,22 +60,26 @@ extension Tensor {
     expect(
       rank == 4 && shape[3] % 4 == 0,
       "pixelShuffled needs [batch, height, width, 4 channels], not \(shape)")
-    let (batch, height, width, channels) = (shape[0], shape[1], shape[2], shape[3] / 4)
-    let move = { (x: Tensor, shape: Shape, backward: Int32) in
-      Tensor(shape: shape, dtype: x.dtype) { out in
-        switch x.dtype {
-        case .float32:
-          ck_pixel_shuffle2_f32(
-            x.storage.f32, out.f32, batch, height, width, channels, backward)
-        case .float64:
-          ck_pixel_shuffle2_f64(
-            x.storage.f64, out.f64, batch, height, width, channels, backward)
-        }
-      }
-    }
+    let channels = shape[3] / 4
+    return pixelsMoved(to: [shape[0], 2 * shape[1], 2 * shape[2], channels], isBack: false)
+  }
+
+  /// The shuffle of pixels to a shape, or its inverse, which is its transpose.
+  private func pixelsMoved(to target: Shape, isBack: Bool) -> Tensor {
+    let small = isBack ? target : shape
+    let (batch, height, width, channels) = (small[0], small[1], small[2], small[3] / 4)
+    let backward: Int32 = isBack ? 1 : 0
     let before = shape
-    return move(self, [batch, 2 * height, 2 * width, channels], 0).recorded(
-      from: [self], fused: true, { v, _, _ in [move(v, before, 1)] })
+    return Tensor(shape: target, dtype: dtype, operation: "pixelShuffled") { out in
+      switch dtype {
+      case .float32:
+        ck_pixel_shuffle2_f32(storage.f32, out.f32, batch, height, width, channels, backward)
+      case .float64:
+        ck_pixel_shuffle2_f64(storage.f64, out.f64, batch, height, width, channels, backward)
+      }
+    }.recorded(
+      from: [self], operation: "pixelShuffled",
+      { v, _, _ in [v.pixelsMoved(to: before, isBack: !isBack)] })
   }
 }
 
@@ -99,36 +103,40 @@ private struct Window {
 
   var patchSize: Int { kernel * kernel * image[3] }
   var outShape: Shape { [image[0], outHeight, outWidth] }
+}
 
-  /// [batch * outHeight * outWidth, kernel * kernel * channels].
-  func patches(of x: Tensor) -> Tensor {
-    Tensor(shape: [outShape.elementCount, patchSize], dtype: x.dtype) { out in
-      switch x.dtype {
+extension Tensor {
+  /// The patches of an image, [batch * outHeight * outWidth, kernel * kernel * channels].
+  private func patches(_ window: Window) -> Tensor {
+    let image = window.image
+    return Tensor(shape: [window.outShape.elementCount, window.patchSize], dtype: dtype) { out in
+      switch dtype {
       case .float32:
         ck_im2col_f32(
-          x.storage.f32, out.f32, image[0], image[1], image[2], image[3], kernel, stride,
-          padding, outHeight, outWidth)
+          storage.f32, out.f32, image[0], image[1], image[2], image[3], window.kernel,
+          window.stride, window.padding, window.outHeight, window.outWidth)
       case .float64:
         ck_im2col_f64(
-          x.storage.f64, out.f64, image[0], image[1], image[2], image[3], kernel, stride,
-          padding, outHeight, outWidth)
+          storage.f64, out.f64, image[0], image[1], image[2], image[3], window.kernel,
+          window.stride, window.padding, window.outHeight, window.outWidth)
       }
-    }
+    }.recorded(from: [self], { v, _, _ in [v.spread(window)] })
   }
 
   /// The transpose of `patches`: each pixel sums what its patches hold of it.
-  func spread(_ patches: Tensor) -> Tensor {
-    let result = Tensor.zeros(image, dtype: patches.dtype)
-    switch patches.dtype {
+  private func spread(_ window: Window) -> Tensor {
+    let image = window.image
+    let result = Tensor.zeros(image, dtype: dtype)
+    switch dtype {
     case .float32:
       ck_col2im_f32(
-        patches.storage.f32, result.storage.f32, image[0], image[1], image[2], image[3], kernel,
-        stride, padding, outHeight, outWidth)
+        storage.f32, result.storage.f32, image[0], image[1], image[2], image[3], window.kernel,
+        window.stride, window.padding, window.outHeight, window.outWidth)
     case .float64:
       ck_col2im_f64(
-        patches.storage.f64, result.storage.f64, image[0], image[1], image[2], image[3], kernel,
-        stride, padding, outHeight, outWidth)
+        storage.f64, result.storage.f64, image[0], image[1], image[2], image[3], window.kernel,
+        window.stride, window.padding, window.outHeight, window.outWidth)
     }
-    return result
+    return result.recorded(from: [self], { v, _, _ in [v.patches(window)] })
   }
 }

@@ -23,19 +23,19 @@ extension Tensor {
       case .float32: ck_gather_rows_f32(storage.f32, ids, out.f32, ids.count, table[1])
       case .float64: ck_gather_rows_f64(storage.f64, ids, out.f64, ids.count, table[1])
       }
-    }.recorded(
-      from: [self], fused: true,
-      { v, _, _ in
-        let gradient = Tensor.zeros(table, dtype: v.dtype)
-        switch v.dtype {
-        case .float32:
-          ck_scatter_add_rows_f32(
-            v.storage.f32, ids, gradient.storage.f32, ids.count, table[1])
-        case .float64:
-          ck_scatter_add_rows_f64(
-            v.storage.f64, ids, gradient.storage.f64, ids.count, table[1])
-        }
-        return [gradient]
-      })
+    }.recorded(from: [self], { v, _, _ in [v.scattered(to: ids, table)] })
+  }
+
+  /// The transpose of `rows`: a table whose row i is the sum of this tensor's rows with the id i.
+  private func scattered(to ids: [Int32], _ table: Shape) -> Tensor {
+    let sums = Tensor.zeros(table, dtype: dtype)
+    switch dtype {
+    case .float32:
+      ck_scatter_add_rows_f32(storage.f32, ids, sums.storage.f32, ids.count, table[1])
+    case .float64:
+      ck_scatter_add_rows_f64(storage.f64, ids, sums.storage.f64, ids.count, table[1])
+    }
+    let leading = shape.prefix(rank - 1)
+    return sums.recorded(from: [self], { v, _, _ in [v.rows(ids, shape: leading)] })
   }
 }

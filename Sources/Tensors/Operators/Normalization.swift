@@ -32,7 +32,10 @@ extension Tensor {
           scale.f64, rows, cols)
       }
     }.recorded(
-      from: [self, gain, bias], fused: true,
+      from: [self, gain, bias],
+      composition: { x in
+        x[0].reshaped([rows, cols]).normalizedRows(epsilon).reshaped(x[0].shape) * x[1] + x[2]
+      },
       { v, _, _ in
         let dgain = gain.zerosLike()
         let dbias = bias.zerosLike()
@@ -86,7 +89,12 @@ extension Tensor {
           scale.f64, batch, pixels, channels)
       }
     }.recorded(
-      from: [self, gain, bias], keepingOutput: true, fused: true,
+      from: [self, gain, bias], keepingOutput: true,
+      composition: { x in
+        let rows = x[0].reshaped([batch, pixels * channels]).normalizedRows(epsilon)
+        let result = rows.reshaped(x[0].shape) * x[1] + x[2]
+        return rectified ? result.relu() : result
+      },
       { v, y, _ in
         let dgain = gain.zerosLike()
         let dbias = bias.zerosLike()
@@ -107,5 +115,12 @@ extension Tensor {
         }
         return [dx, dgain, dbias]
       })
+  }
+
+  /// (x - mean) / sqrt(variance + epsilon) of every row of a matrix, in basic operators.
+  private func normalizedRows(_ epsilon: Double) -> Tensor {
+    let centred = self - mean(alongAxis: 1, keepingAxis: true)
+    let variance = centred.square().mean(alongAxis: 1, keepingAxis: true)
+    return centred / (variance + epsilon).sqrt()
   }
 }

@@ -116,9 +116,10 @@ extension Tensor {
           storage.f64, targets, out.f64, probabilities.f64, rows, cols)
       }
     }.recorded(
-      from: [self], fused: true,
+      from: [self],
       { v, _, _ in
-        [
+        if isRecording { return [crossEntropyPullback(v, targets, cols)] }
+        return [
           Tensor(shape: shape, dtype: dtype) { out in
             switch dtype {
             case .float32:
@@ -131,5 +132,14 @@ extension Tensor {
           }
         ]
       })
+  }
+
+  /// dx = v (softmax x - e_target), row by row, in basic operators.
+  private func crossEntropyPullback(
+    _ v: Tensor, _ targets: [Int32], _ cols: Int
+  ) -> Tensor {
+    var classes = [Double](repeating: 0, count: count)
+    for (row, target) in targets.enumerated() { classes[row * cols + Int(target)] = 1 }
+    return (softmax() - Tensor(classes, shape: shape, dtype: dtype)) * v.reshaped(v.shape + [1])
   }
 }

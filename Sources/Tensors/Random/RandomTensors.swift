@@ -55,23 +55,35 @@ extension Tensor {
   public func dropout(_ rate: Double, using generator: inout Philox) -> Tensor {
     expect(rate >= 0 && rate < 1, "a dropout rate lies in [0, 1), not \(rate)")
     guard rate > 0 else { return self }
-    let (key, first, draw) = (
-      generator.key, UInt64(generator.firstSample), generator.nextDraw()
-    )
-    let masked = { (x: Tensor) -> Tensor in
-      let samples = x.rank == 0 ? 1 : x.shape[0]
-      let perSample = samples == 0 ? 0 : x.count / samples
-      return Tensor(shape: x.shape, dtype: x.dtype) { out in
-        switch x.dtype {
-        case .float32:
-          ck_philox_dropout_f32(
-            x.storage.f32, out.f32, rate, samples, perSample, first, key, draw)
-        case .float64:
-          ck_philox_dropout_f64(
-            x.storage.f64, out.f64, rate, samples, perSample, first, key, draw)
-        }
-      }
-    }
-    return masked(self).recorded(from: [self], fused: true, { v, _, _ in [masked(v)] })
+    return masked(
+      DropoutMask(
+        key: generator.key, firstSample: UInt64(generator.firstSample), draw: generator.nextDraw(),
+        rate: rate))
   }
+
+  /// The elements that the mask keeps, divided by the share that it keeps; its own transpose.
+  private func masked(_ mask: DropoutMask) -> Tensor {
+    let samples = rank == 0 ? 1 : shape[0]
+    let perSample = samples == 0 ? 0 : count / samples
+    return Tensor(shape: shape, dtype: dtype, operation: "dropout") { out in
+      switch dtype {
+      case .float32:
+        ck_philox_dropout_f32(
+          storage.f32, out.f32, mask.rate, samples, perSample, mask.firstSample, mask.key, mask.draw
+        )
+      case .float64:
+        ck_philox_dropout_f64(
+          storage.f64, out.f64, mask.rate, samples, perSample, mask.firstSample, mask.key, mask.draw
+        )
+      }
+    }.recorded(from: [self], operation: "dropout", { v, _, _ in [v.masked(mask)] })
+  }
+}
+
+/// What a mask of dropout is drawn from.
+private struct DropoutMask {
+  let key: UInt64
+  let firstSample: UInt64
+  let draw: UInt32
+  let rate: Double
 }

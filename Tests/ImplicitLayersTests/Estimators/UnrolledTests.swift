@@ -119,17 +119,6 @@ import Testing
     #expect(message(result).contains("at least one step, not 0"))
   }
 
-  @Test func secondDerivativeOfAnImplicitSolution() async {
-    let result = await #expect(
-      processExitsWith: .failure, observing: [\.standardErrorContent]
-    ) {
-      let b = Tensor.ones([1, 2], dtype: .float64).variable()
-      let z = try fixedPoint(from: b.zerosLike(), estimator: .gmres()) { $0 * 0.5 + b }
-      _ = try gradients(of: z.square().sum(), creatingGraph: true)
-    }
-    #expect(message(result).contains(".unrolled"))
-  }
-
   @Test func anEstimateOfAnotherShape() async {
     struct Wrong: AdjointEstimator {
       func estimate(_ problem: AdjointProblem) -> AdjointEstimate {

@@ -20,6 +20,7 @@ struct TabledSolver {
     TabledSolver(name: "Anderson", solver: .anderson()),
     TabledSolver(name: "mixed Anderson", solver: .anderson(depth: 3, mixing: 0.6)),
     TabledSolver(name: "Broyden", solver: .broyden()),
+    TabledSolver(name: "Newton", solver: .newton()),
     TabledSolver(name: "Newton-Krylov", solver: .newtonKrylov()),
     TabledSolver(name: "automatic", solver: .automatic),
   ]

@@ -55,9 +55,10 @@ private func solve(
     #expect(abs(left - right) < 1e-12)
     // -H^T v is nearer to the exact adjoint than v, and is no better than a guess.
     let v = Tensor.ones([1, 8], dtype: .float64)
-    let jacobian = try jacobian(
-      of: { problem.map($0, problem.parameters) }, at: solution.value)
-    let exact = try LUFactorization(of: Tensor.identity(8, dtype: .float64) - jacobian)
+    let jacobians = try jacobiansOfSamples(at: solution.value) {
+      problem.map($0, problem.parameters)
+    }
+    let exact = try LUFactorization(of: Tensor.identity(8, dtype: .float64) - jacobians)
       .solve(v, transposed: true)
     let errors = [-inverse.transposeApplied(to: v), v].map {
       ($0 - exact).normsOfSamples[0] / exact.normsOfSamples[0]

@@ -20,8 +20,7 @@ public struct BiCGStab: LinearSolver {
   ///     precision can represent.
   ///   - limit: default 200.
   public init(tolerance: Double = 1e-5, limit: Int = 200) {
-    expect(tolerance >= 0, "a tolerance cannot be negative: \(tolerance)")
-    expect(limit >= 1, "a solve needs at least one application of the operator, not \(limit)")
+    LinearProgress.expectBounds(tolerance: tolerance, limit: limit)
     self.tolerance = tolerance
     self.limit = limit
   }
@@ -34,9 +33,7 @@ public struct BiCGStab: LinearSolver {
     _ right: Tensor, from initial: Tensor?, floors: [Double]?, preconditioner: LinearOperator?,
     applying operator: LinearOperator
   ) throws -> LinearSolution {
-    let tolerances = (floors ?? Array(repeating: 0, count: right.shape[0])).map {
-      Swift.max(tolerance, $0)
-    }
+    let tolerances = LinearProgress.tolerances(tolerance, floors: floors, for: right)
     var progress = LinearProgress(right: right, tolerances: tolerances)
     var x = initial?.keepingSamples(progress.open) ?? right.zerosLike()
     var residual = right

@@ -29,8 +29,7 @@ public struct GMRES: LinearSolver {
   ///   - limit: default 100.
   public init(dimension: Int = 20, tolerance: Double = 1e-5, limit: Int = 100) {
     expect(dimension >= 1, "a Krylov space has at least one dimension, not \(dimension)")
-    expect(tolerance >= 0, "a tolerance cannot be negative: \(tolerance)")
-    expect(limit >= 1, "a solve needs at least one application of the operator, not \(limit)")
+    LinearProgress.expectBounds(tolerance: tolerance, limit: limit)
     self.dimension = dimension
     self.tolerance = tolerance
     self.limit = limit
@@ -44,9 +43,7 @@ public struct GMRES: LinearSolver {
     _ right: Tensor, from initial: Tensor?, floors: [Double]?, preconditioner: LinearOperator?,
     applying operator: LinearOperator
   ) throws -> LinearSolution {
-    let tolerances = (floors ?? Array(repeating: 0, count: right.shape[0])).map {
-      Swift.max(tolerance, $0)
-    }
+    let tolerances = LinearProgress.tolerances(tolerance, floors: floors, for: right)
     return try solve(
       right, tolerances: tolerances, from: initial, preconditioner: preconditioner,
       applying: `operator`)

@@ -14,6 +14,17 @@ struct LinearProgress {
 
   var isOpen: Bool { open.contains(true) }
 
+  /// Stops unless the bounds of a method make sense.
+  static func expectBounds(tolerance: Double, limit: Int) {
+    expect(tolerance >= 0, "a tolerance cannot be negative: \(tolerance)")
+    expect(limit >= 1, "a solve needs at least one application of the operator, not \(limit)")
+  }
+
+  /// The tolerance of each sample, raised to its floor.
+  static func tolerances(_ tolerance: Double, floors: [Double]?, for right: Tensor) -> [Double] {
+    (floors ?? Array(repeating: 0, count: right.shape[0])).map { Swift.max(tolerance, $0) }
+  }
+
   /// Before the first application: x = 0, so that the residual is b.
   init(right: Tensor, tolerances: [Double]) {
     rightNorms = right.normsOfSamples

@@ -1,0 +1,113 @@
+import Tensors
+
+/// An equation F(x; theta) = 0 that defines x, in the form of a map whose fixed point x is.
+///
+/// ```swift
+/// let x = try solution(of: .root { x in x * x - a }, from: start)
+/// let x = try solution(of: .fixedPoint { x in (x.matmul(w) + b).tanh() }, from: start)
+/// let x = try solution(of: .stationary { x in energy(x, a) }, from: start)
+/// ```
+/// One idea for all of them: a condition, a solver that finds where it holds, an estimator that
+/// differentiates it. With f(x) = x - F(x), I - J = dF/dx, so that the adjoint (I - J^T) w = v is that
+/// of the condition, and every estimator that solves it applies. Axis 0 of every tensor is the batch;
+/// samples do not mix. What f captures gets gradients, of any order.
+public struct Equation<State: FixedPointState> {
+  let map: (State) throws -> State
+
+  /// x = f(x).
+  public static func fixedPoint(_ map: @escaping (State) throws -> State) -> Equation {
+    Equation(map: map)
+  }
+
+  /// g(x) = 0, with as many equations as unknowns.
+  ///
+  /// - Parameter g: returns what it is given: tensors of the same shapes.
+  public static func root(_ g: @escaping (State) throws -> State) -> Equation {
+    Equation { x in
+      let (values, images) = (x.tensors, try g(x).tensors)
+      expect(
+        values.map(\.shape) == images.map(\.shape),
+        "a root is sought of as many equations as unknowns: x has \(values.map(\.shape)), g(x) "
+          + "\(images.map(\.shape))")
+      return State(tensors: zip(values, images).map { $0 - $1 })
+    }
+  }
+}
+
+/// The rule for equations: |F(x)| <= 1e-8 + 1e-6 |x - F(x)|, within 200 evaluations.
+///
+/// The absolute part is for solutions at 0.
+public let defaultEquationRule = StoppingRule.tolerance(relative: 1e-6, absolute: 1e-8, limit: 200)
+
+/// The solution of an equation, with gradients of everything that the equation captures.
+///
+/// - Parameters:
+///   - equation: what defines x.
+///   - initial: where the search begins; it gets no gradient.
+///   - solver: how x is found; default Newton's method with GMRES inside.
+///   - estimator: how gradients are computed; default the exact adjoint.
+///   - rule: when to stop; default `defaultEquationRule`.
+/// - Returns: x, recorded, with the report of how it was found. A sample that was not solved is an
+///   entry in the report and no error.
+/// - Throws: what the equation throws; `CancellationError`.
+public func solve<State: FixedPointState>(
+  _ equation: Equation<State>, from initial: State,
+  using solver: any ForwardSolver = .newtonKrylov(),
+  estimator: any BackwardEstimator = .exact, until rule: StoppingRule = defaultEquationRule
+) throws -> Solution<State> {
+  try solveFixedPoint(
+    from: initial, using: solver, estimator: estimator, until: rule, equation.map)
+}
+
+/// As `solve`, the value alone.
+///
+/// - Throws: also `UnconvergedSolve` where a sample does not meet the tolerance, unless the rule says
+///   `.keeping`.
+public func solution<State: FixedPointState>(
+  of equation: Equation<State>, from initial: State,
+  using solver: any ForwardSolver = .newtonKrylov(),
+  estimator: any BackwardEstimator = .exact, until rule: StoppingRule = defaultEquationRule
+) throws -> State {
+  try solve(equation, from: initial, using: solver, estimator: estimator, until: rule).converged()
+}
+
+/// The solution of g(x; theta) = 0; see `solution(of:from:using:estimator:until:)`.
+///
+/// ```swift
+/// let x = try root(of: { x in x * x * x + x - a }, from: a)   // dx/da = 1 / (3 x^2 + 1)
+/// ```
+public func root<State: FixedPointState>(
+  of g: @escaping (State) throws -> State, from initial: State,
+  using solver: any ForwardSolver = .newtonKrylov(), estimator: any BackwardEstimator = .exact,
+  until rule: StoppingRule = defaultEquationRule
+) throws -> State {
+  try solution(of: .root(g), from: initial, using: solver, estimator: estimator, until: rule)
+}
+
+extension FixedPointState {
+  /// This x, found in any way, as the solution of an equation, so that gradients flow from it to what
+  /// the equation captures.
+  ///
+  /// ```swift
+  /// let found = withoutRecording { myOwnSolver(a) }
+  /// let x = try found.asSolution(of: .root { x in x * x - a })
+  /// ```
+  /// The condition is evaluated once at x.
+  ///
+  /// - Parameters:
+  ///   - equation: what x solves.
+  ///   - estimator: how gradients are computed; default the exact adjoint. Unrolling is none.
+  ///   - tolerance: what is left of F(x) at most, relative to |x - F(x)|; default 1e-5.
+  ///   - absolute: what may be left besides; default 1e-8.
+  /// - Returns: x, to the last bit.
+  /// - Throws: `UnconvergedSolve` where x does not solve the equation to the tolerance; what the
+  ///   equation throws.
+  public func asSolution(
+    of equation: Equation<Self>, estimator: any AdjointEstimator = .exact, tolerance: Double = 1e-5,
+    absolute: Double = 1e-8
+  ) throws -> Self {
+    try solution(
+      of: equation, from: self, using: .picard(), estimator: estimator,
+      until: .tolerance(relative: tolerance, absolute: absolute, limit: 1))
+  }
+}

@@ -1,0 +1,124 @@
+import Tensors
+
+/// One backward pass of an estimator: v to w, with scaling, policy and report.
+struct BackwardPass {
+  let estimator: any AdjointEstimator
+  let inverse: (any InverseJacobian)?
+  let forward: SolveReport
+
+  /// v to w, with the report of it.
+  ///
+  /// - Parameters:
+  ///   - v: the cotangent.
+  ///   - pullback: w -> J^T w, or w -> J w where the order is odd.
+  ///   - order: see `AdjointProblem`.
+  /// - Returns: w, and its report.
+  /// - Throws: what the estimator throws; `BackwardFailure`.
+  func run(
+    _ v: Tensor, through pullback: @escaping (Tensor) throws -> Tensor, order: Int
+  ) throws -> (w: Tensor, report: BackwardReport) {
+    let norms = v.normsOfSamples
+    var pullbacks = 0
+    let counted: (Tensor) throws -> Tensor = { w in
+      pullbacks += 1
+      return try pullback(w)
+    }
+    let scale = exponents(of: norms, v.dtype)
+    let problem = AdjointProblem(
+      cotangent: v.scaled(scale.map(-)), pullback: counted,
+      inverse: order % 2 == 0 ? inverse : inverse.map { transposedInverse($0) },
+      accuracies: accuracies(v.dtype), order: order)
+    #if DEBUG
+      // A layer whose samples mix is solved and differentiated wrongly without another sign.
+      if let leak = try mixedSample(of: problem.cotangent, pullback: pullback) {
+        callerMistake(leak)
+      }
+    #endif
+    // What is recorded has a derivative at 0 too.
+    let isZero = !isRecording && !norms.contains { $0 != 0 }
+    let estimate = isZero ? AdjointEstimate(value: v) : try estimator.estimate(problem)
+    let samples = judged(estimate, of: problem, pullbacks: isZero ? 0 : pullbacks, isZero: isZero)
+    let failed = samples.indices.filter { samples[$0].outcome.isFailure }
+
+    var w = estimate.value.scaled(scale)
+    var fallback: String?
+    switch estimator.onFailure {
+    case _ where failed.isEmpty: break
+    case .throwing:
+      throw BackwardFailure(
+        estimator: estimator.name, samples: failed,
+        report: LinearSolveReport(samples: samples, applications: pullbacks), forward: forward)
+    case .fallback(let other):
+      let isFailed = samples.map(\.outcome.isFailure)
+      let pass = BackwardPass(estimator: other, inverse: inverse, forward: forward)
+      let found = try pass.run(v.keepingSamples(isFailed), through: counted, order: order)
+      w = w.replacingSamples(isFailed, with: found.w)
+      fallback = other.name
+    case .keeping:
+      // A cotangent that is not finite must not become a gradient that is.
+      w = w.replacingSamples(norms.map { !$0.isFinite }, with: v)
+    }
+    return (
+      w,
+      BackwardReport(
+        estimator: estimator.name, samples: samples, pullbacks: pullbacks, failed: failed,
+        fallback: fallback, accuracies: problem.accuracies)
+    )
+  }
+
+  /// How well J is known: see `AdjointProblem.accuracies`.
+  ///
+  /// An iterate that was kept although it did not converge counts as the solution, as was asked for.
+  private func accuracies(_ dtype: DType) -> [Double] {
+    forward.samples.map { sample in
+      let isKept = sample.outcome.isFailure && forward.rule.onFailure == .keeping
+      return sample.relativeResidual.isFinite && !isKept
+        ? max(sample.relativeResidual, dtype.machineEpsilon) : dtype.machineEpsilon
+    }
+  }
+
+  /// What the estimator reports, except that a w beside which v is noise solves nothing.
+  ///
+  /// J is known to a fraction `accuracy`, so that (I - J^T) w is known to that fraction of |w| at
+  /// best. Where it is a tenth of |v| or more, I - J is singular in all but its error.
+  private func judged(
+    _ estimate: AdjointEstimate, of problem: AdjointProblem, pullbacks: Int, isZero: Bool
+  ) -> [LinearSolveReport.Sample] {
+    guard let report = estimate.report else {
+      let sample = LinearSolveReport.Sample(
+        outcome: isZero ? .converged : .notMeasured, relativeResidual: isZero ? 0 : .nan,
+        applications: pullbacks)
+      return forward.samples.map { _ in sample }
+    }
+    let sizes = zip(estimate.value.normsOfSamples, problem.cotangent.normsOfSamples)
+    return zip(zip(report.samples, problem.accuracies), sizes).map { known, norms in
+      var sample = known.0
+      let noise = known.1 * norms.0 / norms.1
+      if sample.outcome == .converged, noise >= 0.1, noise.isFinite {
+        sample.outcome = .singular
+        sample.relativeResidual = max(noise, sample.relativeResidual)
+      }
+      return sample
+    }
+  }
+}
+
+/// The exponents of the powers of two that bring the norm of every sample into [1, 2).
+///
+/// Multiplying by a power of two is exact, so estimates computed on the scaled cotangent and
+/// scaled back are those of the cotangent itself, bit by bit, while tolerances become relative and
+/// nothing underflows.
+private func exponents(of norms: [Double], _ dtype: DType) -> [Int] {
+  // Twice the bound is the largest exponent, so that neither factor leaves the normal range.
+  let bound = dtype == .float32 ? 120 : 1000
+  return norms.map { norm in
+    norm > 0 && norm.isFinite ? min(max(Int(norm.exponent), -bound), bound) : 0
+  }
+}
+
+extension Tensor {
+  /// Each sample times 2^exponent.
+  fileprivate func scaled(_ exponents: [Int]) -> Tensor {
+    scalingSamples(by: exponents.map { Double(sign: .plus, exponent: $0, significand: 1) })
+  }
+}

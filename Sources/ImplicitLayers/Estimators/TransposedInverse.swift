@@ -1,0 +1,17 @@
+import Tensors
+
+/// H^T of an H that was learned, for a system with I - J instead of its transpose.
+func transposedInverse(_ inverse: some InverseJacobian) -> any InverseJacobian {
+  TransposedInverse(base: inverse)
+}
+
+private struct TransposedInverse<Base: InverseJacobian>: InverseJacobian {
+  var base: Base
+
+  mutating func visit(_ visitor: inout some SampleVisitor) { visitor.visit(&base) }
+  func applied(to x: Tensor) -> Tensor { base.transposeApplied(to: x) }
+  func transposeApplied(to x: Tensor) -> Tensor { base.applied(to: x) }
+  static func joining(_ parts: [(positions: [Int], inverse: Self)]) -> Self {
+    Self(base: Base.joining(parts.map { ($0.positions, $0.inverse.base) }))
+  }
+}

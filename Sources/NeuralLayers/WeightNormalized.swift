@@ -1,0 +1,59 @@
+import Tensors
+
+/// A layer that multiplies by a weight, for which a wrapper puts another.
+public protocol WeightedLayer: Module {
+  /// [out, ...].
+  var weight: Parameter { get }
+
+  /// What the layer makes of x with another weight in the place of its own.
+  func applying(_ weight: Tensor, to x: Tensor) -> Tensor
+}
+
+/// A layer with length and direction of its weight apart: w_i = g_i v_i / |v_i| for each output i.
+///
+/// ```swift
+/// let layer = WeightNormalized(Linear(64, 64, using: &random))
+/// let y = layer(x)
+/// ```
+/// Salimans and Kingma 2016, equation 2. At first the layer computes what it did before. The
+/// gradient of v_i is orthogonal to v_i (equation 3), so that v only turns. A v_i of zeros has no
+/// direction, and its row is NaN.
+///
+/// The weight is computed at every call; where it is used many times, as in the iterations of a solve,
+/// take `weight` once, say in `inject`, and call `layer.applying(weight, to: z)`.
+public struct WeightNormalized<Layer: WeightedLayer>: Module {
+  /// The layer, whose weight is v.
+  public let layer: Layer
+  /// g, [out].
+  public let gain: Parameter
+
+  /// The layer with g = |v|.
+  public init(_ layer: Layer) {
+    self.layer = layer
+    let lengths = layer.weight.tensor.detached().rowsOfOutputs.lengthsOfRows
+    gain = Parameter(lengths.reshaped([lengths.count]))
+  }
+
+  /// w, of the shape of v.
+  public var weight: Tensor {
+    let v = layer.weight.tensor
+    let rows = v.rowsOfOutputs
+    let factors = gain.tensor.reshaped([gain.shape[0], 1]) / rows.lengthsOfRows
+    return (rows * factors).reshaped(v.shape)
+  }
+
+  /// What the layer makes of x with the weight w.
+  public func callAsFunction(_ x: Tensor) -> Tensor { layer.applying(weight, to: x) }
+}
+
+extension Tensor {
+  /// A weight [out, ...] as a matrix [out, rest].
+  var rowsOfOutputs: Tensor {
+    reshaped([shape[0], shape.suffix(from: 1).elementCount])
+  }
+
+  /// The Euclidean norm of every row of a matrix, [rows, 1].
+  fileprivate var lengthsOfRows: Tensor {
+    square().sum(alongAxis: 1, keepingAxis: true).sqrt()
+  }
+}

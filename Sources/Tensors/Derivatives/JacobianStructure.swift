@@ -1,0 +1,103 @@
+/// Which entries of the Jacobian of a sample can be other than zero.
+///
+/// Rows that have no column in common are assembled from one pullback (Curtis, Powell and Reid 1974): a
+/// band of width b takes b pullbacks instead of n. Unknowns are counted in the order in which they lie
+/// in the sample.
+public enum JacobianStructure: Sendable, Equatable {
+  /// All of them.
+  case dense
+  /// J_ij with i - lower <= j <= i + upper.
+  case banded(lower: Int, upper: Int)
+  /// Blocks of `size` rows and columns along the diagonal.
+  case blockDiagonal(size: Int)
+  /// Row i has the columns `columns[i]`, each named once.
+  case sparse(columns: [[Int]])
+
+  /// The structure of J^T.
+  package var transposed: JacobianStructure {
+    switch self {
+    case .dense, .blockDiagonal: return self
+    case .banded(let lower, let upper): return .banded(lower: upper, upper: lower)
+    case .sparse(let columns):
+      var rows = columns.map { _ in [Int]() }
+      for (row, entries) in columns.enumerated() {
+        for column in entries { rows[column].append(row) }
+      }
+      return .sparse(columns: rows)
+    }
+  }
+
+  /// The columns of each of n rows; nil for all.
+  ///
+  /// Stops where the pattern is not one of n rows and columns.
+  func columns(_ n: Int) -> [[Int]]? {
+    switch self {
+    case .dense: return nil
+    case .banded(let lower, let upper):
+      expect(
+        lower >= 0 && upper >= 0,
+        "a band reaches no less than 0 below and above the diagonal, not \(lower) and \(upper)")
+      return (0..<n).map { Array(max(0, $0 - lower)...min(n - 1, $0 + upper)) }
+    case .blockDiagonal(let size):
+      expect(
+        size > 0 && n % size == 0,
+        "\(n) unknowns of a sample are no whole number of blocks of \(size)")
+      return (0..<n).map { Array($0 / size * size..<$0 / size * size + size) }
+    case .sparse(let columns):
+      expect(
+        columns.count == n && columns.allSatisfy { $0.allSatisfy { $0 >= 0 && $0 < n } },
+        "a sparse pattern of \(columns.count) rows does not fit \(n) unknowns, or names a column "
+          + "outside of 0..<\(n)")
+      return columns
+    }
+  }
+}
+
+/// The Jacobian of each sample of a map whose structure is known: J[b, i, j] = d f_i / d z_j.
+///
+/// - Parameters:
+///   - state: any tensor of the shape of z and f(z), [batch, ...], n numbers per sample.
+///   - structure: which entries there are; entries outside of it come out as zero.
+///   - pullback: v -> J^T v on the whole batch.
+/// - Returns: [batch, n, n], not recorded.
+/// - Throws: what `pullback` throws.
+/// - Complexity: as many pullbacks as groups of rows with no column in common, found greedily; the
+///   width of a band.
+public func jacobian(
+  like state: Tensor, structure: JacobianStructure, pullback: (Tensor) throws -> Tensor
+) throws -> Tensor {
+  let batch = state.shape[0]
+  let n = state.shape.suffix(from: 1).elementCount
+  guard n > 0, let columns = structure.columns(n) else {
+    return try jacobian(like: state, pullback: pullback)
+  }
+  let groups = rowGroups(columns, n)
+  var matrices = [Double](repeating: 0, count: batch * n * n)
+  for group in groups {
+    var seed = [Double](repeating: 0, count: n)
+    for row in group { seed[row] = 1 }
+    let cotangent = Tensor(seed, shape: [1, n], dtype: state.dtype).broadcast(to: [batch, n])
+    let sums = try pullback(cotangent.reshaped(state.shape)).scalars
+    for sample in 0..<batch {
+      for row in group {
+        for column in columns[row] {
+          matrices[(sample * n + row) * n + column] = sums[sample * n + column]
+        }
+      }
+    }
+  }
+  return Tensor(matrices, shape: [batch, n, n], dtype: state.dtype)
+}
+
+/// Rows in groups within which no column occurs twice.
+private func rowGroups(_ columns: [[Int]], _ n: Int) -> [[Int]] {
+  var groups: [(rows: [Int], isTaken: [Bool])] = []
+  for (row, entries) in columns.enumerated() where !entries.isEmpty {
+    let place = groups.firstIndex { group in entries.allSatisfy { !group.isTaken[$0] } }
+    if place == nil { groups.append(([], Array(repeating: false, count: n))) }
+    let index = place ?? groups.count - 1
+    groups[index].rows.append(row)
+    for column in entries { groups[index].isTaken[column] = true }
+  }
+  return groups.map(\.rows)
+}

@@ -1,0 +1,131 @@
+/// One application of a map at a point x with x = f(x; theta), from which all derivatives of x follow.
+///
+/// By the implicit function theorem, dL/dtheta = w^T df/dtheta where w solves (I - J^T) w = v, J = df/dx
+/// and v = dL/dx: the tape holds one application of f, whatever it took to find x.
+///
+/// w depends on v, on x and on theta, and is itself the fixed point of an affine map, w = v + J^T w.
+/// Where a backward pass is to be differentiated, f is applied once more, at x with its history, and w is
+/// recorded as x was: by one application of its map and a system for its own cotangent, (I - J) y = u.
+/// So it goes on to any order, forwards as well as backwards, at the memory of one application each.
+package struct ImplicitFunction {
+  /// Solves (I - J^T) w = v.
+  ///
+  /// - v: the cotangent.
+  /// - pullback: w -> J^T w; where the order is odd, it is w -> J w, and (I - J) w = v is solved.
+  /// - order: 0 for the adjoint of the solution itself, k for a system of its k-th derivative.
+  ///
+  /// Returns w, and what the table of gradients is to keep of how it went.
+  package typealias Solve = (
+    _ v: Tensor, _ pullback: @escaping (Tensor) throws -> Tensor, _ order: Int
+  ) throws -> (w: Tensor, report: (any Sendable)?)
+
+  /// f(x), recorded with respect to what f captures.
+  package let image: Tensor
+  private let map: (Tensor) throws -> Tensor
+  private let point: Tensor
+  private let plainPullback: (Tensor) throws -> Tensor
+  /// What f read that was recorded before.
+  private let captured: [Node]
+
+  /// Applies f once, recorded.
+  ///
+  /// - Parameters:
+  ///   - map: f.
+  ///   - point: x; its history is of no account.
+  /// - Throws: what `map` throws.
+  package init(_ map: @escaping (Tensor) throws -> Tensor, at point: Tensor) throws {
+    (self.map, self.point) = (map, point.detached())
+    let mark = Node(isVariable: false).sequence
+    (image, plainPullback) = try valueWithPullback(at: self.point, of: map)
+    captured = Node.captured(by: [image], since: mark)
+  }
+
+  /// J^T w; while recording is on, recorded with respect to w and to what f captures.
+  package func pullback(_ w: Tensor) throws -> Tensor {
+    isRecording ? try Application(of: map, at: point).pullback(w) : try plainPullback(w)
+  }
+
+  /// f(x) with the derivatives of x.
+  ///
+  /// - Parameters:
+  ///   - start: gets J^T w for its cotangent, as if x were computed from it by no more than adding
+  ///     the difference (straight-through estimates); nil for none.
+  ///   - isEquation: whether w solves its equation, so that it has the equation's derivatives;
+  ///     otherwise it has those of what `solve` computes, at a constant x.
+  ///   - order: 0 for a solution, k for the solution of a system of its k-th derivative.
+  ///   - solve: v -> w; run recorded where it has to be differentiated itself.
+  /// - Returns: the value, recorded if f captures what is recorded, and the ticket for the report.
+  package func solution(
+    straightThroughTo start: Tensor? = nil, isEquation: Bool, order: Int = 0,
+    by solve: @escaping Solve
+  ) -> (Tensor, ReportTicket?) {
+    guard isRecording, image.isRecorded || start?.isRecorded == true else { return (image, nil) }
+    let none = captured.map { _ in nil as Tensor? }
+    let node = Node(
+      inputs: [image.node, start?.node] + captured, output: (image.storage, image.shape),
+      operation: "implicit solution"
+    ) { v, output, needs in
+      guard isRecording, isEquation else {
+        let (w, report) = try solve(v, pullback, order)
+        expectCotangent(w, like: v)
+        return ([w, needs[1] ? try pullback(w) : nil] + none, isRecording ? nil : report)
+      }
+      let again = try Application(of: map, at: output.withElements(of: point))
+      let found = try withoutRecording { try solve(v.detached(), plainPullback, order).w }
+      expectCotangent(found, like: v)
+      let system = try ImplicitFunction({ w in try v + again.pullback(w) }, at: found)
+      let w = system.solution(isEquation: true, order: order + 1, by: solve).0
+        .withElements(of: found)
+      let results = try again.cotangents(
+        w, of: captured.enumerated().map { needs[$0 + 2] ? $1 : nil })
+      return ([nil, needs[1] ? try again.pullback(w) : nil] + results, nil)
+    }
+    return (
+      Tensor(image.storage, image.shape, node: node), ReportTicket(sequence: node.sequence)
+    )
+  }
+}
+
+/// One application of a map, recorded so that what is derived from it can be differentiated.
+private struct Application {
+  private let point: Node
+  private let image: Tensor
+  private let zero: Tensor
+
+  init(of map: (Tensor) throws -> Tensor, at x: Tensor) throws {
+    let point = Node(passingTo: x.node)
+    image = try recording(true) { try map(Tensor(x.storage, x.shape, node: point)) }
+    zero = x.zerosLike()
+    self.point = point
+  }
+
+  /// J^T w, recorded.
+  func pullback(_ w: Tensor) throws -> Tensor { try cotangents(w, of: [point])[0] ?? zero }
+
+  /// The cotangents of some nodes that the map read, recorded.
+  func cotangents(_ w: Tensor, of nodes: [Node?]) throws -> [Tensor?] {
+    var found: [Int: Tensor] = [:]
+    try BackwardPath(from: [image.node], to: nodes.compactMap { $0 } + [point]).run(
+      seeds: [w], releasing: false, creatingGraph: true
+    ) { node, cotangent in found[node.sequence] = cotangent }
+    return nodes.map { $0.flatMap { found[$0.sequence] } }
+  }
+}
+
+extension Node {
+  /// The nodes older than a mark that computations since then have read.
+  static func captured(by outputs: [Tensor], since mark: Int) -> [Node] {
+    var captured: [Node] = []
+    var seen: Set<Int> = []
+    var pending = outputs.compactMap(\.node)
+    while let node = pending.popLast() {
+      guard seen.insert(node.sequence).inserted else { continue }
+      if node.sequence < mark {
+        captured.append(node)
+      } else {
+        for input in node.inputs { if let input { pending.append(input) } }
+      }
+    }
+    return captured.sorted { $0.sequence < $1.sequence }
+  }
+}
