@@ -99,6 +99,8 @@ let package = Package(
       name: "FixedPoint", dependencies: ["ImplicitLayers", "NeuralLayers", "Tensors"],
       path: "Examples/FixedPoint"),
 
+    .target(name: "TestFolders", path: "Tests/TestFolders"),
+    .target(name: "AllocationPeak", path: "Tests/AllocationPeak"),
     .target(
       name: "TestSupport", dependencies: ["Tensors", "ImplicitLayers"], path: "Tests/TestSupport"),
     .executableTarget(
@@ -112,7 +114,7 @@ let package = Package(
         "RandomCells", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Tests/SweepRandomCells"),
-    .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
+    .testTarget(name: "CKernelsTests", dependencies: ["CKernels", "TestFolders"]),
     .executableTarget(
       name: "KernelChoiceProbe", dependencies: ["CKernels", "COpenBLAS", "COpenBLASSettings"],
       path: "Tests/KernelChoiceProbe"),
@@ -135,31 +137,36 @@ let package = Package(
       name: "NeuralLayersTests", dependencies: ["NeuralLayers", "Tensors", "TestSupport"]),
     .testTarget(
       name: "TrainingTests",
-      dependencies: ["Training", "NeuralLayers", "Tensors", "TestSupport"],
+      dependencies: ["Training", "NeuralLayers", "Tensors", "TestFolders", "TestSupport"],
       resources: [.copy("Fixtures")]),
-    .testTarget(name: "ImagesTests", dependencies: ["Images"], resources: [.copy("Fixtures")]),
+    .testTarget(
+      name: "ImagesTests", dependencies: ["Images", "TestFolders"], resources: [.copy("Fixtures")]),
     .testTarget(
       name: "ObjectCentricTests",
       dependencies: [
         "ObjectCentric", "ImplicitLayers", "NeuralLayers", "Training", "Tensors", "Images",
-        "TestSupport", "CKernels",
+        "TestFolders", "TestSupport", "CKernels",
       ],
       resources: [.copy("Fixtures")]),
     .testTarget(
       name: "ExamplesTests",
       dependencies: [
         "CompareEstimators", "CustomCell", "CustomEstimator", "CustomSolver", "Kepler", "PageRank",
-        "Sinkhorn", "SlotAttention",
+        "Sinkhorn", "SlotAttention", "TestFolders",
       ]),
     .testTarget(
       name: "SlateTests",
       dependencies: [
         "slate", "ObjectCentric", "ImplicitLayers", "NeuralLayers", "Tensors", "Images", "Training",
+        "TestFolders",
       ],
       resources: [.copy("Fixtures")]),
     .testTarget(
       name: "FuzzingTests",
-      dependencies: ["slate", "ObjectCentric", "Images", "NeuralLayers", "Tensors", "Training"],
+      dependencies: [
+        "slate", "ObjectCentric", "Images", "NeuralLayers", "Tensors", "Training",
+        "AllocationPeak", "TestFolders",
+      ],
       exclude: ["make_corpus.py"], resources: [.copy("Corpus")]),
     .testTarget(
       name: "DocumentationTests",

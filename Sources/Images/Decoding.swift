@@ -4,14 +4,20 @@ import Foundation
 extension Image {
   /// The largest number of pixels that is decoded, 2^27: what claims more is taken for damage.
   public static let pixelLimit = 1 << 27
+  /// The longest side that is decoded, 65,535 pixels, as in JPEG: resizing a picture of one column and
+  /// a million rows would take thousands of times its size.
+  public static let sideLimit = 65_535
 
-  /// Bytes that decoding may take, whatever the size of the file: room for 16 million pixels.
-  static let memoryAllowance = 48 << 20
-  /// Bytes that decoding may take for each byte of a larger file.
+  /// Bytes that reading an image may take besides its file, whatever the size of that: room for 16
+  /// million pixels and for the decoder.
+  static let memoryAllowance = 64 << 20
+  /// Bytes that reading may take for each byte of a larger file.
   ///
   /// Photographs need up to some tens; a file that unfolds into more is made to fill the memory, or
   /// shows almost nothing.
   static let memoryPerByte = 256
+  /// The part of these bytes that is left to the decoders' tables and to what is counted roughly.
+  private static let decoderShare = 16 << 20
 
   /// Decodes a PNG or JPEG file, recognised by its content.
   ///
@@ -26,8 +32,8 @@ extension Image {
   ///   - appliesOrientation: whether the picture is turned as its EXIF data say, as
   ///     `ImageOps.exif_transpose` does; default false, the pixels in the order of the file.
   /// - Throws: `ImageError` naming the file when it is missing, no image, truncated or damaged, or
-  ///   when its size does not fit: more than `pixelLimit` pixels, or more memory than 48 MiB or 256
-  ///   times the file.
+  ///   when its size does not fit: more than `pixelLimit` pixels, a side above `sideLimit`, or more
+  ///   memory than both 64 MiB and 256 times the file.
   public init(contentsOf url: URL, appliesOrientation: Bool = false) throws {
     try self.init(contentsOf: RawPath(url.path), appliesOrientation: appliesOrientation)
   }
@@ -52,12 +58,17 @@ extension Image {
   ///
   /// - Throws: `ImageError` as `init(contentsOf:appliesOrientation:)` does.
   public init(encoded bytes: [UInt8], path: String, appliesOrientation: Bool = false) throws {
-    let image =
-      switch try ImageFormat(of: bytes, path) {
-      case .png: try Image.decodedPNG(bytes, path, copies: appliesOrientation ? 2 : 1)
-      case .jpeg: try Image.decodedJPEG(bytes, path, copies: appliesOrientation ? 2 : 1)
-      }
+    let image = try Image(encoded: bytes, path: path, copies: appliesOrientation ? 2 : 1)
     self = appliesOrientation ? image.oriented(Orientation(ofFile: bytes)) : image
+  }
+
+  /// The pixels in the order of the file, where room for some copies of them is needed.
+  init(encoded bytes: [UInt8], path: String, copies: Int) throws {
+    self =
+      switch try ImageFormat(of: bytes, path) {
+      case .png: try Image.decodedPNG(bytes, path, copies: copies)
+      case .jpeg: try Image.decodedJPEG(bytes, path, copies: copies)
+      }
   }
 
   /// The bytes that the pixels of a picture take.
@@ -76,17 +87,22 @@ extension Image {
     _ width: Int, _ height: Int, bytesPerPixel: Int, copies: Int = 1, besides overhead: Int = 0,
     of fileSize: Int, _ path: String
   ) throws -> Int {
-    guard width > 0, height > 0, width <= pixelLimit / height else {
+    guard (1...sideLimit).contains(width), (1...sideLimit).contains(height),
+      width * height <= pixelLimit
+    else {
       throw ImageError(
         path: path, reason: "it claims a size of \(width) x \(height) pixels",
-        remedy: "images have at least one and at most 2^27 pixels; the file may be damaged")
+        remedy: "images have at least one and at most 2^27 pixels, and sides of at most "
+          + "\(sideLimit); the file may be damaged")
     }
-    let needed = width * height * bytesPerPixel * copies + overhead
+    // Decoders keep some rows, of up to 8 bytes a pixel.
+    let needed =
+      width * height * bytesPerPixel * copies + overhead + 256 * width + decoderShare
     guard needed <= max(memoryAllowance, memoryPerByte * fileSize) else {
       throw ImageError(
         path: path,
         reason: "its \(fileSize) bytes claim \(width) x \(height) pixels, which would take "
-          + "\(needed) bytes to decode",
+          + "\(needed) bytes to read",
         remedy: "at most \(memoryAllowance) bytes, or \(memoryPerByte) times the file, are spent "
           + "on an image: shrink it, or remove it if it was made to fill the memory")
     }

@@ -47,7 +47,9 @@ extension SegmentationMask {
     let mask: SegmentationMask
     switch encoding {
     case .redChannel:
-      mask = SegmentationMask(redChannelOf: try Image(encoded: bytes, path: path))
+      mask = SegmentationMask(
+        // The numbers of objects, twice, take less than a second copy.
+        redChannelOf: try Image(encoded: bytes, path: path, copies: 2))
     case .values(let ignored):
       guard try ImageFormat(of: bytes, path) == .png else {
         throw ImageError(
@@ -113,11 +115,10 @@ private struct PNGSamples: CustomStringConvertible {
     try Image.decoding(path, "PNG") { ci_png_read_header(file, file.count, &header, $0) }
     let bytesPerSample = header.bits == 16 ? 2 : 1
     // Up to three numbers of two bytes for each pixel are made of the samples.
-    let pixels = header.width.multipliedReportingOverflow(by: header.height)
+    let pixels = min(header.width, Image.sideLimit) * min(header.height, Image.sideLimit)
     let size = try Image.acceptedSize(
       header.width, header.height, bytesPerPixel: Int(header.channels) * bytesPerSample,
-      besides: pixels.overflow ? 0 : min(pixels.partialValue, Image.pixelLimit) * 6,
-      of: file.count, path)
+      besides: 6 * pixels, of: file.count, path)
     bytes = try [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
       try Image.decoding(path, "PNG") {
         ci_png_decode_samples(file, file.count, buffer.baseAddress, $0)

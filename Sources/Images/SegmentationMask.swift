@@ -70,15 +70,22 @@ public struct SegmentationMask: Sendable, Equatable {
   /// The mask at another size; each pixel takes the number of the nearest one.
   public func resized(width newWidth: Int, height newHeight: Int) -> SegmentationMask {
     guard newWidth != width || newHeight != height else { return self }
+    return resampled(width: newWidth, columns: 0..<newWidth, height: newHeight, rows: 0..<newHeight)
+  }
+
+  /// The part `columns` x `rows` of the mask at the new size.
+  private func resampled(
+    width newWidth: Int, columns: Range<Int>, height newHeight: Int, rows: Range<Int>
+  ) -> SegmentationMask {
     var result: [UInt16] = []
-    result.reserveCapacity(newWidth * newHeight)
-    for y in 0..<newHeight {
+    result.reserveCapacity(columns.count * rows.count)
+    for y in rows {
       let row = (2 * y + 1) * height / (2 * newHeight) * width
-      for x in 0..<newWidth {
+      for x in columns {
         result.append(ids[row + (2 * x + 1) * width / (2 * newWidth)])
       }
     }
-    return SegmentationMask(width: newWidth, height: newHeight, ids: result)
+    return SegmentationMask(width: columns.count, height: rows.count, ids: result)
   }
 
   /// The central square of `side` pixels, where `Image.centralSquare(of:)` cuts it.
@@ -90,10 +97,12 @@ public struct SegmentationMask: Sendable, Equatable {
       height: side)
   }
 
-  /// The mask of `Image.resizedShortSide(to:)`.
+  /// The mask of `Image.resizedShortSide(to:)`; what is cut off is not computed.
   public func resizedShortSide(to size: Int) -> SegmentationMask {
     let (newWidth, newHeight) = Image.shortSideExtents(width, height, size)
-    return resized(width: newWidth, height: newHeight).centralSquare(of: size)
+    let (x, y) = (centralOffset(of: size, in: newWidth), centralOffset(of: size, in: newHeight))
+    return resampled(
+      width: newWidth, columns: x..<x + size, height: newHeight, rows: y..<y + size)
   }
 
   /// A picture of the mask: black background, a colour for each object, and grey for what is ignored.

@@ -172,7 +172,9 @@ extension Tensor {
 extension Tensor {
   /// The elements in row-major order.
   public var scalars: [Double] {
-    [Double](unsafeUninitializedCapacity: count) { buffer, initialized in
+    // All empty arrays share their storage, which this initialiser would write to.
+    guard count > 0 else { return [] }
+    return [Double](unsafeUninitializedCapacity: count) { buffer, initialized in
       if let base = buffer.baseAddress {
         switch dtype {
         case .float32: ck_f32_to_f64(storage.f32, base, count)

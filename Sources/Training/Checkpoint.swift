@@ -15,7 +15,7 @@ import Tensors
 /// used; numbers that are not finite are refused too.
 public struct Checkpoint: Sendable {
   /// What belongs to the run: counters, configuration.
-  public let metadata: [String: String]
+  public let metadata: SafetensorsMetadata
   private let file: SafetensorsFile
   private let path: String
   private let checksums: CheckpointChecksums
@@ -25,7 +25,7 @@ public struct Checkpoint: Sendable {
   private static let stepKey = "optimizer.step"
 
   /// A checkpoint of what training has reached.
-  public init(of model: some Module, optimizer: Adam? = nil, metadata: [String: String] = [:]) {
+  public init(of model: some Module, optimizer: Adam? = nil, metadata: SafetensorsMetadata = [:]) {
     var tensors = model.namedParameters.eachOnce.flatMap { entry in
       entry.names.map { (name: $0, tensor: entry.parameter.tensor) }
     }
@@ -128,12 +128,12 @@ public struct Checkpoint: Sendable {
       }
       values.append(first.tensor.converted(to: entry.parameter.tensor.dtype))
     }
-    let known = Set(parameters.flatMap(\.names))
+    let known = Set(parameters.flatMap(\.names).map { ExactString($0) })
     for entry in file.entries {
       let name = [Checkpoint.firstPrefix, Checkpoint.secondPrefix].reduce(entry.name) {
         $0.hasPrefix($1) ? String($0.dropFirst($1.count)) : $0
       }
-      guard known.contains(name) else {
+      guard known.contains(ExactString(name)) else {
         throw refused("it has a tensor '\(entry.name)', which the model does not know")
       }
     }

@@ -11,37 +11,38 @@ struct CheckpointChecksums: Sendable {
   static let key = "checksums"
   private static let metadataName = "__metadata__"
 
-  /// Digits by the bytes of names.
-  private let digits: [Data: String]
+  /// Digits by names.
+  private let digits: [ExactString: String]
 
   /// The lines for tensors and for metadata, which do not hold the lines themselves.
-  static func text(_ entries: [SafetensorsFile.Entry], _ metadata: [String: String]) -> String {
+  static func text(_ entries: [SafetensorsFile.Entry], _ metadata: SafetensorsMetadata) -> String {
     let digits = Workers.map(entries.count) { CRC32C(entries[$0].data).digits }
     let lines = zip(entries, digits).map { "\($1) \($0.name)" }
     return (lines + ["\(self.digits(of: metadata)) \(metadataName)"]).joined(separator: "\n")
   }
 
   /// What a file's metadata say.
-  init(_ metadata: [String: String]) {
+  init(_ metadata: SafetensorsMetadata) {
     let lines = Data((metadata[CheckpointChecksums.key] ?? "").utf8).split(separator: 0x0a)
     digits = Dictionary(
       lines.compactMap { line in
         guard line.count > 9, line[line.startIndex + 8] == 0x20 else { return nil }
-        return (Data(line.dropFirst(9)), String(decoding: line.prefix(8), as: UTF8.self))
+        func text(_ bytes: Data) -> String { String(decoding: bytes, as: UTF8.self) }
+        return (ExactString(text(line.dropFirst(9))), text(line.prefix(8)))
       }, uniquingKeysWith: { first, _ in first })
   }
 
   /// What has changed since the file was written; nil for nothing.
-  func damage(_ entries: [SafetensorsFile.Entry], _ metadata: [String: String]) -> String? {
+  func damage(_ entries: [SafetensorsFile.Entry], _ metadata: SafetensorsMetadata) -> String? {
     if let expected = expected(CheckpointChecksums.metadataName),
       expected != CheckpointChecksums.digits(of: metadata)
     {
       return "its metadata have changed since it was written"
     }
-    let names = Set(entries.map { Data($0.name.utf8) })
-    for name in digits.keys.sorted(by: { $0.lexicographicallyPrecedes($1) })
-    where !names.contains(name) && name != Data(CheckpointChecksums.metadataName.utf8) {
-      return "'\(String(decoding: name, as: UTF8.self))', with which it was written, is missing"
+    let names = Set(entries.map { ExactString($0.name) })
+    for name in digits.keys.sorted()
+    where !names.contains(name) && name != ExactString(CheckpointChecksums.metadataName) {
+      return "'\(name.text)', with which it was written, is missing"
     }
     let isWhole = Workers.map(entries.count) { index in
       expected(entries[index].name).map { $0 == CRC32C(entries[index].data).digits } ?? true
@@ -51,14 +52,14 @@ struct CheckpointChecksums: Sendable {
     }
   }
 
-  private func expected(_ name: String) -> String? { digits[Data(name.utf8)] }
+  private func expected(_ name: String) -> String? { digits[ExactString(name)] }
 
   /// Of keys and values in the order of the keys' bytes, each followed by a zero.
-  private static func digits(of metadata: [String: String]) -> String {
+  private static func digits(of metadata: SafetensorsMetadata) -> String {
     var check = CRC32C()
-    let pairs = metadata.filter { $0.key != key }
-      .sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-    for (key, value) in pairs { check.append(Data("\(key)\0\(value)\0".utf8)) }
+    for (key, value) in metadata where key != self.key {
+      check.append(Data("\(key)\0\(value)\0".utf8))
+    }
     return check.digits
   }
 }

@@ -7,9 +7,12 @@ struct CommandLineWords {
   /// Looks for what a shell makes of a variable that is not set, and for negative numbers, which the
   /// parser would take for options.
   ///
+  /// - Parameters:
+  ///   - words: as the system hands them over, without the program's name.
+  ///   - root: the command whose subcommands the first words name.
   /// - Throws: `ValidationError` for a word, or an option's value, that is empty: a path would mean the
-  ///   current folder.
-  init(_ words: [String]) throws {
+  ///   current folder; and for a command that there is not.
+  init(_ words: [String], of root: any ParsableCommand.Type) throws {
     var result: [String] = []
     for word in words {
       let option = result.last.flatMap { $0.hasPrefix("--") ? $0 : nil }
@@ -26,6 +29,23 @@ struct CommandLineWords {
       }
     }
     self.words = result
+    try expectCommands(of: root)
+  }
+
+  /// Looks for a mistyped command, which the parser would take for an argument of what stands before
+  /// it, and `help` for nothing.
+  private func expectCommands(of root: any ParsableCommand.Type) throws {
+    var command = root
+    for word in words.first == "help" ? words.dropFirst() : words[...] {
+      let commands = command.configuration.subcommands
+      guard !commands.isEmpty, !word.hasPrefix("-") else { return }
+      guard let next = commands.first(where: { $0._commandName == word }) else {
+        throw ValidationError(
+          "there is no command '\(word)'; there are "
+            + commands.map { $0._commandName }.joined(separator: ", "))
+      }
+      command = next
+    }
   }
 
   private static func empty(_ what: String) -> ValidationError {

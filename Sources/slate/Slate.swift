@@ -14,9 +14,11 @@ struct Slate: ParsableCommand {
     discussion: """
       A run is a folder: `train` writes it, the other commands read it.
 
-        slate train --steps 1000 --out RUN
-        slate evaluate RUN
-        slate reconstruct RUN picture.png --out seen.png
+        slate train --data pictures --out runs/pictures
+        slate evaluate runs/pictures
+        slate reconstruct runs/pictures photo.jpg --out seen.png
+
+      Without --data, scenes of coloured shapes are generated.
       """,
     version: version,
     subcommands: [
@@ -24,22 +26,32 @@ struct Slate: ParsableCommand {
       Import.self, FrechetInceptionDistance.self, Doctor.self,
     ])
 
-  /// Runs the command that the arguments name; a result that could not be printed is a failure.
+  /// Runs the command that the arguments name.
+  ///
+  /// All that it prints goes through `Console`, help and error messages too: what could not be printed
+  /// is a failure.
   static func main() {
     // A file that grows beyond the limit of its user is an error of the write, like a full disk.
     cp_ignore_signals_of_writes()
+    var status = EXIT_SUCCESS
     do {
-      main(try CommandLineWords(Array(CommandLine.arguments.dropFirst())).words)
+      let words = Array(CommandLine.arguments.dropFirst())
+      var command = try parseAsRoot(CommandLineWords(words, of: Slate.self).words)
+      try command.run()
     } catch {
-      exit(withError: error)
+      // A request for help is an "error" of the parser, with status 0.
+      let text = fullMessage(for: error)
+      status = exitCode(for: error).rawValue
+      if status == EXIT_SUCCESS { Console.print(text) } else { Console.complain(text) }
     }
-    if let error = Console.firstFailure {
+    if status == EXIT_SUCCESS, let error = Console.firstFailure {
       // Who ended reading, as `head` does, knows.
       if error == EPIPE { Foundation.exit(128 + SIGPIPE) }
       Console.complain(
         "Error: standard output: what was to be printed could not be written "
           + "(\(String(cString: strerror(error)))); free some space, or print elsewhere")
-      Foundation.exit(EXIT_FAILURE)
+      status = EXIT_FAILURE
     }
+    Foundation.exit(status)
   }
 }

@@ -1,19 +1,20 @@
 import CKernels
 import Foundation
+import TestFolders
 import Testing
 
 /// Control groups, as files of a made-up system.
 @Suite struct QuotaTests {
   private static func quota(_ files: [String: String]) throws -> Double {
-    let root = FileManager.default.temporaryDirectory.appending(path: "quota-\(UUID().uuidString)")
-    defer { try? FileManager.default.removeItem(at: root) }
-    for (path, text) in files {
-      let file = root.appending(path: path)
-      try FileManager.default.createDirectory(
-        at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-      try Data(text.utf8).write(to: file)
+    try withTemporaryFolder { root in
+      for (path, text) in files {
+        let file = root.appending(path: path)
+        try FileManager.default.createDirectory(
+          at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(text.utf8).write(to: file)
+      }
+      return ck_processor_quota(root.path)
     }
-    return ck_processor_quota(root.path)
   }
 
   @Test("version 2: the least quota of a group and of those around it")

@@ -68,6 +68,22 @@ import Testing
     }
   }
 
+  /// The tables of gradients and solvers have the forms that the options take.
+  @Test func everyFormHasARow() throws {
+    let help = try Program.output(of: "slate help train").replacing(/\s+/, with: " ")
+    for (option, text) in [
+      ("gradient", /--gradient <form> [^:]*: (.*?) \(quickstart/),
+      ("solver", /--solver <form> [^:]*: (.*?) \(quickstart/),
+    ] {
+      let list = try #require(help.firstMatch(of: text)?.output.1, "\(option)")
+      let forms = Set(list.replacing(" (the last ones only)", with: "").split(separator: ", "))
+      let rows = page.rows(under: "Gradients and solvers").compactMap(\.first)
+      let shown = rows.flatMap { $0.matches(of: /`([^`]*)`/).map(\.output.1) }
+      #expect(forms.count > 5)
+      for form in forms { #expect(shown.contains(form), "\(option) \(form)") }
+    }
+  }
+
   /// Command lines in any page have options that exist.
   @Test func shownCommandsHaveTheirOptions() throws {
     var count = 0

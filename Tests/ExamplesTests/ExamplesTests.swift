@@ -1,4 +1,5 @@
 import Foundation
+import TestFolders
 import Testing
 
 /// Every example runs to its end and prints what it promises.
@@ -58,8 +59,8 @@ import Testing
 
   @Test(arguments: ["tanh", "slot-attention", "kepler", "pagerank"])
   func compareEstimatorsWritesEverything(_ cell: String) throws {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "cmp-\(UUID().uuidString)")
-    defer { try? FileManager.default.removeItem(at: folder) }
+    let temporary = try TemporaryFolder()
+    let folder = temporary.url.appending(path: "comparison")
     let output = try ExampleProgram(name: "CompareEstimators").output(
       "--cell", cell, "--out", folder.path, "--repeats", "1")
     #expect(output.contains("exact (LU)") && output.contains("spectral radius"))

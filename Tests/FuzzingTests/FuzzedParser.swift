@@ -3,6 +3,7 @@ import Images
 import NeuralLayers
 import ObjectCentric
 import Tensors
+import TestFolders
 
 @testable import Training
 @testable import slate
@@ -33,6 +34,15 @@ enum FuzzedParser: String, CaseIterable, Sendable {
     return false
   }
 
+  /// The most bytes that reading `size` of them may take at once, as SECURITY.md promises.
+  func mostBytes(reading size: Int) -> Int {
+    switch self {
+    case .jpeg, .png, .mask: size + max(64 << 20, 256 * size)
+    case .metrics: 64 << 20 + 64 * size
+    default: 64 << 20 + size
+    }
+  }
+
   private func expectSaid(_ text: String, _ name: String) {
     if !text.contains(name) { fatalError("the error does not say what is wrong: \(text)") }
   }
@@ -43,9 +53,12 @@ enum FuzzedParser: String, CaseIterable, Sendable {
     case .jpeg, .png:
       _ = try Image(encoded: bytes, path: place, appliesOrientation: true)
     case .mask:
+      // The length decides how objects are told apart.
       let mask = try SegmentationMask(
-        encoded: bytes, path: place, encoding: .values(ignoring: 255), appliesOrientation: true)
-      _ = mask.resized(width: 8, height: 8).objectCount
+        encoded: bytes, path: place,
+        encoding: bytes.count % 2 == 0 ? .values(ignoring: 255) : .redChannel,
+        appliesOrientation: true)
+      _ = mask.resizedShortSide(to: 8).objectCount
     case .safetensors:
       let file = try SafetensorsFile(Data(bytes), path: place)
       for entry in file.entries { _ = try file.tensor(entry.name) }
@@ -104,10 +117,21 @@ enum FuzzedParser: String, CaseIterable, Sendable {
     try body(file)
   }
 
+  /// Lives as long as the process, and is removed when that exits.
+  private static let temporaryFolder: TemporaryFolder? = {
+    let folder = try? TemporaryFolder()
+    atexit {
+      if let url = FuzzedParser.temporaryFolder?.url {
+        try? FileManager.default.removeItem(at: url)
+      }
+    }
+    return folder
+  }()
+
   /// A ShapeStacks of one scenario, and room for single files.
   private static let folder: URL = {
-    let root = FileManager.default.temporaryDirectory
-      .appending(path: "fuzzing-\(getpid())/\(place)")
+    let parent = temporaryFolder?.url ?? FileManager.default.temporaryDirectory
+    let root = parent.appending(path: place)
     for inner in ["recordings/s1", "splits/default", "iseg/s1"] {
       try? FileManager.default.createDirectory(
         at: root.appending(path: inner), withIntermediateDirectories: true)

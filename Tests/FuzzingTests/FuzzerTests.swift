@@ -1,5 +1,6 @@
 // Built by `make fuzz` only, with the instrumentation and the library of libFuzzer.
 #if FUZZING
+  import AllocationPeak
   import Foundation
   import Testing
 
@@ -27,7 +28,12 @@
       arguments.withUnsafeMutableBufferPointer { buffer in
         var start = buffer.baseAddress
         let status = runDriver(&count, &start) { bytes, count in
-          parser?.read(Array(UnsafeBufferPointer(start: bytes, count: count)))
+          guard let parser else { return 0 }
+          let isCounted = ap_begin() != 0
+          parser.read(Array(UnsafeBufferPointer(start: bytes, count: count)))
+          if isCounted, ap_peak() > parser.mostBytes(reading: count) {
+            fatalError("\(count) bytes of \(parser) take \(ap_peak()) bytes of memory")
+          }
           return 0
         }
         #expect(status == 0)

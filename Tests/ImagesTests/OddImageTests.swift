@@ -1,5 +1,6 @@
 import Foundation
 import Images
+import TestFolders
 import Testing
 
 /// The fixtures of a folder by their names, without the files of expected values.
@@ -140,6 +141,31 @@ private func bytes(_ name: String) throws -> [UInt8] {
     let error = #expect(throws: ImageError.self) { try Image(encoded: larger, path: "flat.png") }
     #expect(error?.description.contains("claim 5000 x 4000 pixels") == true, "\(error as Any)")
   }
+
+  @Test("a side that resizing would multiply")
+  func longSides() throws {
+    for (width, height) in [(1, 65_536), (65_536, 1)] {
+      let long = [UInt8](try Image(width: width, height: height).pngData())
+      let error = #expect(throws: ImageError.self) { try Image(encoded: long, path: "long.png") }
+      let claim = "long.png: it claims a size of \(width) x \(height) pixels"
+      #expect(error?.description.hasPrefix(claim) == true, "\(error as Any)")
+      #expect(throws: ImageError.self) {
+        try SegmentationMask(encoded: long, path: "long.png", encoding: .values())
+      }
+    }
+    #expect(
+      try Image(encoded: [UInt8](Image(width: 1, height: 65_535).pngData()), path: "").width == 1)
+  }
+
+  /// Its numbers would take 137 GB, if what is cut off were computed.
+  @Test("of a long mask no more is computed than the square", .timeLimit(.minutes(1)))
+  func longMasks() throws {
+    let mask = SegmentationMask(
+      width: 1, height: 65_534, ids: (0..<65_534).map { UInt16($0 / 32_767) })
+    let square = mask.resizedShortSide(to: 1024)
+    #expect(square.width == 1024 && square.height == 1024)
+    #expect(square.ids == (0..<1024 * 1024).map { $0 < 512 * 1024 ? 0 : 1 })
+  }
 }
 
 /// Masks name their objects in several ways.
@@ -215,10 +241,7 @@ private func bytes(_ name: String) throws -> [UInt8] {
 /// Paths that are no text, and what is at a path without being a file.
 @Suite struct RawPathTests {
   private func withFolder(_ body: (RawPath) throws -> Void) throws {
-    let url = FileManager.default.temporaryDirectory.appending(path: "raw-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: url) }
-    try body(RawPath(url.path))
+    try withTemporaryFolder { try body(RawPath($0.path)) }
   }
 
   @Test func namesThatAreNoUTF8() throws {

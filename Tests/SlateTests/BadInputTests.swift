@@ -2,6 +2,7 @@ import Foundation
 import Images
 import NeuralLayers
 import Tensors
+import TestFolders
 import Testing
 import Training
 

@@ -1,4 +1,5 @@
 import Foundation
+import TestFolders
 import Testing
 import Training
 
@@ -34,8 +35,8 @@ import Training
 
     /// How many calls a program makes that runs to its end.
     private func calls(_ arguments: [String]) throws -> Int {
-      let count = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-      defer { try? FileManager.default.removeItem(at: count) }
+      let other = try TemporaryFolder()
+      let count = other.url.appending(path: "count")
       let whole = try faulty(arguments, ["FAULTS_COUNT": count.path])
       #expect(whole.status == 0, "\(whole.errors)")
       let text = try String(contentsOf: count, encoding: .utf8)

@@ -1,5 +1,6 @@
 import Foundation
 import Images
+import TestFolders
 import Testing
 
 /// Images that cannot be read, numbers that are not finite, and disks that are full.

@@ -1,6 +1,7 @@
 import Foundation
 import Images
 import Tensors
+import TestFolders
 import Testing
 import Training
 
@@ -106,7 +107,7 @@ import Training
     #expect(
       try String(contentsOfFile: folder.path("one/mse.svg"), encoding: .utf8).contains(">run<"))
     let nowhere = try SlateProgram.run("plot", folder.path("nowhere"))
-    #expect(nowhere.status == 1 && nowhere.errors.contains("no metrics.jsonl"))
+    #expect(nowhere.status == 1 && nowhere.errors.contains("no such folder"))
     let metrics = try String(contentsOfFile: run + "/metrics.jsonl", encoding: .utf8)
     for line in metrics.split(separator: "\n") where line.contains("\"loss\"") {
       let values = try JSONDecoder().decode([String: Double?].self, from: Data(line.utf8))

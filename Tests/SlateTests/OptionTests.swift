@@ -1,5 +1,6 @@
 import Foundation
 import Images
+import TestFolders
 import Testing
 
 /// The words of the published code, and what a run says of itself.
@@ -117,6 +118,17 @@ import Testing
       "train", "--resume", folder.path("run"), "--steps", "9", "--limit", "20")
     #expect(fewer.status == 0, "\(fewer.errors)")
     #expect(fewer.errors.contains("not the images"), "\(fewer.errors)")
+  }
+
+  @Test("a command that there is not is named, with those that there are")
+  func unknownCommands() throws {
+    for words in [["trian"], ["help", "trian"], ["data", "trian"], ["help", "data", "trian"]] {
+      let refused = try SlateProgram.run(words)
+      #expect(refused.status == EX_USAGE && refused.output.isEmpty, "\(words)")
+      #expect(
+        refused.errors.contains("there is no command 'trian'; there are "), "\(refused.errors)")
+      #expect(refused.errors.contains(words.contains("data") ? "inspect" : "train, evaluate"))
+    }
   }
 
   @Test func profile() throws {

@@ -1,5 +1,6 @@
 import Foundation
 import Images
+import TestFolders
 import Testing
 
 /// Paths that are relative, empty, or hold spaces.

@@ -1,6 +1,7 @@
 import Foundation
 import Images
 import Tensors
+import TestFolders
 import Testing
 import Training
 

@@ -1,4 +1,5 @@
 import Foundation
+import TestFolders
 import Testing
 
 /// A run that was interrupted goes on to bitwise the same numbers.

@@ -1,4 +1,5 @@
 import Foundation
+import TestFolders
 import Testing
 
 /// What a run does when it is asked to end.
@@ -45,13 +46,56 @@ import Testing
     try expectSaved(process)
   }
 
-  @Test("runs that GNU timeout ends are at their last step", arguments: 0..<3)
-  func timeout(_ run: Int) throws {
+  /// When a run is ended, and what it then spends its time on.
+  struct Moment: Sendable, CustomTestStringConvertible {
+    let seconds: Double
+    let options: [String]
+    var testDescription: String { "after \(seconds) s, \(options)" }
+
+    /// While it starts, between steps, and where nearly all time goes into validations and into writing
+    /// checkpoints: 22 moments.
+    static let all: [Moment] = {
+      var moments: [Moment] = []
+      for power in 0..<8 { moments.append(Moment(seconds: 0.01 * Double(1 << power), options: [])) }
+      for run in 0..<7 {
+        moments.append(Moment(seconds: 1.5 + 0.137 * Double(run), options: []))
+        moments.append(
+          Moment(
+            seconds: 1 + 0.173 * Double(run), options: ["--val-every", "1", "--val-images", "100"]))
+      }
+      return moments
+    }()
+
+    /// A share of them; with SLATE_CRASHES=all in the environment, every one.
+    static var chosen: [Moment] {
+      if ProcessInfo.processInfo.environment["SLATE_CRASHES"] == "all" { return all }
+      return [3, 7, 8, 9, 21].map { all[$0] }
+    }
+  }
+
+  @Test("runs that GNU timeout ends are at their last step, and go on", arguments: Moment.chosen)
+  func timeout(_ moment: Moment) throws {
+    let run = folder.path("run")
     let outcome = try SlateProgram.shell(
-      "timeout \(2 + 0.13 * Double(run)) \"$@\"",
-      SlateProgram.tinyTraining("--steps", "1000000", out: folder.path("run")))
+      "timeout \(moment.seconds) \"$@\"",
+      SlateProgram.tinyTraining(["--steps", "1000000"] + moment.options, out: run))
     #expect(outcome.status == 124, "\(outcome.errors)")
-    #expect(try stepOfCheckpoint(folder.path("run")) == lastStep(folder.path("run")))
+    let last = try lastStep(run)
+    let checkpoint = run + "/checkpoint.safetensors"
+    guard FileManager.default.fileExists(atPath: checkpoint) else {
+      // It had not begun: the same words begin it.
+      #expect(last == 0)
+      #expect(try SlateProgram.trainTiny("--steps", "2", out: run).status == 0)
+      return
+    }
+    #expect(try stepOfCheckpoint(run) == last)
+    let resumed = try SlateProgram.run(
+      "train", "--resume", run, "--steps", "\(last + 2)", "--workers", "2")
+    #expect(resumed.status == 0, "\(resumed.errors)")
+    if last > 0 {
+      #expect(resumed.output.contains("continued after step \(last)"), "\(resumed.output)")
+    }
+    #expect(try lastStep(run) == last + 2)
   }
 
   @Test("nohup is respected")

@@ -1,4 +1,5 @@
 import Foundation
+import TestFolders
 import Testing
 
 /// The built program, run as a user would.
@@ -132,20 +133,7 @@ struct SlateProgram {
   }
 }
 
-/// A folder that goes away with the test.
-final class TemporaryFolder {
-  let url: URL
-
-  init() throws {
-    url = FileManager.default.temporaryDirectory.appending(path: "slate-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: url) }
-
-  /// The path of something inside.
-  func path(_ name: String) -> String { url.appending(path: name).path }
-
+extension TemporaryFolder {
   /// The lines of a run's metrics.jsonl without the times.
   func metrics(_ run: String) throws -> [String] {
     try String(contentsOf: url.appending(path: "\(run)/metrics.jsonl"), encoding: .utf8)

@@ -1,6 +1,8 @@
 import Foundation
+import Images
 import ObjectCentric
 import Tensors
+import TestFolders
 import Testing
 import Training
 
@@ -90,6 +92,37 @@ import Training
     let mixed = try SlateProgram.run(
       "fid", one, folder.path("images"), "--inception", folder.path("b.safetensors"))
     #expect(mixed.status == 1 && mixed.errors.contains("another network"), "\(mixed.errors)")
+  }
+
+  @Test("a folder's statistics serve for the same images as the part of a data set")
+  func sameImages() throws {
+    try writeWeights("weights.safetensors", scale: 1.4)
+    for name in ["images", "part"] {
+      try FileManager.default.createDirectory(
+        atPath: folder.path(name), withIntermediateDirectories: true)
+    }
+    // At the model's size; of 20 images the last three are the test part. Neither their names nor the
+    // order of these matter.
+    for index in 0..<20 {
+      let image = Image(width: 16, height: 16, color: SIMD3(UInt8(10 * index), 90, 160))
+      try image.write(to: folder.url.appending(path: "images/\(10 + index).png"))
+      if index >= 17 { try image.write(to: folder.url.appending(path: "part/\(50 - index).png")) }
+    }
+    let (run, kept) = (folder.path("run"), folder.path("kept.safetensors"))
+    let weights = folder.path("weights.safetensors")
+    let trained = try SlateProgram.trainTiny(
+      "--steps", "1", "--data", folder.path("images"), out: run)
+    #expect(trained.status == 0, "\(trained.errors)")
+    let saved = try SlateProgram.run(
+      "fid", folder.path("part"), folder.path("part"), "--inception", weights, "--save", kept)
+    #expect(saved.status == 0, "\(saved.errors)")
+    let evaluate = ["evaluate", run, "--split", "test", "--json", "--inception", weights]
+    let own = try value(SlateProgram.run(evaluate))
+    let shared = try value(SlateProgram.run(evaluate + ["--statistics", kept]))
+    #expect(abs(own - shared) < 1e-3 * own)
+    let others = try SlateProgram.run(
+      evaluate + ["--statistics", kept, "--split", "train"])
+    #expect(others.status == 1 && others.errors.contains("of other images"), "\(others.errors)")
   }
 
   @Test("statistics of the PyTorch port are read")

@@ -2,6 +2,7 @@ import Foundation
 import ImplicitLayers
 import ObjectCentric
 import Tensors
+import TestFolders
 import Testing
 
 @testable import slate

@@ -1,4 +1,5 @@
 import Foundation
+import TestFolders
 import Testing
 import Training
 
@@ -63,11 +64,24 @@ import Training
   func results() throws {
     let run = folder.path("run")
     #expect(try SlateProgram.trainTiny("--steps", "1", out: run).status == 0)
-    for command in [["evaluate", run], ["train", "--print-config"], ["data", "inspect"]] {
+    for command in [
+      ["evaluate", run], ["train", "--print-config"], ["data", "inspect"], ["--help"], ["help"],
+      ["help", "train"], ["data", "inspect", "--help"], ["--version"], ["plot", "--version"],
+      ["--generate-completion-script", "bash"],
+    ] {
       let full = try SlateProgram.shell("\"$@\" >/dev/full", command)
       #expect(full.status == 1 && full.errors.contains("No space left on device"), "\(command)")
+      #expect(full.errors.split(separator: "\n").count == 1, "\(full.errors)")
       let broken = try SlateProgram.shell("\"$@\" | true; exit ${PIPESTATUS[0]}", command)
       #expect(broken.status == 128 + SIGPIPE && broken.errors.isEmpty, "\(broken.errors)")
+    }
+  }
+
+  @Test("a message that cannot be printed leaves the status as it is")
+  func messages() throws {
+    for (command, status) in [(["train", "--steps", "no"], EX_USAGE), (["evaluate", "/no"], 1)] {
+      let outcome = try SlateProgram.shell("\"$@\" 2>/dev/full", command)
+      #expect(outcome.status == status && outcome.output.isEmpty, "\(command)")
     }
   }
 }

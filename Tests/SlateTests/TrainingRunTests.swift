@@ -1,5 +1,6 @@
 import Foundation
 import Images
+import TestFolders
 import Testing
 
 /// A line of metrics.jsonl.

@@ -1,6 +1,7 @@
 import Foundation
 import ObjectCentric
 import Tensors
+import TestFolders
 import Testing
 import Training
 

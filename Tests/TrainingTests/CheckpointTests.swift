@@ -1,6 +1,7 @@
 import Foundation
 import NeuralLayers
 import Tensors
+import TestFolders
 import Testing
 import Training
 
@@ -36,8 +37,10 @@ private struct Tied: Module {
 }
 
 @Suite struct CheckpointTests {
-  private let url = FileManager.default.temporaryDirectory
-    .appending(path: "checkpoint-\(UUID().uuidString).safetensors")
+  private let folder: TemporaryFolder
+  private var url: URL { folder.url.appending(path: "checkpoint.safetensors") }
+
+  init() throws { folder = try TemporaryFolder() }
 
   private func train(_ model: Model, _ optimizer: inout Adam, steps: Int) throws {
     for _ in 0..<steps {

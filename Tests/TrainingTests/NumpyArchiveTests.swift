@@ -1,5 +1,6 @@
 import Foundation
 import Tensors
+import TestFolders
 import Testing
 
 @testable import Training
@@ -39,8 +40,8 @@ import Testing
 
   @Test("no damage is passed over, and none stops the program")
   func damage() throws {
-    let url = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).npz")
-    defer { try? FileManager.default.removeItem(at: url) }
+    let folder = try TemporaryFolder()
+    let url = folder.url.appending(path: "changed.npz")
     var generator = Philox(seed: 3)
     for name in ["stored", "deflated"] {
       let whole = try Data(contentsOf: fixture(name))

@@ -15,12 +15,3 @@ func safetensors(_ header: Data, dataCount: Int, length: UInt64? = nil) -> Data 
   result.append(contentsOf: (0..<dataCount).map { UInt8(truncatingIfNeeded: $0) })
   return result
 }
-
-/// Runs `body` with a new folder, which is removed afterwards.
-func withTemporaryFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
-  let folder = FileManager.default.temporaryDirectory
-    .appending(path: "TrainingTests-\(UUID().uuidString)")
-  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  defer { try? FileManager.default.removeItem(at: folder) }
-  return try body(folder)
-}

@@ -189,6 +189,13 @@ private let malformed: [Malformed] = [
     let accents = try SafetensorsFile(safetensors(names, dataCount: 4), path: "good")
     #expect(accents.entries.map(\.shape) == [[1], [3]])
     #expect(accents["caf\u{e9}"]?.shape == [1] && accents["cafe\u{301}"]?.shape == [3])
+    // And so do the keys of metadata.
+    let keys =
+      "{\"__metadata__\":{\"cafe\u{301}\":\"two\",\"caf\u{e9}\":\"one\"},\"a\":{\(good)}}"
+    let described = try SafetensorsFile(safetensors(keys, dataCount: 4), path: "good")
+    #expect(described.metadata.count == 2)
+    #expect(described.metadata["caf\u{e9}"] == "one")
+    #expect(described.metadata["cafe\u{301}"] == "two")
     let null = try SafetensorsFile(
       safetensors("{\"__metadata__\": null, \"a\":{\(good)}}", dataCount: 4), path: "good")
     #expect(null.entries.count == 1 && null.metadata.isEmpty)

@@ -1,5 +1,6 @@
 import Foundation
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -19,7 +20,9 @@ import Testing
           dtype: dtype)
       ),
     ]
-    let metadata = ["step": "7", "quote\"\u{1}": "line\nend\t\\"]
+    let metadata: SafetensorsMetadata = [
+      "step": "7", "quote\"\u{1}": "line\nend\t\\", "caf\u{e9}": "one", "cafe\u{301}": "two",
+    ]
     try withTemporaryFolder { folder in
       let url = folder.appending(path: "model.safetensors")
       try SafetensorsFile(tensors, metadata: metadata).write(to: url)

@@ -12,31 +12,18 @@ public enum Framing: Sendable, Equatable {
   /// (192 of 320 x 240).
   case centerCrop(Int, ofWidth: Int? = nil, height: Int? = nil)
 
-  /// The square image of `size` x `size` pixels.
+  /// The square picture of `size` x `size` pixels; of a mask the nearest pixel's object, never a mixture.
   ///
   /// - Throws: `DatasetError` naming `path` when the picture is smaller than the crop.
-  func square(_ image: Image, size: Int, path: String) throws -> Image {
+  func square<Picture: Framed>(_ picture: Picture, size: Int, path: String) throws -> Picture {
     switch self {
     case .whole:
-      return image.resized(width: size, height: size)
+      return picture.resized(width: size, height: size)
     case .shortSide:
-      return image.resizedShortSide(to: size)
+      return picture.resizedShortSide(to: size)
     case .centerCrop(let side, let width, let height):
-      let scaled = image.resized(width: width ?? image.width, height: height ?? image.height)
-      try expectFits(side, scaled.width, scaled.height, path)
-      return scaled.centralSquare(of: side).resized(width: size, height: size)
-    }
-  }
-
-  /// The mask of `square(_:size:path:)`: the nearest pixel's object, never a mixture.
-  func square(_ mask: SegmentationMask, size: Int, path: String) throws -> SegmentationMask {
-    switch self {
-    case .whole:
-      return mask.resized(width: size, height: size)
-    case .shortSide:
-      return mask.resizedShortSide(to: size)
-    case .centerCrop(let side, let width, let height):
-      let scaled = mask.resized(width: width ?? mask.width, height: height ?? mask.height)
+      let scaled = picture.resized(
+        width: width ?? picture.width, height: height ?? picture.height)
       try expectFits(side, scaled.width, scaled.height, path)
       return scaled.centralSquare(of: side).resized(width: size, height: size)
     }
@@ -51,3 +38,15 @@ public enum Framing: Sendable, Equatable {
     }
   }
 }
+
+/// What is framed: images, and their masks in the same way.
+protocol Framed {
+  var width: Int { get }
+  var height: Int { get }
+  func resized(width newWidth: Int, height newHeight: Int) -> Self
+  func resizedShortSide(to size: Int) -> Self
+  func centralSquare(of side: Int) -> Self
+}
+
+extension Image: Framed {}
+extension SegmentationMask: Framed {}

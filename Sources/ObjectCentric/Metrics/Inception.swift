@@ -84,6 +84,7 @@ public struct Inception: Sendable {
   ///   - appliesOrientation: whether pictures are turned as their EXIF data say; default false.
   ///   - tolerance: files that cannot be read and are passed over; default 0.
   ///   - progress: called after each step with the number of images done and of all.
+  ///   - observe: called with each image that was read.
   ///   - warn: receives the error of each file that is passed over.
   /// - Returns: [images, 2048], float32.
   /// - Throws: `DatasetError` when there is no image; `ImageError` naming the first file too many that
@@ -91,6 +92,7 @@ public struct Inception: Sendable {
   public func features(
     ofImagesIn folder: URL, appliesOrientation: Bool = false, tolerance: Int = 0,
     progress: (_ done: Int, _ all: Int) -> Void = { _, _ in },
+    observe: (_ image: Image) -> Void = { _ in },
     warn: (any Error) -> Void = { _ in }
   ) throws -> Tensor {
     let root = RawPath(folder.resolvingSymlinksInPath().path)
@@ -104,6 +106,7 @@ public struct Inception: Sendable {
           do {
             let image = try Image(
               contentsOf: root.appending(path), appliesOrientation: appliesOrientation)
+            observe(image)
             return Inception.prepared(
               Tensor(bytes: image.pixels, shape: [1, image.height, image.width, 3]))
           } catch {

@@ -40,6 +40,8 @@ extension Tensor {
   public func argmaxOfRows() -> [Int32] {
     let cols = shape[-1]
     let rows = cols == 0 ? 0 : count / cols
+    // All empty arrays share their storage, which the initialiser would write to.
+    guard rows > 0 else { return [] }
     return [Int32](unsafeUninitializedCapacity: rows) { buffer, initialized in
       switch dtype {
       case .float32: ck_argmax_rows_f32(storage.f32, buffer.baseAddress, rows, cols)

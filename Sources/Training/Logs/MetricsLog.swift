@@ -39,12 +39,20 @@ public struct MetricsLog: Sendable {
   public init(_ url: URL, keepingStepsUpTo step: Int = .max) throws {
     self.url = url
     let exists = FileManager.default.fileExists(atPath: url.path)
-    let lines = exists ? try MetricsLog.lines(of: url) : []
-    let kept = lines.prefix { $0.values["step"].map { $0 <= Double(step) } ?? true }
+    var end = 0
+    if exists {
+      // The log of a long run is not to be in memory as a whole; what comes behind is looked at too, for
+      // damage.
+      var isKept = true
+      try MetricsLog.forEachLine(of: url) { values, endOfLine in
+        isKept = isKept && values["step"].map { $0 <= Double(step) } ?? true
+        if isKept { end = endOfLine }
+      }
+    }
     do {
       if !exists { try Data().write(to: url) }
       file = try FileHandle(forWritingTo: url)
-      try file.truncate(atOffset: UInt64(kept.last?.end ?? 0))
+      try file.truncate(atOffset: UInt64(end))
       try file.seekToEnd()
     } catch {
       throw LogError(path: url.path, notWritten: error)
@@ -69,34 +77,39 @@ public struct MetricsLog: Sendable {
   ///
   /// - Throws: `LogError` naming the file when it cannot be read, or another line is damaged.
   public static func read(_ url: URL) throws -> [[String: Double]] {
-    try lines(of: url).map(\.values)
+    var lines: [[String: Double]] = []
+    try forEachLine(of: url) { values, _ in lines.append(values) }
+    return lines
   }
 
-  private static func lines(of url: URL) throws -> [(values: [String: Double], end: Int)] {
+  /// Calls `body` with the numbers of each line, and where the next one begins.
+  private static func forEachLine(
+    of url: URL, _ body: (_ values: [String: Double], _ end: Int) -> Void
+  ) throws {
     let data: Data
     do {
-      data = try Data(contentsOf: url)
+      data = try Data(contentsOf: url, options: .mappedIfSafe)
     } catch {
       throw LogError(
         path: url.path, reason: "the log cannot be read (\(error.systemReason))",
         remedy: "check the path and its permissions")
     }
-    var lines: [(values: [String: Double], end: Int)] = []
     var start = data.startIndex
+    var number = 0
     while let newline = data[start...].firstIndex(of: UInt8(ascii: "\n")) {
       let end = newline + 1
+      number += 1
       guard let object = try? JSONSerialization.jsonObject(with: data[start..<newline]),
         let fields = object as? [String: Any]
       else {
         if end == data.endIndex { break }
         throw LogError(
-          path: url.path, reason: "line \(lines.count + 1) is not a JSON object",
+          path: url.path, reason: "line \(number) is not a JSON object",
           remedy: "mend or remove the line")
       }
       let values = fields.mapValues { ($0 as? NSNumber)?.doubleValue ?? .nan }
-      lines.append((values, end - data.startIndex))
+      body(values, end - data.startIndex)
       start = end
     }
-    return lines
   }
 }

@@ -72,10 +72,10 @@ public struct SafetensorsFile: Sendable {
   /// The tensors in the order of the file's data.
   public let entries: [Entry]
   /// Strings that belong to the file.
-  public let metadata: [String: String]
+  public let metadata: SafetensorsMetadata
   /// What errors call the file.
   let path: String
-  private let positions: [ExactName: Int]
+  private let positions: [ExactString: Int]
 
   /// The largest header that is read, in bytes.
   static let headerLimit = 100_000_000
@@ -182,12 +182,12 @@ public struct SafetensorsFile: Sendable {
     self.init(entries: entries, metadata: header.metadata, path: path)
   }
 
-  private init(entries: [Entry], metadata: [String: String], path: String) {
+  private init(entries: [Entry], metadata: SafetensorsMetadata, path: String) {
     self.entries = entries
     self.metadata = metadata
     self.path = path
     positions = Dictionary(
-      uniqueKeysWithValues: entries.enumerated().map { (ExactName($1.name), $0) })
+      uniqueKeysWithValues: entries.enumerated().map { (ExactString($1.name), $0) })
   }
 
   /// - Throws: `SafetensorsError` for what torch.save writes: a zip archive, or a pickle.
@@ -205,11 +205,11 @@ public struct SafetensorsFile: Sendable {
   /// A file to be written.
   ///
   /// Stops when a name occurs twice, or is `__metadata__`, which the format uses itself.
-  public init(_ entries: [Entry], metadata: [String: String] = [:]) {
-    let names = Set(entries.map { ExactName($0.name) })
+  public init(_ entries: [Entry], metadata: SafetensorsMetadata = [:]) {
+    let names = Set(entries.map { ExactString($0.name) })
     expect(names.count == entries.count, "two tensors of a file have the same name")
     expect(
-      !names.contains(ExactName("__metadata__")),
+      !names.contains(ExactString("__metadata__")),
       "a tensor cannot be called '__metadata__': the format keeps its metadata under this name")
     self.init(entries: entries, metadata: metadata, path: "(unsaved)")
   }
@@ -217,13 +217,13 @@ public struct SafetensorsFile: Sendable {
   /// A file to be written, from tensors; float32 becomes F32, float64 becomes F64.
   ///
   /// Stops when a name occurs twice, or is `__metadata__`, which the format uses itself.
-  public init(_ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:]) {
+  public init(_ tensors: [(name: String, tensor: Tensor)], metadata: SafetensorsMetadata = [:]) {
     self.init(tensors.map { Entry($0.name, $0.tensor) }, metadata: metadata)
   }
 
   /// The tensor's entry, if there is one of that name.
   public subscript(name: String) -> Entry? {
-    positions[ExactName(name)].map { entries[$0] }
+    positions[ExactString(name)].map { entries[$0] }
   }
 
   /// A tensor by name: F64 as float64, everything else converted to float32.
@@ -237,13 +237,6 @@ public struct SafetensorsFile: Sendable {
     }
     return entry.tensor
   }
-}
-
-/// A name by its bytes: strings that differ in their Unicode normalisation alone are equal, but name
-/// different tensors.
-struct ExactName: Hashable {
-  private let bytes: [UInt8]
-  init(_ name: String) { bytes = Array(name.utf8) }
 }
 
 /// A safetensors file that cannot be read or written.

@@ -26,7 +26,7 @@ struct SafetensorsHeader {
   }
 
   private(set) var entries: [(name: String, entry: Entry)] = []
-  private(set) var metadata: [String: String] = [:]
+  private(set) var metadata = SafetensorsMetadata()
 
   private let bytes: UnsafeBufferPointer<UInt8>
   private var position = 0
@@ -38,17 +38,16 @@ struct SafetensorsHeader {
     guard bytes.first == UInt8(ascii: "{") else {
       throw Malformed(reason: "the header does not begin with '{'")
     }
-    var names: Set<ExactName> = []
+    var names: Set<ExactString> = []
     try object { parser, name in
-      guard names.insert(ExactName(name)).inserted else {
+      guard names.insert(ExactString(name)).inserted else {
         throw Malformed(reason: "the name '\(name)' occurs twice")
       }
       if name == "__metadata__" {
         guard !parser.takeNull() else { return }
         try parser.object { parser, key in
           guard parser.metadata[key] == nil else {
-            throw Malformed(
-              reason: "the metadata key '\(key)' occurs twice, if normalisation is left aside")
+            throw Malformed(reason: "the metadata key '\(key)' occurs twice")
           }
           parser.metadata[key] = try parser.string()
           try parser.limit(parser.metadata.count, "metadata strings")

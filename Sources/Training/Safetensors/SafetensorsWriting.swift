@@ -5,8 +5,7 @@ extension SafetensorsFile {
   func serialized() throws -> Data {
     var header = "{"
     if !metadata.isEmpty {
-      let pairs = metadata.sorted { $0.key < $1.key }
-        .map { "\(quoted($0.key)):\(quoted($0.value))" }
+      let pairs = metadata.map { "\(quoted($0.key)):\(quoted($0.value))" }
       header += "\"__metadata__\":{\(pairs.joined(separator: ","))}"
     }
     var offset = 0

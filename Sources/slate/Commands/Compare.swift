@@ -13,6 +13,8 @@ struct Compare: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Compare gradient estimators on a trained model's slot attention.",
     discussion: """
+        slate compare runs/pictures --images 8 --out comparison
+
       Solves slot attention on real images to a tight tolerance, takes the cotangent from the \
       cross-entropy of their tokens, and differentiates the same fixed point with every estimator. \
       Prints the table, and writes it as Markdown, CSV and JSON, with charts as SVG.
@@ -20,12 +22,19 @@ struct Compare: ParsableCommand {
 
   @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var runPath: String
   @OptionGroup(title: "Data") var source: DataOptions
-  @Option(help: "The part of the data: train, validation or test.") var split = Split.validation
-  @Option(help: "How many images.") var images = 4
-  @Option(help: "The relative residual of the solve.") var tolerance = 1e-8
-  @Option(name: .customLong("within"), help: "The most applications of the cell in the solve.")
+  @Option(help: ArgumentHelp("The part of the data.", valueName: "part"))
+  var split = Split.validation
+  @Option(help: ArgumentHelp("How many images.", valueName: "count")) var images = 4
+  @Option(help: ArgumentHelp("The relative residual of the solve.", valueName: "residual"))
+  var tolerance = 1e-8
+  @Option(
+    name: .customLong("within"),
+    help: ArgumentHelp("The most applications of the cell in the solve.", valueName: "count"))
   var limit = 2000
-  @Option(help: "How often time and memory are measured.") var repeats = 3
+  @Option(
+    help: ArgumentHelp(
+      "How often time and memory are measured, or 0 for not at all.", valueName: "count"))
+  var repeats = 3
   @Option(help: ArgumentHelp("The folder to write to.", valueName: "dir")) var out = "comparison"
 
   func validate() throws {

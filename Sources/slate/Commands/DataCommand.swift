@@ -11,51 +11,42 @@ struct DataCommand: ParsableCommand {
   struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Say what a folder of images holds, and draw some of it.",
+      usage: "slate data inspect [<path>] [<options>]",
       discussion: """
+          slate data inspect pictures --sheet first.png
+
         Prints kind, images in each part and sizes, and names what cannot be read; more of that than \
         --max-unreadable is an error in the end. With --sheet, writes a picture of the first images \
         and their masks. Without a path, looks at the generated scenes.
         """)
 
-    @Argument(help: "A folder of images, or a 3dshapes.h5.") var path: String?
-    @Option(help: "Width and height of the images in the sheet.")
+    @Argument(help: "A folder of images, or a 3dshapes.h5; default generated scenes.") var path:
+      String?
+    @Option(help: ArgumentHelp("Width and height of the images in the sheet.", valueName: "pixels"))
     var imageSize = 64
-    @Option(
-      help: ArgumentHelp(
-        "Cut out a central square of this many pixels before resizing.", valueName: "pixels"))
-    var centerCrop: Int?
-    @Option(help: ArgumentHelp("Look at so many images at most.", valueName: "count"))
-    var limit: Int?
     @Option(
       help: ArgumentHelp(
         "Read so many files, evenly spaced, to learn their sizes and whether they are whole.",
         valueName: "count"))
     var sample = 1000
-    @Option(help: ArgumentHelp("The picture to write.", valueName: "file.png")) var sheet: String?
     @Option(
-      help: ArgumentHelp(
-        "Leave pixels of this value in masks out of scores: 255 in VOC, 0 in COCO panoptic.",
-        valueName: "value"))
-    var maskIgnore: Int?
-    @OptionGroup var files: FileOptions
+      help: ArgumentHelp("Draw the first images and their masks here.", valueName: "file.png"))
+    var sheet: String?
+    @OptionGroup var reading: ReadingOptions
 
     func validate() throws {
       if let sheet { try expectPNG(sheet, of: "sheet") }
       guard (8...1024).contains(imageSize) else {
         throw ValidationError("--image-size \(imageSize): it must be between 8 and 1024")
       }
-      for (option, value) in [("center-crop", centerCrop), ("limit", limit), ("sample", sample)] {
-        if let value, value < 1 {
-          throw ValidationError("--\(option) \(value): it must be at least 1")
-        }
+      guard sample >= 1 else {
+        throw ValidationError("--sample \(sample): it must be at least 1")
       }
-      try expectMaskValue(maskIgnore)
     }
 
     func run() throws {
-      let source = DataSource(
-        path: path, centerCrop: centerCrop, limit: limit, maskIgnore: maskIgnore,
-        exifOrientation: files.exifOrientation, maxUnreadable: files.maxUnreadable)
+      var source = DataSource(path: path)
+      reading.apply(to: &source)
       let data = try source.open(imageSize: imageSize, seed: 0)
       let summary = DatasetSummary(of: data, sample: sample)
       Console.print("\(summary)")

@@ -12,9 +12,11 @@ struct Doctor: ParsableCommand {
       the instructions promise. What slows training down is said as a warning.
       """)
 
-  @Option(help: "Threads that share the work; default the number of processors.")
+  @Option(
+    help: ArgumentHelp(
+      "Threads that share the work; default the number of processors.", valueName: "count"))
   var workers: Int?
-  @Flag(help: "Print a JSON object.") var json = false
+  @Flag(help: "Print the result as a JSON object.") var json = false
 
   func validate() throws {
     if let workers, !(1...1024).contains(workers) {

@@ -9,6 +9,8 @@ struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measure a run's model on images that it was not trained on.",
     discussion: """
+        slate evaluate runs/pictures --split test
+
       cross_entropy and mse are those of training's last validation line; mse_hard is mse with \
       one-hot tokens; reconstruction_mse is the squared error of the image regenerated through the \
       slots. All are summed over tokens, or pixels and channels, and averaged over images. Where \
@@ -19,8 +21,11 @@ struct Evaluate: ParsableCommand {
 
   @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var runPath: String
   @OptionGroup(title: "Data") var source: DataOptions
-  @Option(help: "The part of the data: train, validation or test.") var split = Split.validation
-  @Option(help: "The most images to look at; default as many as training's validations.")
+  @Option(help: ArgumentHelp("The part of the data.", valueName: "part"))
+  var split = Split.validation
+  @Option(
+    help: ArgumentHelp(
+      "The most images to look at; default as many as training's validations.", valueName: "count"))
   var images: Int?
   @Option(
     help: ArgumentHelp(
@@ -31,7 +36,7 @@ struct Evaluate: ParsableCommand {
       "Where the images' statistics for fid are read from, or kept if there is no such file.",
       valueName: "file.safetensors"))
   var statistics: String?
-  @Flag(help: "Print a JSON object.") var json = false
+  @Flag(help: "Print the result as a JSON object.") var json = false
 
   func validate() throws {
     if let images, images < 1 {

@@ -9,14 +9,18 @@ struct FrechetInceptionDistance: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "fid",
     abstract: "The Frechet inception distance between two sets of images.",
+    usage: "slate fid <first> <second> [<options>]",
     discussion: """
-      Each set is a folder of PNG and JPEG images, or a file of statistics: one that --save wrote for \
-      an earlier set, or a .npz of the PyTorch port (mu and sigma). The network's weights are yours: a safetensors file of the TensorFlow \
-      2015-12-05 Inception under the names of its PyTorch port.
+        slate fid originals generated --inception inception.safetensors
+
+      Each set is a folder of PNG and JPEG images, or a file of statistics: one that --save, or \
+      `slate evaluate --statistics`, wrote, or a .npz of the PyTorch port (mu and sigma). You bring \
+      the network's weights: a safetensors file of the TensorFlow 2015-12-05 Inception under the \
+      names of its PyTorch port.
       """)
 
-  @Argument(help: "A folder of images, or statistics.") var first: String
-  @Argument(help: "Another one.") var second: String
+  @Argument(help: "A folder of images, or a file of statistics.") var first: String
+  @Argument(help: "The same, for the other set.") var second: String
   @Option(
     help: ArgumentHelp(
       "Weights of the network; needed unless both sets are statistics.", valueName: "file"))
@@ -27,7 +31,7 @@ struct FrechetInceptionDistance: ParsableCommand {
         + "second's.",
       valueName: "file.safetensors"))
   var save: [String] = []
-  @Flag(help: "Print a JSON object.") var json = false
+  @Flag(help: "Print the result as a JSON object.") var json = false
   @OptionGroup(title: "Files") var files: FileOptions
 
   func validate() throws {
@@ -70,15 +74,18 @@ struct FrechetInceptionDistance: ParsableCommand {
         remedy: "give them with --inception, or a .safetensors file of statistics instead of images"
       )
     }
+    var fingerprint = ImagesFingerprint()
     let features = try network.network.features(
       ofImagesIn: URL(filePath: path), appliesOrientation: files.exifOrientation ?? false,
-      tolerance: files.maxUnreadable ?? 0, warn: { Console.warn("skipped \($0)") })
+      tolerance: files.maxUnreadable ?? 0,
+      observe: { fingerprint.note(ImagesFingerprint.check($0)) },
+      warn: { Console.warn("skipped \($0)") })
     guard features.shape[0] >= 2 else {
       throw RunError(
         path: path, reason: "one image has no covariance", remedy: "give at least two")
     }
     return KeptStatistics(
-      try FeatureStatistics(features: features), data: fingerprintOfFiles(in: URL(filePath: path)),
+      try FeatureStatistics(features: features), data: fingerprint.text,
       network: network.fingerprint)
   }
 }

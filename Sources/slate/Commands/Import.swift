@@ -17,7 +17,7 @@ struct Import: ParsableCommand {
         safetensors.torch.save_file(state, "published.safetensors")
 
       Sizes are read from the tensors; what they do not show (the numbers of slots and heads) is \
-      given by options, by default as published. The temperature stays where training leaves it \
+      given by options, by default as published (--preset shapes3d). The temperature stays where training leaves it \
       (--tau-steps 0). The run has no images yet: `slate train --resume RUN --data DIR` trains on, \
       and without --data all commands use generated scenes.
       """)

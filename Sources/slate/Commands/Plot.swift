@@ -8,6 +8,8 @@ struct Plot: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Draw the metrics of one or several runs.",
     discussion: """
+        slate plot runs/slate-001 runs/slate-002 --out plots
+
       Writes an SVG chart for each quantity that the runs have measured: losses, the gradient's \
       norm, and, of runs with --probe-every, the Jacobian's spectral norm, the residual of the \
       slots' fixed point and the gradient's cosine to the exact one.
@@ -15,7 +17,7 @@ struct Plot: ParsableCommand {
 
   @Argument(help: ArgumentHelp("The runs' folders.", valueName: "run")) var runs: [String]
   @Option(help: ArgumentHelp("The folder to write to.", valueName: "dir")) var out = "plots"
-  @Flag(help: "Charts for one column of a page.") var narrow = false
+  @Flag(help: "Draw narrow charts, for one column of a page.") var narrow = false
 
   private static let quantities: [(key: String, title: String, axis: LineChart.Axis)] = [
     (
@@ -86,8 +88,9 @@ struct Plot: ParsableCommand {
   private func lines(of path: String) throws -> [[String: Double]] {
     let metrics = RunFolder(url: URL(filePath: path, directoryHint: .isDirectory)).metrics
     guard FileManager.default.fileExists(atPath: metrics.path) else {
+      let exists = FileManager.default.fileExists(atPath: path)
       throw RunError(
-        path: path, reason: "it holds no metrics.jsonl",
+        path: path, reason: exists ? "it holds no metrics.jsonl" : "there is no such folder",
         remedy: "give the folder that `slate train` wrote, after its first step")
     }
     let lines = try MetricsLog.read(metrics)

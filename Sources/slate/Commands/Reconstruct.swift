@@ -8,8 +8,11 @@ import Tensors
 struct Reconstruct: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show what a run's model sees in images.",
+    usage: "slate reconstruct <run> <images> ... --out <file.png> [<options>]",
     discussion: """
-      A row an image: the image, the dVAE's reconstruction, the image regenerated through the \
+        slate reconstruct runs/pictures photo.jpg drawing.png --out seen.png
+
+      Draws a row for each image: the image, the dVAE's reconstruction, the image regenerated through the \
       slots, and what each slot attends to.
       """)
 

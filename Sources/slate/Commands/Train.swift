@@ -10,15 +10,21 @@ struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Train SLATE on a folder of images or on generated scenes.",
     discussion: """
-      Writes to the run's folder: checkpoint.safetensors and the one before it; config.json, which \
-      --config reads; run.json (configuration, seed, versions, data and its fingerprint); \
-      reconstructions.png (a row an image: image, dVAE reconstruction, reconstruction through the \
-      slots, what each slot attends to); event files for TensorBoard; and metrics.jsonl, a JSON \
-      object a line. In a line of training, seconds_waited is the part of seconds_step that the \
-      step waited for images, and seconds_decoding the processor time of decoding meanwhile, over \
-      all of its threads; while the first is 0 the images are not what limits training. An \
-      interrupt finishes the step, saves, and says how to go on; another one, a second later, ends at \
-      once.
+        slate train
+        slate train --data pictures --steps 20000 --out runs/pictures
+        slate train --resume runs/pictures --steps 40000
+
+      The run's folder gets:
+
+        checkpoint.safetensors  weights and state; checkpoint.previous the ones before
+        config.json             the configuration, which --config reads
+        run.json                what was computed, with what, on which data
+        reconstructions.png     some images beside what the model sees in them
+        metrics.jsonl           losses and times of each step, for `slate plot`
+        events.out.tfevents.*   the same for TensorBoard
+
+      An interrupt (Ctrl-C) finishes the step, saves, and says how to go on; another one, a second \
+      later, ends at once.
       """)
 
   @OptionGroup(title: "Configuration") var values: ConfigurationOptions
@@ -39,9 +45,13 @@ struct Train: ParsableCommand {
         + "options change its configuration.",
       valueName: "run"))
   var resume: String?
-  @Option(help: "Threads that share each batch; default the number of processors.")
+  @Option(
+    help: ArgumentHelp(
+      "Threads that share each batch; default the number of processors.", valueName: "count"))
   var workers: Int?
-  @Option(help: "Threads that decode images ahead of training.") var numWorkers = 2
+  @Option(
+    help: ArgumentHelp("Threads that decode images ahead of training.", valueName: "count"))
+  var numWorkers = 2
   @Flag(help: "Print the configuration as JSON and stop.")
   var printConfig = false
   @Flag(help: "Measure a few steps, print where their time goes by operator, and stop.")

@@ -9,9 +9,9 @@ struct ConfigurationOptions: ParsableArguments {
       "Where the values below start; default quickstart, or what is resumed or imported.",
       discussion: """
         quickstart: minutes on a laptop; shapes3d: the published defaults; paper-64 and paper-96: \
-        the experiments of the paper. The options have the names of the published code. Two of it \
-        are missing: --img-channels, as images always have 3, and --pos-channels, which has no \
-        effect there.
+        the experiments of the paper. --preset NAME --print-config prints its values. The options \
+        have the names of the published code; two of those are missing: --img-channels, as images \
+        always have 3, and --pos-channels, which has no effect there.
         """))
   var preset: Preset?
 
@@ -21,62 +21,106 @@ struct ConfigurationOptions: ParsableArguments {
       valueName: "json"))
   var config: String?
 
-  @Option(help: "Width and height of the images, a multiple of 4.") var imageSize: Int?
-  @Option(help: "The number of different tokens.") var vocabSize: Int?
-  @Option(help: "The width of embeddings and transformer.") var dModel: Int?
-  @Option(help: "The number of slots.") var numSlots: Int?
-  @Option(help: "The width of a slot.") var slotSize: Int?
-  @Option(help: "The hidden width of slot attention's perceptron.") var mlpHiddenSize: Int?
-  @Option(help: "The number of transformer blocks.") var numDecBlocks: Int?
-  @Option(help: "The heads of the transformer.") var numHeads: Int?
-  @Option(help: "The heads of slot attention.") var numSlotHeads: Int?
-  @Option(help: "The dropout rate in training.") var dropout: Double?
+  @Option(help: .of("Width and height of the images, a multiple of 4", \.imageSize, "pixels"))
+  var imageSize: Int?
+  @Option(help: .of("The number of different tokens", \.vocabSize, "count"))
+  var vocabSize: Int?
+  @Option(help: .of("The width of embeddings and transformer", \.dModel, "width"))
+  var dModel: Int?
+  @Option(help: .of("The number of slots", \.numSlots, "count"))
+  var numSlots: Int?
+  @Option(help: .of("The width of a slot", \.slotSize, "width"))
+  var slotSize: Int?
+  @Option(help: .of("The hidden width of slot attention's perceptron", \.mlpHiddenSize, "width"))
+  var mlpHiddenSize: Int?
+  @Option(help: .of("The number of transformer blocks", \.numDecBlocks, "count"))
+  var numDecBlocks: Int?
+  @Option(help: .of("The heads of the transformer, a divisor of --d-model", \.numHeads, "count"))
+  var numHeads: Int?
+  @Option(
+    help: .of(
+      "The heads of slot attention, a divisor of --slot-size", \.numSlotHeads, "count"))
+  var numSlotHeads: Int?
+  @Option(help: .of("The dropout rate in training", \.dropout, "rate"))
+  var dropout: Double?
 
-  @Option(help: "Where slots start: random, or learned (a vector for each slot).")
+  @Option(
+    help: .of(
+      "Where slots start: drawn for each image (random), or a vector for each slot (learned)",
+      \.slotInit, "start"))
   var slotInit: SLATE.SlotInitialization?
-  @Option(help: "The deviation of the positions' initial values.") var posDeviation: Double?
+  @Option(help: .of("The deviation of the positions' initial values", \.posDeviation, "value"))
+  var posDeviation: Double?
 
-  @Option(help: "How slot attention is differentiated: \(GradientChoice.forms).")
+  @Option(
+    help: .of("How slot attention is differentiated: \(GradientChoice.forms)", \.gradient, "form"))
   var gradient: GradientChoice?
-  @Option(help: "How its fixed point is found: \(SolverChoice.forms).")
+  @Option(help: .of("How its fixed point is found: \(SolverChoice.forms)", \.solver, "form"))
   var solver: SolverChoice?
-  @Option(help: "The relative residual at which a solve ends; 0: always --iterations.")
+  @Option(
+    help: .of(
+      "The relative residual at which a solve ends, or 0 for always --iterations", \.tolerance,
+      "residual"))
   var tolerance: Double?
   @Flag(
     inversion: .prefixedNo,
-    help: "Differentiate the last of the --iterations, not one more application (implicit only).")
+    help: .of(
+      "Differentiate the last of the --iterations, not one more application (implicit only)",
+      \.lastIsDifferentiated))
   var lastIsDifferentiated: Bool?
   @Flag(
     inversion: .prefixedNo,
-    help: "Hand implicit gradients to the initial slots, as if the solve were the identity.")
+    help: .of(
+      "Hand implicit gradients to the initial slots, as if the solve were the identity",
+      \.straightThrough))
   var straightThrough: Bool?
   @Option(
     name: [.customLong("iterations"), .customLong("num-iterations")],
-    help: "How often slot attention is applied before the gradient is taken.")
+    help: .of(
+      "How often slot attention is applied before the gradient is taken", \.iterations, "count"))
   var iterations: Int?
 
-  @Option(help: "Images in a step.") var batchSize: Int?
-  @Option(help: "Batches whose gradients are averaged for a step.") var accumulate: Int?
-  @Option(help: "The number of steps.") var steps: Int?
-  @Option(help: "Decides weights, order, noise and generated scenes.") var seed: UInt64?
-  @Option(help: "The dVAE's learning rate.") var lrDvae: Double?
-  @Option(help: "The learning rate of all other parameters.") var lrMain: Double?
-  @Option(help: "Steps of linear warm-up of --lr-main; 0: none.") var lrWarmupSteps: Int?
-  @Option(help: "Bound on the gradient's infinity norm; 0: no clipping.") var clip: Double?
-  @Option(help: "Epochs without improvement until the rates are halved; 0: never.")
-  var patience: Int?
-  @Option(help: "The first temperature of the relaxed tokens.") var tauStart: Double?
-  @Option(help: "The last temperature.") var tauFinal: Double?
-  @Option(help: "Steps from the first temperature to the last.") var tauSteps: Int?
-  @Flag(inversion: .prefixedNo, help: "Make relaxed tokens one-hot, straight-through.")
-  var hard: Bool?
-  @Option(help: "Steps between validations; 0: once an epoch.") var valEvery: Int?
-  @Option(help: "The most images that a validation looks at.") var valImages: Int?
+  @Option(help: .of("Images in a step", \.batchSize, "count"))
+  var batchSize: Int?
+  @Option(help: .of("Batches whose gradients are averaged for a step", \.accumulate, "count"))
+  var accumulate: Int?
+  @Option(help: .of("The number of steps", \.steps, "count"))
+  var steps: Int?
+  @Option(help: .of("Decides weights, order, noise and generated scenes", \.seed, "number"))
+  var seed: UInt64?
+  @Option(help: .of("The dVAE's learning rate", \.lrDvae, "rate"))
+  var lrDvae: Double?
+  @Option(help: .of("The learning rate of all other parameters", \.lrMain, "rate"))
+  var lrMain: Double?
   @Option(
-    help: """
+    help: .of(
+      "Steps of linear warm-up of --lr-main, or 0 for none", \.lrWarmupSteps, "count"))
+  var lrWarmupSteps: Int?
+  @Option(help: .of("Bound on the gradient's infinity norm, or 0 for no clipping", \.clip, "bound"))
+  var clip: Double?
+  @Option(
+    help: .of(
+      "Epochs without improvement until the rates are halved, or 0 for never", \.patience, "count"))
+  var patience: Int?
+  @Option(help: .of("The first temperature of the relaxed tokens", \.tauStart, "value"))
+  var tauStart: Double?
+  @Option(help: .of("The last temperature", \.tauFinal, "value"))
+  var tauFinal: Double?
+  @Option(help: .of("Steps from the first temperature to the last", \.tauSteps, "count"))
+  var tauSteps: Int?
+  @Flag(
+    inversion: .prefixedNo, help: .of("Make relaxed tokens one-hot, straight-through", \.hard))
+  var hard: Bool?
+  @Option(help: .of("Steps between validations, or 0 for once an epoch", \.valEvery, "count"))
+  var valEvery: Int?
+  @Option(help: .of("The most images that a validation looks at", \.valImages, "count"))
+  var valImages: Int?
+  @Option(
+    help: .of(
+      """
       Steps between measurements of spectral norm, residual and the gradient's cosine to the exact \
-      one; 0: none.
-      """)
+      one, or 0 for none
+      """, \.probeEvery, "count"))
   var probeEvery: Int?
 
   /// The values of a preset, or of a run that is resumed, with those of the configuration file and
@@ -126,6 +170,22 @@ struct ConfigurationOptions: ParsableArguments {
     set(\.valImages, valImages)
     set(\.probeEvery, probeEvery)
     return try result.validated()
+  }
+}
+
+extension ArgumentHelp {
+  /// The help of an option that a preset gives a value: the text and that of quickstart.
+  fileprivate static func of<Value>(
+    _ text: String, _ path: KeyPath<RunConfiguration, Value>, _ valueName: String? = nil
+  ) -> ArgumentHelp {
+    let value = Preset.quickstart.configuration[keyPath: path]
+    let shown =
+      switch value {
+      case let number as Double: number.short
+      case let isOn as Bool: isOn ? "on" : "off"
+      default: "\(value)"
+      }
+    return ArgumentHelp("\(text) (quickstart: \(shown)).", valueName: valueName)
   }
 }
 

@@ -1,14 +1,59 @@
 import ArgumentParser
 import ImplicitLayers
 
-/// How training differentiates slot attention, as it is written on the command line.
+/// A value of one of the library's catalogs, as it is written on the command line and in files.
+protocol CatalogChoice: Equatable, Sendable, LosslessStringConvertible, ExpressibleByArgument,
+  Codable
+{
+  associatedtype Value: Sendable
+  /// What can be chosen.
+  static var catalog: Catalog<Value> { get }
+  /// What errors call a choice.
+  static var kind: String { get }
+  init(description: String, value: Value)
+}
+
+extension CatalogChoice {
+  /// What may be written.
+  static var forms: String { catalog.forms }
+
+  static func == (a: Self, b: Self) -> Bool { a.description == b.description }
+
+  init?(_ description: String) {
+    guard let value = Self.catalog.value(description) else { return nil }
+    self.init(description: description, value: value)
+  }
+
+  init?(argument: String) { self.init(argument) }
+
+  init(from decoder: any Decoder) throws {
+    let text = try decoder.singleValueContainer().decode(String.self)
+    guard let choice = Self(text) else {
+      throw DecodingError.dataCorrupted(
+        .init(
+          codingPath: decoder.codingPath,
+          debugDescription: "'\(text)' is no \(Self.kind); it is one of \(Self.forms)"))
+    }
+    self = choice
+  }
+
+  func encode(to encoder: any Encoder) throws { try description.encode(to: encoder) }
+}
+
+/// How training differentiates slot attention.
 ///
 /// A backward solve that fails, which early in training may happen, is replaced by five terms of the
 /// Neumann series in the samples where it failed.
-struct GradientChoice: Equatable, Sendable {
+struct GradientChoice: CatalogChoice {
+  static let catalog = Catalog.estimators(
+    tolerance: 1e-3, onFailure: .fallback(to: .neumann(terms: 5)))
+  static let kind = "gradient"
+
   /// The form in which it was written.
   let description: String
-  let estimator: any BackwardEstimator
+  let value: any BackwardEstimator
+
+  var estimator: any BackwardEstimator { value }
 
   /// Whether it differentiates the fixed point and not the iterations that led there.
   var isImplicit: Bool { estimator.adjoint != nil }
@@ -17,77 +62,23 @@ struct GradientChoice: Equatable, Sendable {
   var needsInverse: Bool { estimator.inverseUse == .required }
 
   /// The first-order approximation of the implicit gradient.
-  static let implicit = GradientChoice(description: "implicit", estimator: .oneStep)
-
-  private static let catalog = Catalog.estimators(
-    tolerance: 1e-3, onFailure: .fallback(to: .neumann(terms: 5)))
-
-  /// What may be written.
-  static let forms = catalog.forms
-
-  static func == (a: GradientChoice, b: GradientChoice) -> Bool { a.description == b.description }
+  static let implicit = GradientChoice(description: "implicit", value: .oneStep)
 }
 
-extension GradientChoice: LosslessStringConvertible, ExpressibleByArgument, Codable {
-  init?(_ description: String) {
-    guard let estimator = GradientChoice.catalog.value(description) else { return nil }
-    self.init(description: description, estimator: estimator)
-  }
+/// How slot attention's fixed point is found.
+struct SolverChoice: CatalogChoice {
+  static var catalog: Catalog<any ForwardSolver> { .solvers }
+  static let kind = "solver"
 
-  init?(argument: String) { self.init(argument) }
-
-  init(from decoder: any Decoder) throws {
-    self = try decoder.choice({ GradientChoice($0) }, "gradient", GradientChoice.forms)
-  }
-
-  func encode(to encoder: any Encoder) throws { try description.encode(to: encoder) }
-}
-
-/// How slot attention's fixed point is found, as it is written on the command line.
-struct SolverChoice: Equatable, Sendable {
   /// The form in which it was written.
   let description: String
-  let solver: any ForwardSolver
+  let value: any ForwardSolver
+
+  var solver: any ForwardSolver { value }
 
   /// Whether it learns an inverse that a gradient can reuse.
   var learnsInverse: Bool { solver.learnsInverse }
 
   /// Plain fixed-point iteration.
-  static let iteration = SolverChoice(description: "iteration", solver: .picard())
-
-  /// What may be written.
-  static let forms = Catalog.solvers.forms
-
-  static func == (a: SolverChoice, b: SolverChoice) -> Bool { a.description == b.description }
-}
-
-extension SolverChoice: LosslessStringConvertible, ExpressibleByArgument, Codable {
-  init?(_ description: String) {
-    guard let solver = Catalog.solvers.value(description) else { return nil }
-    self.init(description: description, solver: solver)
-  }
-
-  init?(argument: String) { self.init(argument) }
-
-  init(from decoder: any Decoder) throws {
-    self = try decoder.choice({ SolverChoice($0) }, "solver", SolverChoice.forms)
-  }
-
-  func encode(to encoder: any Encoder) throws { try description.encode(to: encoder) }
-}
-
-extension Decoder {
-  /// A choice from its written form.
-  fileprivate func choice<Choice>(
-    _ parse: (String) -> Choice?, _ kind: String, _ forms: String
-  ) throws -> Choice {
-    let text = try singleValueContainer().decode(String.self)
-    guard let choice = parse(text) else {
-      throw DecodingError.dataCorrupted(
-        .init(
-          codingPath: codingPath,
-          debugDescription: "'\(text)' is no \(kind); it is one of \(forms)"))
-    }
-    return choice
-  }
+  static let iteration = SolverChoice(description: "iteration", value: .picard())
 }

@@ -53,10 +53,12 @@ struct EvaluationImages: Sendable {
   /// How many there are.
   var count: Int { indices.count }
 
+  /// One of them.
+  func image(_ position: Int) throws -> Image { try dataset.image(indices[position], of: split) }
+
   /// Some of them as numbers in [0, 1], [batch, height, width, 3].
   func batch(_ range: Range<Int>) throws -> Tensor {
-    Tensor(
-      images: try range.map { try dataset.image(indices[$0], of: split) }, size: dataset.imageSize)
+    Tensor(images: try range.map { try image($0) }, size: dataset.imageSize)
   }
 
   /// Warns where 255 may be an object of the masks or what they leave out.

@@ -1,4 +1,5 @@
 import Foundation
+import Images
 import ObjectCentric
 import Tensors
 import Training
@@ -64,7 +65,7 @@ struct KeptStatistics {
   ///
   /// - Throws: `SafetensorsError` naming the file that cannot be written.
   func write(to path: String) throws {
-    var metadata: [String: String] = [:]
+    var metadata = SafetensorsMetadata()
     metadata["images"] = statistics.count.map { "\($0)" }
     metadata["data"] = data
     metadata["network"] = network
@@ -87,8 +88,8 @@ struct KeptStatistics {
           path: path,
           reason: "it holds the statistics of \(what == "images" ? "other" : "another") \(what) "
             + "(fingerprint \(found), not \(wanted))",
-          remedy:
-            "give another file with --statistics, or remove this one, so that it is made again")
+          remedy: (what == "images" ? "the same images at another size are others too; " : "")
+            + "give another file with --statistics, or remove this one, so that it is made again")
       }
     }
   }
@@ -128,37 +129,44 @@ struct InceptionFile {
   }
 }
 
+/// What images show, whatever their files and their order are: a fingerprint of their sizes and pixels.
+///
+/// Statistics of features do not depend on the order either, so one set of images has one fingerprint,
+/// be it found in a folder or as the part of a data set.
+struct ImagesFingerprint: Sendable {
+  private var checks: [UInt32] = []
+
+  /// The check of an image.
+  static func check(_ image: Image) -> UInt32 {
+    var check = CRC32C(Data("\(image.width) x \(image.height) ".utf8))
+    check.append(Data(image.pixels))
+    return check.value
+  }
+
+  /// Takes note of an image by its check.
+  mutating func note(_ check: UInt32) { checks.append(check) }
+
+  /// The number of images, and eight hexadecimal digits.
+  var text: String {
+    var check = CRC32C()
+    for value in checks.sorted() {
+      withUnsafeBytes(of: value.littleEndian) { check.append(Data($0)) }
+    }
+    return "\(checks.count) images \(check.digits)"
+  }
+}
+
 extension EvaluationImages {
   /// A fingerprint of all pixels.
   ///
   /// - Complexity: every image is decoded.
   var fingerprint: String {
     get throws {
-      let checks = try Workers.map(count) { image in
-        try batch(image..<image + 1).floats.withUnsafeBytes { CRC32C(Data($0)).value }
+      var fingerprint = ImagesFingerprint()
+      for check in try Workers.map(count, { try ImagesFingerprint.check(image($0)) }) {
+        fingerprint.note(check)
       }
-      var check = CRC32C()
-      for value in checks { withUnsafeBytes(of: value) { check.append(Data($0)) } }
-      return "\(count) images \(check.digits)"
+      return fingerprint.text
     }
   }
-}
-
-/// A fingerprint of the files below a folder: their contents, in the order of their paths.
-func fingerprintOfFiles(in folder: URL) -> String {
-  let root = folder.resolvingSymlinksInPath()
-  let paths = (FileManager.default.enumerator(atPath: root.path)?.allObjects ?? [])
-    .compactMap { $0 as? String }.sorted()
-  let checks = Workers.map(paths.count) { index -> UInt32? in
-    let file = root.appending(path: paths[index]).resolvingSymlinksInPath()
-    let attributes = try? FileManager.default.attributesOfItem(atPath: file.path)
-    // Opening a pipe would wait for who writes to it.
-    guard attributes?[.type] as? FileAttributeType == .typeRegular,
-      let data = try? Data(contentsOf: file, options: .mappedIfSafe)
-    else { return nil }
-    return CRC32C(data).value
-  }.compactMap { $0 }
-  var check = CRC32C()
-  for value in checks { withUnsafeBytes(of: value) { check.append(Data($0)) } }
-  return "\(checks.count) files \(check.digits)"
 }

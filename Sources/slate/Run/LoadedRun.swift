@@ -17,7 +17,7 @@ struct RunState: Codable, Equatable {
 
   private static let key = "run"
 
-  var metadata: [String: String] {
+  var metadata: SafetensorsMetadata {
     get throws {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -1,6 +1,7 @@
 import Foundation
 import Images
 import ObjectCentric
+import TestFolders
 import Testing
 
 @Suite struct ImageFolderTests {

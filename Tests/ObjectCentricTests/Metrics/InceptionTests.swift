@@ -1,5 +1,6 @@
 import Foundation
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 import Training

@@ -1,14 +1,6 @@
 import Foundation
 import Images
 
-/// A folder that exists while `body` runs.
-func withTemporaryFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
-  let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  defer { try? FileManager.default.removeItem(at: folder) }
-  return try body(folder.resolvingSymlinksInPath())
-}
-
 extension URL {
   /// Writes an image of one colour below this folder, making the folders on the way.
   func addImage(
