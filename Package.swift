@@ -43,7 +43,8 @@ let package = Package(
     .target(name: "Tensors", dependencies: ["COpenBLAS", "COpenBLASSettings", "CKernels"]),
     .target(name: "Solvers", dependencies: ["Tensors"]),
     .target(name: "ImplicitLayers", dependencies: ["Solvers", "Tensors"]),
-    .target(name: "ConformanceChecks", dependencies: ["ImplicitLayers", "Tensors"]),
+    .target(
+      name: "ConformanceChecks", dependencies: ["ImplicitLayers", "NeuralLayers", "Tensors"]),
     .target(name: "NeuralLayers", dependencies: ["Tensors"]),
     .target(name: "Training", dependencies: ["NeuralLayers", "Tensors"]),
     .target(name: "CImageCodecs", dependencies: ["CJPEG", "CPNG"]),
@@ -76,6 +77,16 @@ let package = Package(
     .executableTarget(
       name: "Kepler", dependencies: ["ImplicitLayers", "Tensors"], path: "Examples/Kepler"),
     .executableTarget(
+      name: "Equations", dependencies: ["ImplicitLayers", "Tensors"], path: "Examples/Equations"),
+    .executableTarget(
+      name: "RidgePenalty", dependencies: ["ImplicitLayers", "Tensors"],
+      path: "Examples/RidgePenalty"),
+    .executableTarget(
+      name: "EquilibriumHessian", dependencies: ["ImplicitLayers", "Tensors"],
+      path: "Examples/EquilibriumHessian"),
+    .executableTarget(
+      name: "Portfolio", dependencies: ["ImplicitLayers", "Tensors"], path: "Examples/Portfolio"),
+    .executableTarget(
       name: "Sinkhorn", dependencies: ["EstimatorComparison", "ImplicitLayers", "Tensors"],
       path: "Examples/Sinkhorn"),
     .executableTarget(
@@ -96,7 +107,8 @@ let package = Package(
       ],
       path: "Examples/CompareEstimators"),
     .executableTarget(
-      name: "FixedPoint", dependencies: ["ImplicitLayers", "NeuralLayers", "Tensors"],
+      name: "FixedPoint",
+      dependencies: ["ConformanceChecks", "ImplicitLayers", "NeuralLayers", "Tensors"],
       path: "Examples/FixedPoint"),
 
     .target(name: "TestFolders", path: "Tests/TestFolders"),
@@ -126,7 +138,7 @@ let package = Package(
     .testTarget(
       name: "ImplicitLayersTests",
       dependencies: [
-        "ConformanceChecks", "ImplicitLayers", "Tensors", "Training", "TestSupport",
+        "ConformanceChecks", "ImplicitLayers", "NeuralLayers", "Tensors", "Training", "TestSupport",
         "CustomEstimator", "RandomCells",
       ],
       resources: [.copy("Fixtures")]),
@@ -151,8 +163,9 @@ let package = Package(
     .testTarget(
       name: "ExamplesTests",
       dependencies: [
-        "CompareEstimators", "CustomCell", "CustomEstimator", "CustomSolver", "Kepler", "PageRank",
-        "Sinkhorn", "SlotAttention", "TestFolders",
+        "CompareEstimators", "CustomCell", "CustomEstimator", "CustomSolver", "EquilibriumHessian",
+        "Equations", "Kepler", "PageRank", "Portfolio", "RidgePenalty", "Sinkhorn", "SlotAttention",
+        "TestFolders",
       ]),
     .testTarget(
       name: "SlateTests",
@@ -170,7 +183,10 @@ let package = Package(
       exclude: ["make_corpus.py"], resources: [.copy("Corpus")]),
     .testTarget(
       name: "DocumentationTests",
-      dependencies: ["slate", "FixedPoint", "CustomSolver", "CustomEstimator"]),
+      dependencies: [
+        "slate", "FixedPoint", "CustomSolver", "CustomEstimator", "Equations", "RidgePenalty",
+        "EquilibriumHessian", "Portfolio",
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -86,6 +86,10 @@ def comparisons(images):
                    anderson(0.02, 1), rounds=101),
         Comparison("tanh-16-picard", "tanh equilibrium, n 16, batch 1, Picard to 1e-5", picard(1),
                    rounds=101),
+        Comparison("tanh-256-gradient", "tanh equilibrium, n 256, batch 64: gradient by GMRES to 1e-5",
+                   [Peer("Optimistix", "tanh_curvature_jax.py --order 1", 1)], rounds=31),
+        Comparison("tanh-256-hessian", "tanh equilibrium, n 256, batch 64: Hessian-vector product",
+                   [Peer("Optimistix", "tanh_curvature_jax.py --order 2", 1)], rounds=31),
         Comparison("exact-512", "exact adjoint, n 512, batch 8",
                    torch_peers("exact_adjoint_torch.py", 0.8, compiled=False), rounds=11),
         Comparison("reconstruction", "autoregressive reconstruction, 8 images",
@@ -221,6 +225,9 @@ def own_figures(program, folder, rounds):
             [f"slots-{width}-unrolled7"], [f"slots-{width}-implicit7"], rounds or 31)
         figures.append((f"slot attention, D {width}, 7 iterations: implicit / unrolled",
                         implicit / unrolled, "at most 0.5"))
+    gradient, product = pair(["tanh-256-gradient"], ["tanh-256-hessian"], rounds or 31)
+    figures.append(("tanh equilibrium, n 256, batch 64: Hessian-vector product / gradient",
+                    product / gradient, "at most 4"))
     return figures
 
 

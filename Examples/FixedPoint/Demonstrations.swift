@@ -5,4 +5,5 @@ let demonstrations: [String: @Sendable () throws -> Void] = [
   "states": solveForPair,
   "warm-start": continueFromBefore,
   "second-derivatives": differentiateTwice,
+  "gradient-check": checkGradients,
 ]

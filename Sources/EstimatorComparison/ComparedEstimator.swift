@@ -7,11 +7,14 @@ public struct ComparedEstimator: Sendable {
   public let name: String
   /// The estimator.
   public let estimator: any BackwardEstimator
+  /// The solver that it needs, if it goes with one only; nil for that of the comparison.
+  public let solver: (any ForwardSolver)?
 
-  /// An estimator with a name.
-  public init(_ name: String, _ estimator: any BackwardEstimator) {
-    self.name = name
-    self.estimator = estimator
+  /// An estimator with a name, and the solver that it needs; default nil, none.
+  public init(
+    _ name: String, _ estimator: any BackwardEstimator, using solver: (any ForwardSolver)? = nil
+  ) {
+    (self.name, self.estimator, self.solver) = (name, estimator, solver)
   }
 
   /// The estimators of the library that apply to a problem.
@@ -55,6 +58,7 @@ public struct ComparedEstimator: Sendable {
         ComparedEstimator("unrolled, last 3", .unrolled(lastSteps: 3)),
         ComparedEstimator("unrolled, checkpoints", .unrolled(keeping: .squareRoot)),
         ComparedEstimator("unrolled", .unrolled),
+        ComparedEstimator("reversible", .reversible(anchors: 10), using: .paired()),
       ]
     }
     return list

@@ -57,7 +57,7 @@ extension EstimatorComparison {
     } else {
       guard let initial = problem.initial else { throw NothingToUnroll() }
       solution = try compared.estimator.solution(
-        of: counted, from: initial, using: solver, until: rule ?? stoppingRule)
+        of: counted, from: initial, using: compared.solver ?? solver, until: rule ?? stoppingRule)
     }
     let table = try gradients(of: solution.value, cotangent: v, retainingGraph: true)
     return GradientPass(
@@ -88,7 +88,7 @@ extension EstimatorComparison {
     let solution =
       if let initial = problem.initial {
         try compared.estimator.solution(
-          of: problem.map, from: initial, using: solver, until: rule)
+          of: problem.map, from: initial, using: compared.solver ?? solver, until: rule)
       } else {
         try compared.estimator.solution(
           of: problem.map, from: problem.solution,

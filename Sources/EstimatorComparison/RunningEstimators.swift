@@ -77,6 +77,13 @@ extension EstimatorComparison {
         return ComparisonReport.Row(
           name: compared.name, family: compared.estimator.family, status: "does not apply: \(error)"
         )
+      } catch let error as ReversalDrift {
+        return ComparisonReport.Row(
+          name: compared.name, family: compared.estimator.family, status: "failed: \(error)")
+      } catch let error as IrreversibleSolver {
+        return ComparisonReport.Row(
+          name: compared.name, family: compared.estimator.family, status: "does not apply: \(error)"
+        )
       } catch let error as LinearizedAdjoint {
         return ComparisonReport.Row(
           name: compared.name, family: compared.estimator.family, status: "does not apply: \(error)"

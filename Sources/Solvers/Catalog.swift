@@ -77,6 +77,9 @@ extension Catalog where Value == any ForwardSolver {
       CatalogEntry("broyden", .broyden()),
       CatalogEntry("newton", .newton()),
       CatalogEntry("newton-krylov", .newtonKrylov()),
+      CatalogEntry("paired", .paired(), numbers: ["RELAXATION"], example: "0.8") {
+        fraction($0[0]).flatMap { $0 < 1 ? .paired(relaxation: $0) : nil }
+      },
       CatalogEntry("automatic", .automatic),
     ])
   }

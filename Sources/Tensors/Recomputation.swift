@@ -46,7 +46,7 @@ private func flattened(_ tensors: [Tensor]) -> Tensor {
   return flat.count == 1 ? flat[0] : Tensor.concatenated(flat)
 }
 
-private struct RecomputedSegment {
+struct RecomputedSegment {
   let inputs: [Tensor]
   let body: ([Tensor]) throws -> [Tensor]
 

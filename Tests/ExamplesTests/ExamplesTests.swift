@@ -34,6 +34,46 @@ import Testing
     #expect(work[0] * 3 < work[work.count - 1], "\(lines[7])")
   }
 
+  @Test func ridgePenaltyIsTheBestOfTheGrid() throws {
+    let lines = try ExampleProgram(name: "RidgePenalty").output().split(separator: "\n")
+    let found = numbers(lines[6])
+    let grid = numbers(lines[7].replacing("best of 4001 on a grid", with: ""))
+    #expect(abs(found[1] - grid[0]) < 0.01 * grid[0], "\(lines)")
+    #expect(found[2] <= grid[1] + 1e-5 && abs(found[3]) < 1e-5 && found[4] > 0, "\(lines)")
+  }
+
+  @Test func newtonsMethodOnTheBiasFindsIt() throws {
+    let output = try ExampleProgram(name: "EquilibriumHessian").output()
+    #expect(output.hasPrefix("largest curvature "))
+    #expect(output.contains("step 5: |b - exact| below 1e-9"), "\(output)")
+  }
+
+  @Test func sharesMoveAsDifferencesSay() throws {
+    let output = try ExampleProgram(name: "Portfolio").output()
+    let rows = output.split(separator: "\n").filter { $0.hasPrefix("  ") }.map { numbers($0) }
+    #expect(rows.count == 12)
+    for row in rows {
+      #expect(row[0] >= 0 && abs(row[1] - row[2]) <= 1.5e-4, "\(output)")
+    }
+    for portfolio in 0..<3 {
+      let shares = rows[portfolio * 4..<portfolio * 4 + 4]
+      #expect(abs(shares.reduce(0) { $0 + $1[0] } - 1) < 0.0025)
+      #expect(abs(shares.reduce(0) { $0 + $1[1] }) < 0.0003)
+    }
+  }
+
+  @Test(arguments: ["tutorial", "roots", "minima", "own-solver"])
+  func everyPageOfEquationsIsPrinted(_ page: String) throws {
+    let lines = try ExampleProgram(name: "Equations").output(page).split(separator: "\n")
+    #expect(lines.count >= 5)
+    for line in lines
+    where line.contains(" and in closed form: ") || line.contains("by differences") {
+      let found = numbers(line)
+      let half = found.count / 2
+      for index in 0..<half { #expect(abs(found[index] - found[half + index]) < 1.5e-4, "\(line)") }
+    }
+  }
+
   @Test func sinkhornAgreesWithDifferences() throws {
     let output = try ExampleProgram(name: "Sinkhorn").output()
     let line = try #require(output.split(separator: "\n").first { $0.hasPrefix("largest diff") })

@@ -8,7 +8,8 @@ import Testing
     let solvers: [any ForwardSolver] = [
       .picard(), .picard(relaxation: 0.5), .anderson(), .anderson(depth: 2, mixing: 0.5),
       .broyden(),
-      .broyden(updates: 3), .newtonKrylov(), .automatic,
+      .broyden(updates: 3), .newton(), .newtonKrylov(), .automatic, .paired(),
+      .paired(relaxation: 0.8),
     ]
     for solver in solvers {
       let failures = try SolverChecks(solver).failures()

@@ -19,7 +19,7 @@ private struct WeighedPair: FixedPointState {
 
 private let solvers: [(String, any ForwardSolver)] = [
   ("Picard", .picard()), ("Anderson", .anderson()), ("Broyden", .broyden()),
-  ("Newton-Krylov", .newtonKrylov()), ("automatic", .automatic),
+  ("Newton", .newton()), ("Newton-Krylov", .newtonKrylov()), ("automatic", .automatic),
 ]
 private let estimators: [(String, any BackwardEstimator)] = [
   ("exact", .exact), ("unrolled", .unrolled), ("Neumann", .neumann(terms: 200)),

@@ -37,4 +37,31 @@ import Testing
     #expect(
       solved >= entry.floor, "\(entry.name) solved \(solved):\n\(lines.joined(separator: "\n"))")
   }
+
+  @Test(
+    "as many roots are found as ever were, within 1000 evaluations and products",
+    arguments: RootSolver.all)
+  func roots(_ entry: RootSolver) throws {
+    #expect(PublishedProblem.roots.count == 33)
+    var solved = 0
+    var lines: [String] = []
+    for problem in PublishedProblem.roots {
+      let attempt = try problem.findRoot(with: entry.solver)
+      let isTrue = attempt.residual <= RootAttempt.tolerance * (1 + 1e-9)
+      #expect(attempt.outcome != .converged || isTrue, "\(entry.name), \(problem): \(attempt)")
+      solved += attempt.isSolved ? 1 : 0
+      lines.append("\(problem): \(attempt.outcome) \(attempt.cost)")
+    }
+    #expect(
+      solved >= entry.floor, "\(entry.name) solved \(solved):\n\(lines.joined(separator: "\n"))")
+  }
+
+  @Test("the automatic solver hands Broyden's tridiagonal system on in time")
+  func tridiagonal() throws {
+    let problem = try #require(PublishedProblem.all.first { $0.name == "Broyden, tridiagonal" })
+    let attempt = try problem.attempt(with: .automatic)
+    #expect(attempt.isSolved && attempt.evaluations <= 100, "\(attempt)")
+    let root = try problem.findRoot(with: .automatic)
+    #expect(root.isSolved && root.cost <= 100, "\(root)")
+  }
 }

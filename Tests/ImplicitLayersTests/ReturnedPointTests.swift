@@ -7,7 +7,8 @@ import Testing
 // were granted.
 
 private let solvers: [any ForwardSolver] = [
-  .picard(), .picard(relaxation: 0.6), .anderson(), .broyden(), .newtonKrylov(), .automatic,
+  .picard(), .picard(relaxation: 0.6), .anderson(), .broyden(), .newton(), .newtonKrylov(),
+  .automatic,
 ]
 
 @Suite struct ReturnedPointTests {

@@ -62,7 +62,7 @@ import Testing
 
   @Test func everySolverTakesAnEmptyBatch() throws {
     let solvers: [any ForwardSolver] = [
-      .picard(), .anderson(), .broyden(), .newtonKrylov(), .automatic,
+      .picard(), .anderson(), .broyden(), .newton(), .newtonKrylov(), .automatic,
     ]
     for solver in solvers {
       for rule in [StoppingRule.evaluations(3), .tolerance(relative: 1e-6, limit: 9)] {

@@ -49,4 +49,37 @@ private func forwardCost(
       #expect(hundred.bytes > 9 * ten.bytes)
     }
   }
+
+  @Test("a Hessian-vector product holds no more for 1000 iterations than for 10")
+  func hessianProduct() async {
+    await #expect(processExitsWith: .success) {
+      // So contractive that the solution after 10 iterations is that after 1000, to the last bits, and
+      // GMRES has the same to do.
+      func peak(
+        _ estimator: any BackwardEstimator, _ iterations: Int, batch: Int = 4, width: Int = 6
+      ) throws -> Int {
+        let w = testTensor([width, width], scale: 0.02 / Double(width).squareRoot())
+        let (x, s) = (testTensor([batch, width], seed: 3), testTensor([batch, width], seed: 5))
+        let before = TensorMemory.liveBytes
+        TensorMemory.resetPeak()
+        let product = try hessianVectorProduct(at: [w, x], along: [w, s]) { points in
+          let (w, x) = (points[0], points[1])
+          let z = try fixedPoint(
+            from: x.zerosLike(), estimator: estimator, until: .evaluations(iterations)
+          ) { z in (z.matmul(w) + x).tanh() }
+          return z.square().sum()
+        }
+        #expect(product[1].largestMagnitude > 0)
+        return TensorMemory.peakBytes - before
+      }
+      for estimator in [.gmres(tolerance: 1e-8), .exact] as [any BackwardEstimator] {
+        let ten = try peak(estimator, 10)
+        #expect(try peak(estimator, 10) == ten, "\(estimator)")
+        #expect(try peak(estimator, 1000) == ten, "\(estimator)")
+      }
+      let large = try peak(.gmres(), 10, batch: 64, width: 256)
+      #expect(try peak(.gmres(), 1000, batch: 64, width: 256) == large)
+      #expect(try peak(.unrolled, 1000) > 10 * peak(.unrolled, 10))
+    }
+  }
 }

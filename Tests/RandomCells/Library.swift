@@ -13,8 +13,10 @@ public struct SweptSolver: Sendable {
   public static let all = [
     SweptSolver(name: "picard", solver: .picard()),
     SweptSolver(name: "picard-damped", solver: .picard(relaxation: 0.7)),
+    SweptSolver(name: "paired", solver: .paired()),
     SweptSolver(name: "anderson", solver: .anderson()),
     SweptSolver(name: "broyden", solver: .broyden()),
+    SweptSolver(name: "newton", solver: .newton()),
     SweptSolver(name: "newton-krylov", solver: .newtonKrylov()),
     SweptSolver(name: "automatic", solver: .automatic),
   ]
@@ -72,6 +74,7 @@ public struct SweptEstimator: Sendable {
     SweptEstimator("adjoint-picard", .tolerance) { .iterative(.picard(), tolerance: $0) },
     SweptEstimator("adjoint-anderson", .tolerance) { .iterative(.anderson(), tolerance: $0) },
     SweptEstimator("adjoint-broyden", .tolerance) { .iterative(.broyden(), tolerance: $0) },
+    SweptEstimator("adjoint-newton", .tolerance) { .iterative(.newton(), tolerance: $0) },
     SweptEstimator("adjoint-newton-krylov", .tolerance) {
       .iterative(.newtonKrylov(), tolerance: $0)
     },

@@ -20,6 +20,7 @@ import Testing
     "correlated": "convolution2D", "converted": "compared exactly in OperatorGradientTests",
     "recorded": "the recording itself",
     "solution": "of an implicit function; to third order in ImplicitLayersTests",
+    "value": "of a reversed function; to second order in ImplicitLayersTests",
   ]
   /// Rows of one form only, for which shapes mean nothing.
   private let ofOneForm: [String: String] = [

@@ -20,6 +20,8 @@ let cases: [String: () throws -> Case] = [
   "tanh-16": { try tanhEquilibrium(width: 16, batch: 1, by: .anderson(depth: 5)) },
   "tanh-256-picard": { try tanhEquilibrium(width: 256, batch: 64, by: .picard()) },
   "tanh-16-picard": { try tanhEquilibrium(width: 16, batch: 1, by: .picard()) },
+  "tanh-256-gradient": { try tanhCurvature(width: 256, batch: 64, order: 1) },
+  "tanh-256-hessian": { try tanhCurvature(width: 256, batch: 64, order: 2) },
   "exact-512": { try exactAdjoint(width: 512, batch: 8) },
   "decoding": { try decoding(folder: folder, size: 64) },
   "slate-8": { try slateStep(batch: 8) },

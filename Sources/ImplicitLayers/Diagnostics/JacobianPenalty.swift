@@ -19,13 +19,13 @@ public enum DirectionDistribution: Sendable {
 /// radius divided by n (Bai, Koltun and Kolter 2021, "Stabilizing Equilibrium Models by Jacobian
 /// Regularization").
 ///
-/// The gradient goes to what `map` captures, through the recorded pullback (second derivatives);
-/// the point z itself counts as a constant. While recording is off, only the value is computed
-/// and every operator will do.
+/// The gradient goes to what `map` captures, through the recorded pullback (second derivatives), and
+/// passes through every operator, fused ones too; the point z itself counts as a constant. While
+/// recording is off, only the value is computed.
 ///
 /// - Parameters:
-///   - map: f; while recording is on, of operators with a second derivative: a fused operator
-///     stops with its name.
+///   - map: f. A cotangent that it transforms without saying that this differentiates again
+///     (`transformingCotangent`) stops with its name, while recording is on.
 ///   - z: the point, [batch, ...], n numbers per sample; usually the solution.
 ///   - draws: directions per sample, at least 1; default 1, enough in training.
 ///   - distribution: default Rademacher.

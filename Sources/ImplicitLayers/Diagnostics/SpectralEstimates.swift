@@ -50,8 +50,8 @@ public func spectralRadius(
 ///   - generator: for the first direction.
 /// - Returns: |J^T x| for a unit vector x, per sample: a lower bound of |J|_2, up to rounding.
 /// - Throws: what `map` throws.
-/// - Complexity: one evaluation of `map`, one product from each side an iteration; where f has a
-///   fused operator, n pullbacks for n numbers per sample instead, and n^2 numbers of memory.
+/// - Complexity: one evaluation of `map`, one product from each side an iteration; see
+///   `Linearization` for maps of which nothing but the pullback is known.
 public func spectralNorm(
   of map: (Tensor) throws -> Tensor, at z: Tensor, iterations: Int = 64,
   using generator: inout Philox

@@ -4,7 +4,8 @@ import Tensors
 public struct ConstrainedPoint: FixedPointState {
   /// Where the loss is least, [batch, ...].
   public let x: Tensor
-  /// lambda, [batch, m]: how fast the least loss falls as an equation h = 0 becomes h = epsilon.
+  /// lambda, [batch, m]: how fast the least loss falls as an equation h = 0 becomes h = epsilon, so that
+  /// d(least loss)/d(epsilon) = -lambda.
   public let multipliers: Tensor
 
   /// x and lambda.
@@ -21,8 +22,8 @@ public struct ConstrainedPoint: FixedPointState {
 /// let table = try gradients(of: utility(point.x))
 /// ```
 /// A root of the conditions of Karush, Kuhn and Tucker, dL/dx + (dh/dx)^T lambda = 0 and h(x) = 0,
-/// whose Jacobian is symmetric but not definite. Newton's method finds any stationary point, so begin
-/// near the minimum, or check.
+/// whose Jacobian is symmetric but not definite. Newton's method finds any stationary point, a maximum as
+/// well, so begin near the minimum, or check.
 ///
 /// - Parameters:
 ///   - loss: L, [batch]: one number for each sample.
@@ -32,7 +33,8 @@ public struct ConstrainedPoint: FixedPointState {
 ///   - estimator: default the exact adjoint.
 ///   - rule: when to stop; default `defaultEquationRule`.
 /// - Returns: x and lambda, recorded.
-/// - Throws: `UnconvergedSolve`; what the functions throw.
+/// - Throws: `UnconvergedSolve`; what the functions throw. Where gradients of the equations depend on each
+///   other the multipliers are not determined, and the backward pass throws `BackwardFailure`.
 public func minimum(
   of loss: @escaping (Tensor) throws -> Tensor,
   subjectTo equations: @escaping (Tensor) throws -> Tensor, from initial: Tensor,
@@ -50,7 +52,7 @@ public func minimum(
     of: { point in
       let values = try equations(point.x)
       let slope = try gradient(at: point.x) { x in
-        try loss(x).sum() + (equations(x) * point.multipliers).sum()
+        try checkedLosses(loss, at: x).sum() + (equations(x) * point.multipliers).sum()
       }
       return ConstrainedPoint(tensors: [slope, values])
     }, from: start, using: solver, estimator: estimator, until: rule)

@@ -2,34 +2,62 @@ import Tensors
 
 /// A convex set, known by its projection: the nearest point of it.
 ///
-/// Projections act on each sample as one vector, and are written in operators, so that they are
-/// differentiated where they are smooth; on an edge they have the derivative of one side.
+/// ```swift
+/// let p = try minimum(of: { p in risk(p) }, over: .simplex, from: start)
+/// let set = ConvexSet { x in x - (x * normal).sum(alongAxis: 1, keepingAxis: true) * normal }
+/// ```
+/// A projection takes each sample as one vector, does not mix samples, and leaves points of the set as
+/// they are. It is written in operators, so that it is differentiated where it is smooth; on an edge it
+/// has the derivative of one side.
 public struct ConvexSet {
   /// x [batch, ...] -> the nearest point of the set, of the same shape.
   public let projection: (Tensor) throws -> Tensor
 
-  /// A set from its projection.
+  /// A set of one's own.
+  ///
+  /// - Parameter projection: x [batch, ...] -> the nearest point of the set, of the same shape, written
+  ///   in operators of `Tensor`; what it captures gets gradients.
   public init(projection: @escaping (Tensor) throws -> Tensor) { self.projection = projection }
 
   /// x >= 0.
   public static var nonNegative: ConvexSet { ConvexSet { x in x.relu() } }
 
-  /// lower <= x <= upper, elementwise; the bounds broadcast and get gradients.
+  /// lower <= x <= upper, elementwise.
+  ///
+  /// An entry inside stays as it is, to the last bit; one on a bound or beyond it becomes the bound, and
+  /// its derivative that of the bound. A side without bound is infinite. Stops when a lower bound is above
+  /// its upper one.
+  ///
+  /// - Parameters:
+  ///   - lower: of a shape that broadcasts to that of x; what it was computed from gets gradients.
+  ///   - upper: likewise.
+  /// - Returns: the box.
   public static func box(_ lower: Tensor, _ upper: Tensor) -> ConvexSet {
-    ConvexSet { x in
-      let above = lower + (x - lower).relu()
-      return upper - (upper - above).relu()
+    let widths = withoutRecording { upper.detached() - lower.detached() }
+    expect(
+      widths.scalars.allSatisfy { $0 >= 0 },
+      "a box is empty where its lower bound is above its upper one: upper - lower has the entry "
+        + "\(widths.scalars.first { !($0 >= 0) } ?? 0)")
+    return ConvexSet { x in
+      // As many samples as entries, so that bounds are selected and not computed.
+      let entries = Shape([x.count, 1])
+      let low = lower.broadcast(to: x.shape).reshaped(entries)
+      let high = upper.broadcast(to: x.shape).reshaped(entries)
+      let values = x.scalars
+      return x.reshaped(entries)
+        .replacingSamples(zip(values, low.scalars).map { $0 <= $1 }, with: low)
+        .replacingSamples(zip(values, high.scalars).map { $0 >= $1 }, with: high)
+        .reshaped(x.shape)
     }
   }
 
-  /// lower <= x <= upper.
+  /// lower <= x <= upper with the same bounds for all entries; `.infinity` for a side that has none.
   ///
   /// Stops when no number is between the bounds.
   public static func box(_ lower: Double, _ upper: Double) -> ConvexSet {
     expect(lower <= upper, "a box from \(lower) to \(upper) is empty")
     return ConvexSet { x in
-      let above = (x - lower).relu() + lower
-      return upper - (upper - above).relu()
+      try box(Tensor(lower, dtype: x.dtype), Tensor(upper, dtype: x.dtype)).projection(x)
     }
   }
 
@@ -39,21 +67,24 @@ public struct ConvexSet {
   public static func ball(radius: Double) -> ConvexSet {
     expect(radius > 0, "a ball has a positive radius, not \(radius)")
     return ConvexSet { x in
-      let isOutside = x.normsOfSamples.map { $0 > radius }
+      let norms = x.normsOfSamples
+      let isOutside = norms.map { $0 > radius }
       guard isOutside.contains(true) else { return x }
-      let flat = x.flatSamples
-      // Of samples inside, a norm of 1 stands for theirs: a root has no derivative at 0.
-      let square = flat.keepingSamples(isOutside).square().sum(alongAxis: 1, keepingAxis: true)
+      // Brought to a norm of 1 before it is squared, which could overflow; samples inside take no part.
+      let unit = x.flatSamples.keepingSamples(isOutside)
+        .scalingSamples(by: zip(isOutside, norms).map { $0 ? 1 / $1 : 0 })
+      // Of samples inside, 1 stands for the square: a root has no derivative at 0.
       let ones = Tensor.ones([x.shape[0], 1], dtype: x.dtype).keepingSamples(isOutside.map(!))
-      let onSphere = flat / (square + ones).sqrt() * radius
-      return x.replacingSamples(isOutside, with: onSphere.reshaped(x.shape))
+      let square = unit.square().sum(alongAxis: 1, keepingAxis: true) + ones
+      return x.replacingSamples(
+        isOutside, with: (unit / square.sqrt() * radius).reshaped(x.shape))
     }
   }
 
   /// x >= 0 with sum x = total: probabilities, where the total is 1.
   ///
   /// With the largest k entries for which what is left is positive, x_i - tau where tau makes them add
-  /// up, and 0 elsewhere (Held, Wolfe and Crowder 1974).
+  /// up, and 0 elsewhere (Held, Wolfe and Crowder 1974). Costs a sort of each sample.
   ///
   /// Stops when the total is not positive.
   public static func simplex(total: Double = 1) -> ConvexSet {
@@ -62,8 +93,8 @@ public struct ConvexSet {
       let flat = x.flatSamples
       let (batch, n) = (flat.shape[0], flat.shape[1])
       let entries = flat.scalars
-      var support = [Double](repeating: 0, count: batch * n)
-      var counts = [Double](repeating: 1, count: batch)
+      var isKept: [Bool] = []
+      var counts: [Double] = []
       for sample in 0..<batch {
         let row = entries[sample * n..<(sample + 1) * n]
         var (sum, threshold) = (0.0, -Double.infinity)
@@ -71,16 +102,22 @@ public struct ConvexSet {
           sum += value
           let tau = (sum - total) / Double(index + 1)
           guard value > tau else { break }
-          (threshold, counts[sample]) = (tau, Double(index + 1))
+          threshold = tau
         }
-        for (index, value) in row.enumerated() where value > threshold {
-          support[sample * n + index] = 1
-        }
+        // What equals the threshold but for rounding is 0. NaN is kept, so that it is seen.
+        let largest = row.reduce(0) { max($0, abs($1)) }
+        let noise = min(
+          4 * x.dtype.machineEpsilon * max(largest, total), total / Double(2 * max(n, 1)))
+        let isAbove = row.map { !($0 - threshold <= noise) }
+        counts.append(Double(max(1, isAbove.count { $0 })))
+        isKept += isAbove
       }
-      let mask = Tensor(support, shape: flat.shape, dtype: x.dtype)
-      let excess = (flat * mask).sum(alongAxis: 1, keepingAxis: true) - total
+      func kept(_ x: Tensor) -> Tensor {
+        x.reshaped([batch * n, 1]).keepingSamples(isKept).reshaped([batch, n])
+      }
+      let excess = kept(flat).sum(alongAxis: 1, keepingAxis: true) - total
       let tau = excess / Tensor(counts, shape: [batch, 1], dtype: x.dtype)
-      return ((flat - tau) * mask).reshaped(x.shape)
+      return kept(flat - tau).relu().reshaped(x.shape)
     }
   }
 

@@ -22,6 +22,7 @@ public struct Equation<State: FixedPointState> {
   /// g(x) = 0, with as many equations as unknowns.
   ///
   /// - Parameter g: returns what it is given: tensors of the same shapes.
+  /// - Returns: the fixed point of x -> x - g(x).
   public static func root(_ g: @escaping (State) throws -> State) -> Equation {
     Equation { x in
       let (values, images) = (x.tensors, try g(x).tensors)
@@ -34,22 +35,27 @@ public struct Equation<State: FixedPointState> {
   }
 }
 
-/// The rule for equations: |F(x)| <= 1e-8 + 1e-6 |x - F(x)|, within 200 evaluations.
+/// The rule for equations: |F(x)| <= 1e-8 + 1e-6 |x - F(x)| in every sample, within 200 evaluations.
 ///
-/// The absolute part is for solutions at 0.
+/// The norms are Euclidean, over all unknowns of a sample; the absolute part is for solutions at 0. F is
+/// compared with x, so its units matter: scale F such that dF/dx is about 1. An F that is smaller by 1e-8
+/// is nothing beside x anywhere, and the first point would be accepted. For another rule:
+/// `StoppingRule.tolerance(relative:absolute:limit:)`.
 public let defaultEquationRule = StoppingRule.tolerance(relative: 1e-6, absolute: 1e-8, limit: 200)
 
 /// The solution of an equation, with gradients of everything that the equation captures.
 ///
 /// - Parameters:
 ///   - equation: what defines x.
-///   - initial: where the search begins; it gets no gradient.
+///   - initial: where the search begins, of the shape and dtype of x; it gets no gradient.
 ///   - solver: how x is found; default Newton's method with GMRES inside.
 ///   - estimator: how gradients are computed; default the exact adjoint.
 ///   - rule: when to stop; default `defaultEquationRule`.
 /// - Returns: x, recorded, with the report of how it was found. A sample that was not solved is an
 ///   entry in the report and no error.
 /// - Throws: what the equation throws; `CancellationError`.
+/// - Complexity: in time that of the solver; in memory, for the backward pass, one application of the
+///   equation, however many the solver took.
 public func solve<State: FixedPointState>(
   _ equation: Equation<State>, from initial: State,
   using solver: any ForwardSolver = .newtonKrylov(),
@@ -92,13 +98,16 @@ extension FixedPointState {
   /// let found = withoutRecording { myOwnSolver(a) }
   /// let x = try found.asSolution(of: .root { x in x * x - a })
   /// ```
-  /// The condition is evaluated once at x.
+  /// The condition is evaluated once at x, recorded; how x was found is of no account, and a history of
+  /// x is cut.
   ///
   /// - Parameters:
   ///   - equation: what x solves.
-  ///   - estimator: how gradients are computed; default the exact adjoint. Unrolling is none.
+  ///   - estimator: how gradients are computed; default the exact adjoint. Unrolling is not
+  ///     among them, as there is nothing to unroll.
   ///   - tolerance: what is left of F(x) at most, relative to |x - F(x)|; default 1e-5.
-  ///   - absolute: what may be left besides; default 1e-8.
+  ///   - absolute: what may be left besides; default 1e-8. Both in the units of F: see
+  ///     `defaultEquationRule`.
   /// - Returns: x, to the last bit.
   /// - Throws: `UnconvergedSolve` where x does not solve the equation to the tolerance; what the
   ///   equation throws.

@@ -110,8 +110,9 @@ public struct AdjointProblem {
   public let pullback: (Tensor) throws -> Tensor
   /// What the forward solver learned of (J - I)^-1, for estimators that reuse it.
   public let inverse: (any InverseJacobian)?
-  /// How well J is known, per sample: the relative residual of the forward solve, and at least what
-  /// the dtype resolves.
+  /// How well J is known, per sample: the residual of the forward solve as a fraction of |f(z)| and of
+  /// what its rule takes for the size of a state at 0, absolute / relative; at least what the dtype
+  /// resolves.
   ///
   /// J is taken at a z that is off by about the residual, so a residual of the adjoint system below
   /// this fraction of |v| is none of the true system, and a singular value of I - J below this

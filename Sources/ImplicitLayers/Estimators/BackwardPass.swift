@@ -68,12 +68,20 @@ struct BackwardPass {
 
   /// How well J is known: see `AdjointProblem.accuracies`.
   ///
-  /// An iterate that was kept although it did not converge counts as the solution, as was asked for.
+  /// A rule that accepts a residual of absolute + relative |f(z)| takes absolute / relative for the size
+  /// of a state beside which |f(z)| is nothing: by as much the residual of a solution at 0 is to be
+  /// divided. An iterate that was kept although it did not converge counts as the solution, as was asked
+  /// for.
   private func accuracies(_ dtype: DType) -> [Double] {
-    forward.samples.map { sample in
+    let tolerance = forward.rule.tolerance
+    return forward.samples.map { sample in
       let isKept = sample.outcome.isFailure && forward.rule.onFailure == .keeping
-      return sample.relativeResidual.isFinite && !isKept
-        ? max(sample.relativeResidual, dtype.machineEpsilon) : dtype.machineEpsilon
+      guard sample.relativeResidual.isFinite, !isKept, sample.residual > 0 else {
+        return dtype.machineEpsilon
+      }
+      var size = sample.residual / sample.relativeResidual
+      if let tolerance, tolerance.relative > 0 { size += tolerance.absolute / tolerance.relative }
+      return max(sample.residual / size, dtype.machineEpsilon)
     }
   }
 

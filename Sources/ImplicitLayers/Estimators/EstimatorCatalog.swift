@@ -34,6 +34,7 @@ extension Catalog where Value == any BackwardEstimator {
       CatalogEntry("quasi-newton", .quasiNewtonReuse(onFailure: policy)),
       CatalogEntry("straight-through", .straightThrough()),
       CatalogEntry("measured", .measured(.oneStep)),
+      CatalogEntry("reversible", .reversible()),
     ])
   }
 }

@@ -8,6 +8,9 @@ import Tensors
 /// it needs no contraction, only that 1 is no eigenvalue of J. The residual and the condition of
 /// I - J that are reported come from the dense matrix and cost next to nothing. Where the structure of J
 /// is known, as many pullbacks are enough as it has colours, and one more checks the structure.
+///
+/// The gradient has the derivatives of the equation, to any order: each takes another such system, from
+/// a J that is assembled again (`EstimateDerivative.ofEquation`).
 public struct ExactAdjoint: AdjointEstimator {
   /// Which entries J has.
   public let structure: JacobianStructure

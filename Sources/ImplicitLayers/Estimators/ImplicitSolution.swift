@@ -31,8 +31,24 @@ extension AdjointEstimator {
     of map: FixedPointMap, from initial: Tensor, using solver: any ForwardSolver,
     until rule: StoppingRule, isStraightThrough: Bool = false
   ) throws -> Solution<Tensor> {
-    let start = initial.detached()
-    guard isRecording else { return try solver.solve(map, from: start, until: rule) }
+    try implicitSolution(of: map, tying: isStraightThrough ? initial : nil) { map in
+      try solver.solve(map, from: initial.detached(), until: rule)
+    }
+  }
+
+  /// What `solve` finds, with one application recorded.
+  ///
+  /// - Parameters:
+  ///   - map: f.
+  ///   - start: the initial state, if it is to be given J^T w for its gradient.
+  ///   - solve: finds the fixed point of the map that it is given, not recorded.
+  /// - Returns: the solution, recorded.
+  /// - Throws: what `solve` and `map` throw; `MissingInverse`.
+  func implicitSolution(
+    of map: FixedPointMap, tying start: Tensor?,
+    by solve: (FixedPointMap) throws -> Solution<Tensor>
+  ) throws -> Solution<Tensor> {
+    guard isRecording else { return try solve(map) }
     var last: ImplicitFunction?
     var recording = map
     recording.last = { z in
@@ -40,18 +56,30 @@ extension AdjointEstimator {
       last = application
       return application.image.detached()
     }
-    let found = try withoutRecording { try solver.solve(recording, from: start, until: rule) }
+    let found = try withoutRecording { try solve(recording) }
     if inverseUse == .required && found.inverse == nil { throw MissingInverse() }
+    return try differentiated(
+      found, by: last ?? ImplicitFunction(map.callAsFunction, at: found.value), tying: start)
+  }
+
+  /// A point that was found, with the derivatives of one application of the map.
+  ///
+  /// - Parameters:
+  ///   - found: the point, and how it was found.
+  ///   - function: the application.
+  ///   - start: the initial state, if it is to be given J^T w for its gradient.
+  /// - Returns: the same, recorded.
+  func differentiated(
+    _ found: Solution<Tensor>, by function: ImplicitFunction, tying start: Tensor?
+  ) -> Solution<Tensor> {
     let pass = BackwardPass(
       estimator: self, inverse: inverseUse == .ignored ? nil : found.inverse, forward: found.report)
-    let (differentiated, ticket) = try
-      (last ?? ImplicitFunction(map.callAsFunction, at: found.value))
-      .solution(
-        straightThroughTo: isStraightThrough ? initial : nil, isEquation: derivative == .ofEquation
-      ) { v, pullback, order in
-        let (w, report) = try pass.run(v, through: pullback, order: order)
-        return (w, report)
-      }
+    let (differentiated, ticket) = function.solution(
+      straightThroughTo: start, isEquation: derivative == .ofEquation
+    ) { v, pullback, order in
+      let (w, report) = try pass.run(v, through: pullback, order: order)
+      return (w, report)
+    }
     return Solution(
       value: differentiated.withElements(of: found.value), report: found.report,
       inverse: found.inverse, ticket: ticket)

@@ -10,6 +10,10 @@ import Tensors
 /// cost K - 1 pullbacks, since the first image, v, is known. Picard iteration needs a spectral
 /// radius below 1; accelerated solvers may do without. A solver that linearises its map
 /// (Newton-Krylov, and the automatic one in the end) is handed the products J^T s themselves.
+///
+/// The gradient has the derivatives of the equation, to any order, each by another such iteration
+/// (`EstimateDerivative.ofEquation`). After a fixed number of evaluations, w solves the equation as little
+/// as the number allows, and so do they.
 public struct IterativeAdjoint: AdjointEstimator {
   /// How to iterate.
   public let solver: any ForwardSolver

@@ -8,6 +8,9 @@ import Tensors
 /// One pullback an application, no contraction needed, and the memory of one application of f on
 /// the tape. The forward solver's inverse, H ~ (J - I)^-1, serves as a preconditioner if wanted:
 /// then reuse costs no bias, unlike in `QuasiNewtonReuse`.
+///
+/// The gradient has the derivatives of the equation, to any order, each by another such solve to the same
+/// tolerance (`EstimateDerivative.ofEquation`); no step of the method is recorded.
 public struct KrylovAdjoint: AdjointEstimator {
   /// The method, with its tolerance and limit.
   public let solver: any LinearSolver

@@ -8,6 +8,9 @@ import Tensors
 /// explains, and no failure.
 ///
 /// Costs n pullbacks for n numbers per sample and about 12 n^3 operations and n^2 numbers each.
+///
+/// The gradient has the derivatives of the equation, to any order (`EstimateDerivative.ofEquation`);
+/// where I - J is singular, w does not solve that, and they are estimates by least squares too.
 public struct LeastSquaresAdjoint: AdjointEstimator {
   /// Singular values of I - J below this fraction of the largest count as zero; nil for ten times
   /// the accuracy to which J is known, per sample.

@@ -6,6 +6,7 @@ import Tensors
 /// layer.estimator = .measured(.neumann(terms: 5))
 /// ```
 /// One pullback more. The estimate does not change.
+/// Differentiated again, it is what the other is.
 public struct Measured: AdjointEstimator {
   /// The estimator that is measured.
   public let base: any AdjointEstimator

@@ -14,6 +14,10 @@ import Tensors
 /// positive, it only slows the series down.
 ///
 /// Costs terms - 1 pullbacks and the memory of one application: O(1) in the forward iterations.
+///
+/// Differentiated again, the gradient is the sum of terms that it was computed as, at a constant z*
+/// (`EstimateDerivative.ofComputation`). That is no approximation of the second derivative of the
+/// solution, however many the terms: z* does not move with theta.
 public struct NeumannSeries: AdjointEstimator {
   /// The number of terms, at least 1.
   public let terms: Int

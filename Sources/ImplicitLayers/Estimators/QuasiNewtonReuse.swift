@@ -7,6 +7,9 @@ import Tensors
 /// error is not controlled: `refinements` steps of GMRES, started there and preconditioned by
 /// -H^T, reduce and measure it. Where a residual is to be met, use
 /// `.gmres(tolerance:reusingInverse:)`.
+///
+/// The gradient has the derivatives of the equation, to any order, in which H or its transpose stands for
+/// the inverse (`EstimateDerivative.ofEquation`): as good as the estimate is.
 public struct QuasiNewtonReuse: AdjointEstimator {
   /// Steps of refinement, each one pullback; two more measure the residual before and after.
   public let refinements: Int

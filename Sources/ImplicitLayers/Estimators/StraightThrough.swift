@@ -9,6 +9,7 @@ import Tensors
 /// heuristic: the true derivative of z* with respect to z0 is zero.
 ///
 /// One pullback more than `base`, if the initial state is recorded.
+/// Differentiated again, it is what `base` is.
 public struct StraightThrough: BackwardEstimator {
   /// What estimates w.
   public let base: any AdjointEstimator

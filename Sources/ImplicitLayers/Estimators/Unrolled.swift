@@ -25,6 +25,9 @@ import Tensors
 /// stays in a truncated or checkpointed solve to its end. Truncation costs no evaluation more and
 /// keeps the steps that a sample may still need; checkpoints cost a second evaluation of every
 /// differentiated step, on the way back.
+///
+/// Differentiated again, the gradient is that of the iterations: every order is exact for the iterate, at
+/// the memory of all steps that are differentiated.
 public struct Unrolled: BackwardEstimator {
   /// How much of the trajectory the tape holds.
   public enum Kept: Sendable, Equatable {

@@ -4,8 +4,10 @@ import Tensors
 ///
 /// A step a p is accepted where L falls by 1e-4 a of what the slope dL/dx p promises (Armijo), or, where
 /// L changes by no more than rounding, where |dL/dx| does not grow (Hager and Zhang 2005). Otherwise it
-/// is tried again with a shorter length, from the parabola through what is known, in [.1, .5] of
-/// it. Trial points are the iterates of the ordinary loop, so they count as evaluations.
+/// is tried again with a shorter length: that at which the parabola with L and its slope where the step
+/// began, and L where it ended, is least, but in [.1, .5] of the length before. Trial points are the
+/// iterates of the ordinary loop, so they count as evaluations
+/// ([why](../../../Docs/Explanation/Decisions/DescentInTheLoop.md)).
 struct Descent: PerSample, Sendable {
   /// More shortenings than there are digits.
   static let toleratedFailures = 24

@@ -6,11 +6,12 @@ import Tensors
 /// let x = try minimum(of: loss, from: start, using: .lbfgs(memory: 20))
 /// ```
 /// p = -H dL/dx with H from the last steps s and changes of gradient y by the two-loop recursion
-/// (Nocedal 1980), begun with s^T y / y^T y; a pair whose curvature s^T y is not positive is left out,
-/// sample by sample. How far p is followed: `Descent`. Needs a map that is a step against a gradient.
+/// (Nocedal 1980), begun with s^T y / y^T y; a pair whose curvature s^T y is not positive, or whose y is
+/// rounding alone, is left out, sample by sample. How far p is followed: `Descent`. Needs a map that is a step against a gradient.
 ///
-/// One evaluation of L and its gradient for each trial point; 2 `memory` vectors of the state's size.
-/// Unrolled, an iterate has the derivative of the minimum at its own place.
+/// For each trial point an evaluation of L and one of its gradient, of which the second counts in the
+/// report; 2 `memory` vectors of the state's size. Unrolled, an iterate is differentiated as what it
+/// converges to, the minimum, with the Hessian at its own place.
 public struct LBFGS: ForwardSolver {
   /// How many pairs are remembered.
   public let memory: Int
@@ -53,13 +54,16 @@ public struct LBFGS: ForwardSolver {
       visitor.visit(&scales)
     }
 
-    fileprivate mutating func learn(step: Tensor, change: Tensor, limit: Int) {
+    /// Keeps a pair where y is more than the noise of the gradients it is the difference of: a curvature
+    /// that rounding has made up leads as far as it is small.
+    fileprivate mutating func learn(step: Tensor, change: Tensor, noise: [Double], limit: Int) {
       if scales.isEmpty { scales = Array(repeating: 0, count: step.shape[0]) }
       let curvatures = step.innerProductsOfSamples(with: change)
       let (lengths, changes) = (step.normsOfSamples, change.normsOfSamples)
       var weight = curvatures
       for row in curvatures.indices {
-        let says = curvatures[row] > 1e-10 * lengths[row] * changes[row]
+        let says =
+          curvatures[row] > 1e-10 * lengths[row] * changes[row] && changes[row] > noise[row]
         weight[row] = says ? 1 / curvatures[row] : 0
         if says { scales[row] = curvatures[row] / (changes[row] * changes[row]) }
       }
@@ -104,7 +108,8 @@ public struct LBFGS: ForwardSolver {
     guard let base = history.descent.base else { return point.image }
     if let former, isNew.contains(true) {
       history.learn(
-        step: base.z - former.z, change: former.residual - base.residual, limit: memory)
+        step: base.z - former.z, change: former.residual - base.residual, noise: point.noise,
+        limit: memory)
     }
     let (p, lengths) = history.applied(to: base.residual)
     return history.descent.next(along: p, isNew: isNew, lengths: lengths)

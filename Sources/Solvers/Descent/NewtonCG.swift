@@ -9,8 +9,9 @@ import Tensors
 /// where a direction of negative curvature appears, what has been found by then is the step, so that
 /// it descends (Nocedal and Wright 2006, algorithm 7.1). How far it is followed: `Descent`.
 ///
-/// One evaluation of L and its gradient for each trial point, one linearisation for each direction.
-/// Unrolled, an iterate has the derivative of the minimum at its own place.
+/// For each trial point an evaluation of L and one of its gradient, for each direction a linearisation and
+/// products H s; the loss does not count in the report. Unrolled, an iterate is differentiated as what it
+/// converges to, the minimum, with the Hessian at its own place.
 public struct NewtonCG: ForwardSolver {
   /// The largest number of products for one direction.
   public let limit: Int

@@ -47,7 +47,9 @@ public final class CountedMap {
   /// part of what the solve costs.
   func uncountedImage(of z: Tensor) throws -> Tensor { try map(z) }
 
-  /// L of each row, where f(z) = z - dL/dz; for solvers that descend. Not counted: it comes with dL/dz.
+  /// L of each row, where f(z) = z - dL/dz; for solvers that descend.
+  ///
+  /// Not counted: it comes with dL/dz.
   ///
   /// Stops where f is no step against a gradient.
   func losses(at z: Tensor) throws -> [Double] {
@@ -64,7 +66,7 @@ public final class CountedMap {
   /// Counted as one evaluation; products are counted one by one.
   public func linearization(at z: Tensor) throws -> MapLinearization {
     if let product = map.jacobianProduct {
-      return MapLinearization(ledger: ledger, forth: product) { _ in throw LinearizedAdjoint() }
+      return MapLinearization(ledger: ledger, forth: product, back: nil)
     }
     let near = try withoutRecording { try Linearization(at: z) { try image(of: $0) } }
     return MapLinearization(ledger: ledger, forth: near.pushforward, back: near.pullback)
@@ -117,11 +119,11 @@ public final class CountedMap {
 public struct MapLinearization {
   private let ledger: SolveLedger
   private let forth: FixedPointMap.Function
-  private let back: FixedPointMap.Function
+  /// Nil if the map is itself the adjoint of another.
+  private let back: FixedPointMap.Function?
 
   init(
-    ledger: SolveLedger, forth: @escaping FixedPointMap.Function,
-    back: @escaping FixedPointMap.Function
+    ledger: SolveLedger, forth: @escaping FixedPointMap.Function, back: FixedPointMap.Function?
   ) {
     (self.ledger, self.forth, self.back) = (ledger, forth, back)
   }
@@ -131,6 +133,7 @@ public struct MapLinearization {
   /// - Throws: what the map's operators throw; `LinearizedAdjoint` if the map is itself the adjoint
   ///   of another.
   public func pullback(_ v: Tensor) throws -> Tensor {
+    guard let back else { throw LinearizedAdjoint() }
     ledger.countProduct()
     return try back(v)
   }
@@ -139,6 +142,24 @@ public struct MapLinearization {
   public func pushforward(_ s: Tensor) throws -> Tensor {
     ledger.countProduct()
     return try forth(s)
+  }
+
+  /// J of every row, by products J^T e_i; by J e_i if the map is itself the adjoint of another.
+  ///
+  /// - Parameters:
+  ///   - state: any tensor of the shape of z, [rows, n].
+  ///   - structure: which entries of J there are; default all.
+  /// - Returns: [rows, n, n].
+  /// - Throws: what the map's operators throw.
+  /// - Complexity: n products, or as many as the structure asks for.
+  public func jacobians(
+    like state: Tensor, structure: JacobianStructure = .dense
+  ) throws -> Tensor {
+    guard back == nil else {
+      return try jacobian(like: state, structure: structure, pullback: pullback)
+    }
+    return try jacobian(like: state, structure: structure.transposed, pullback: pushforward)
+      .transposed()
   }
 }
 

@@ -8,10 +8,13 @@ import Tensors
 /// ```
 /// A step solves (I - J) s = g by LU: n pullbacks for n unknowns, or as many as the structure of J asks
 /// for, which serve the whole batch, and n^2 numbers of each sample. How far it is followed is the
-/// business of `TrustRegion`; where I - J is singular a fixed-point step is taken. For many unknowns:
-/// `NewtonKrylov`. Unrolled, every iterate has the implicit derivative at its own place.
+/// business of `TrustRegion`. Where I - J is singular, or so nearly that the step would be longer than ten
+/// thousand sizes of the state, it is solved by least squares without its small singular values. For many
+/// unknowns: `NewtonKrylov`. Unrolled, every iterate has the implicit derivative at its own place.
 public struct Newton: ForwardSolver {
   /// Which entries J has.
+  ///
+  /// One that is left out makes steps worse; the solution is still what the residual says.
   public let structure: JacobianStructure
 
   /// The method.
@@ -27,7 +30,7 @@ public struct Newton: ForwardSolver {
     let found = try withoutRecording {
       try history.next(after: point.detached()) { base, rows, _ in
         let near = try point.map.ofRows(rows, around: point.z).linearization(at: base.z)
-        return try step(base.residual, near)
+        return try step(from: base, near)
       }
     }
     guard isRecording else { return found }
@@ -35,12 +38,32 @@ public struct Newton: ForwardSolver {
       found, in: point.map, by: GMRES(dimension: 50, tolerance: 0, limit: 500))
   }
 
-  private func step(_ residual: Tensor, _ near: MapLinearization) throws -> Tensor {
-    let matrices = try jacobian(like: residual, structure: structure, pullback: near.pullback)
-    let systems = Tensor.identity(residual.shape[1], dtype: residual.dtype) - matrices
+  /// (I - J)^-1 g in every row; where that is no number or leads too far away, what the small singular
+  /// values leave of it.
+  private func step(from base: KnownPoint, _ near: MapLinearization) throws -> Tensor {
+    let g = base.residual
+    let matrices = try near.jacobians(like: g, structure: structure)
+    let systems = Tensor.identity(g.shape[1], dtype: g.dtype) - matrices
     let factors = LUFactorization(ofPossiblySingular: systems)
-    let isSolvable = factors.reciprocalConditions.map { $0 > residual.dtype.machineEpsilon }
-    return residual.replacingSamples(isSolvable, with: factors.solve(residual))
+    let isSolvable = factors.reciprocalConditions.map { $0 > g.dtype.machineEpsilon }
+    let full = g.replacingSamples(isSolvable, with: factors.solve(g))
+    let (lengths, bounds) = (full.normsOfSamples, base.longestSteps)
+    return lengths.indices.reduce(full) { steps, row in
+      guard !isSolvable[row] || !(lengths[row] <= bounds[row]),
+        let least = leastStep(systems.samples([row]), g.samples([row]))
+      else { return steps }
+      let factor = min(1, bounds[row] / least.normsOfSamples[0])
+      return steps.replacing([row], least.scalingSamples(by: [factor]))
+    }
+  }
+
+  /// The shortest of the best solutions that the singular values above the root of what the dtype
+  /// resolves have; nil where there is none, as for NaN.
+  private func leastStep(_ system: Tensor, _ g: Tensor) -> Tensor? {
+    guard system.firstNonFiniteIndex == nil, g.firstNonFiniteIndex == nil else { return nil }
+    return try? LeastSquaresSolution(
+      of: system, right: g, cutoffs: [g.dtype.machineEpsilon.squareRoot()]
+    ).value
   }
 
   /// Each is answered by a shorter step.

@@ -47,3 +47,12 @@ public struct NewtonHistory: PerSample, Sendable {
     return region.next(along: p)
   }
 }
+
+extension KnownPoint {
+  /// The longest step that is believed: ten thousand sizes of the state.
+  ///
+  /// A longer one is that of a singular I - J along its null vector.
+  var longestSteps: [Double] {
+    zip(z.normsOfSamples, residual.normsOfSamples).map { 1e4 * max($0 + $1, 1) }
+  }
+}

@@ -64,9 +64,7 @@ public struct NewtonKrylov: ForwardSolver {
       ) { s in try s - near.pushforward(s) }.value
     }
     let step = try solve(tolerances)
-    let bounds = zip(base.z.normsOfSamples, base.residual.normsOfSamples).map {
-      1e4 * max($0 + $1, 1)
-    }
+    let bounds = base.longestSteps
     let isHuge = zip(step.normsOfSamples, bounds).map { !($0 <= $1) }
     guard isHuge.contains(true) else { return step }
     let loose = try solve(zip(isHuge, tolerances).map { $0 ? 0.9 : $1 })

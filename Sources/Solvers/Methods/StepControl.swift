@@ -35,7 +35,8 @@ struct StepControl: Sendable {
   /// Steps since the last best point, and bad ones of a sample that is not trusted.
   private var idle = 0
   private var failures = 0
-  /// The new bests that are due before it is trusted again, and what the next excursion will cost.
+  /// The new bests that are due before it is trusted again, and what the next excursion will cost,
+  /// twice as many as the last, up to a million.
   private var due = 0
   private var price = 1
   /// Whether the next step is a fixed-point step, which is not questioned.
@@ -81,7 +82,7 @@ struct StepControl: Sendable {
       (norm, radius) = (trial, 100 * max(1, point.imageNorms[row] + trial))
       return (.accepted, true)
     }
-    (isTrusted, due, price) = (false, price, 2 * price)
+    (isTrusted, due, price) = (false, price, min(2 * price, 1 << 20))
     (norm, recent) = (best, [best])
     return (.returned, isTolerable)
   }

@@ -1,8 +1,12 @@
-/// Which entries of the Jacobian of a sample can be other than zero.
+/// Which entries of the Jacobian of a sample, n x n, can be other than zero.
 ///
+/// ```swift
+/// let x = try root(of: g, from: start, estimator: .exact(structure: .banded(lower: 1, upper: 1)))
+/// ```
 /// Rows that have no column in common are assembled from one pullback (Curtis, Powell and Reid 1974): a
 /// band of width b takes b pullbacks instead of n. Unknowns are counted in the order in which they lie
-/// in the sample.
+/// in the sample, all tensors of a state one after the other. The matrix itself is still stored with all
+/// its n^2 entries.
 public enum JacobianStructure: Sendable, Equatable {
   /// All of them.
   case dense

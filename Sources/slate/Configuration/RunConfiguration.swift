@@ -140,6 +140,9 @@ struct RunConfiguration: Codable, Equatable, Sendable {
       !gradient.needsInverse || solver.learnsInverse, "gradient", gradient,
       "used with --solver broyden, whose inverse it reuses; --solver is \(solver)")
     try require(
+      !gradient.needsPairs || solver.isReversible, "gradient", gradient,
+      "used with --solver paired, whose steps it undoes; --solver is \(solver)")
+    try require(
       !lastIsDifferentiated || iterations >= 2, "last-is-differentiated", true,
       "left out unless there are at least 2 --iterations")
     try require((0..<1).contains(dropout), "dropout", dropout, "in [0, 1)")

@@ -61,6 +61,9 @@ struct GradientChoice: CatalogChoice {
   /// Whether it reuses the inverse that the forward solver has learned.
   var needsInverse: Bool { estimator.inverseUse == .required }
 
+  /// Whether it undoes the steps of a paired iteration.
+  var needsPairs: Bool { estimator is ReversibleAdjoint }
+
   /// The first-order approximation of the implicit gradient.
   static let implicit = GradientChoice(description: "implicit", value: .oneStep)
 }
@@ -78,6 +81,9 @@ struct SolverChoice: CatalogChoice {
 
   /// Whether it learns an inverse that a gradient can reuse.
   var learnsInverse: Bool { solver.learnsInverse }
+
+  /// Whether its steps can be undone.
+  var isReversible: Bool { solver is PairedIteration }
 
   /// Plain fixed-point iteration.
   static let iteration = SolverChoice(description: "iteration", value: .picard())

@@ -72,7 +72,9 @@ import Testing
       residual: try #require(residuals.last), contraction: contraction)
     #expect(!bound.isCertified)
     #expect(Contraction.estimated(from: try trace(.picard(), 2), sample: 0) == nil)
-    for solver in [.anderson(), .broyden(), .newtonKrylov(), .picard(relaxation: 0.5), .automatic]
+    for solver in [
+      .anderson(), .broyden(), .newton(), .newtonKrylov(), .picard(relaxation: 0.5), .automatic,
+    ]
       as [any ForwardSolver]
     {
       let other = try trace(solver, 24)

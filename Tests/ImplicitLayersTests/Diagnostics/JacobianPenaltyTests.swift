@@ -95,7 +95,7 @@ import Testing
     #expect(found == nil)
   }
 
-  @Test("without recording a fused operator is fine, as only the value is asked for")
+  @Test("without recording the value alone is computed, of fused operators too")
   func fusedWithoutRecording() throws {
     var generator = Philox(seed: 1)
     let gain = Tensor.ones([4], dtype: .float64)

@@ -42,6 +42,20 @@ private let tight = StoppingRule.tolerance(relative: 1e-13, absolute: 1e-12, lim
     }
   }
 
+  /// The gradient is the same everywhere, and its changes are rounding.
+  @Test("a loss that falls without end has no minimum")
+  func noMinimum() throws {
+    let slopes = Tensor([1, 0.7, 1.3], shape: [1, 3], dtype: .float64)
+    let solvers: [any ForwardSolver] = [.lbfgs(), .newtonCG()]
+    for solver in solvers {
+      #expect(throws: UnconvergedSolve.self, "\(solver.name)") {
+        try minimum(
+          of: { x in (x * slopes).sum(alongAxis: 1) },
+          from: Tensor([0.3, 1, 2], shape: [1, 3], dtype: .float64), using: solver)
+      }
+    }
+  }
+
   /// w(lambda) = (X^T X + lambda I)^-1 X^T y; with M = X^T X + lambda I: dw/dlambda = -M^-1 w and
   /// d^2w/dlambda^2 = 2 M^-2 w.
   @Test("ridge regression: the hypergradient and the second derivative", arguments: descents)

@@ -16,7 +16,7 @@ import Testing
       return (try #require(table[x]), try #require(table.backwardReport(of: solution)))
     }
     let (exact, _) = try adjoint(.exact)
-    for solver in [.newtonKrylov(), .automatic] as [any ForwardSolver] {
+    for solver in [.newton(), .newtonKrylov(), .automatic] as [any ForwardSolver] {
       let (gradient, report) = try adjoint(.iterative(solver, tolerance: 1e-12))
       #expect(difference(gradient, exact, relative: 1e-10) == nil, "\(solver)")
       #expect(report.converged, "\(solver)")

@@ -22,7 +22,8 @@ private func pass(
   @Test("a singular system without a solution is a failure, not a huge gradient")
   func inconsistent() throws {
     let estimators: [any AdjointEstimator] = [
-      .exact, .gmres(), .biCGStab(), .iterative(.picard()), .iterative(.newtonKrylov()),
+      .exact, .gmres(), .biCGStab(), .iterative(.picard()), .iterative(.newton()),
+      .iterative(.newtonKrylov()),
       .iterative(.automatic),
     ]
     for dtype in [DType.float64, .float32] {

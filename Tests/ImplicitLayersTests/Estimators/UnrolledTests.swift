@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct UnrolledTests {
   private let solvers: [any ForwardSolver] = [
-    .picard(), .picard(relaxation: 0.8), .anderson(depth: 3), .broyden(updates: 6), .newtonKrylov(),
+    .picard(), .picard(relaxation: 0.8), .anderson(depth: 3), .broyden(updates: 6), .newton(),
+    .newtonKrylov(),
     .automatic,
   ]
   private let tight = StoppingRule.tolerance(relative: 0, absolute: 2e-15, limit: 400)

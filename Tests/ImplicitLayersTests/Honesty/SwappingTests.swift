@@ -76,7 +76,9 @@ import Testing
     for seed in 1...40 {
       let w = testTensor([3, 3], seed: seed, scale: 0.5).variable()
       let x = testTensor([2, 3], seed: seed + 50)
-      for solver in [.newtonKrylov(), .broyden(), .anderson(), .automatic] as [any ForwardSolver] {
+      for solver in [.newton(), .newtonKrylov(), .broyden(), .anderson(), .automatic]
+        as [any ForwardSolver]
+      {
         for estimator in [.unrolled(lastSteps: 2), .unrolled(keeping: .squareRoot)]
           as [any BackwardEstimator]
         {

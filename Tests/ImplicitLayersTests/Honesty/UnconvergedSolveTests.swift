@@ -67,7 +67,7 @@ private func affine(_ factors: [Double]) -> (a: Tensor, map: @Sendable (Tensor) 
       let n = 1 + seed % 5
       let w = testTensor([n, n], seed: seed, scale: 2.5)
       let b = testTensor([2, n], seed: seed + 1000)
-      for solver in [.picard(), .anderson(), .broyden(), .newtonKrylov(), .automatic]
+      for solver in [.picard(), .anderson(), .broyden(), .newton(), .newtonKrylov(), .automatic]
         as [any ForwardSolver]
       {
         let map = { (z: Tensor) in (z.matmul(w) + b).tanh() * 1.5 }

@@ -37,7 +37,8 @@ func accurateEstimators(
   let limits: [(String, any ForwardSolver, Int)] = [
     ("Picard", .picard(), terms), ("damped Picard", .picard(relaxation: 0.8), damped),
     ("Anderson", .anderson(), 100), ("Broyden", .broyden(), 100),
-    ("Newton-Krylov", .newtonKrylov(), 100), ("automatic", .automatic, 100),
+    ("Newton", .newton(), 100), ("Newton-Krylov", .newtonKrylov(), 100),
+    ("automatic", .automatic, 100),
   ]
   return [
     ("exact", ExactAdjoint(onFailure: policy)),

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 private let orbits = KeplerBatch.five
-private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, limit: 2500)
+private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, limit: 5000)
 
 @Suite struct KeplerBatchTests {
   @Test func picardTakesTheKnownNumbersOfEvaluations() throws {

@@ -18,6 +18,19 @@ import Testing
     #expect(report.jacobianProducts <= 25, "\(report.jacobianProducts)")
   }
 
+  @Test(
+    "a search without end returns to its best point any number of times",
+    arguments: [.newton(), .newtonKrylov(), .broyden()] as [any ForwardSolver])
+  func endlessSearch(_ solver: any ForwardSolver) throws {
+    // x^2 + 1 = 0 has no real root, and Newton's iterates are chaotic.
+    let report = try solver.solve(
+      { z in z - z.square() - 1 }, from: Tensor([0.3], shape: [1, 1], dtype: .float64),
+      until: .tolerance(relative: 0, absolute: 1e-12, limit: 20_000, patience: 20_000)
+    ).report
+    #expect(report.samples[0].outcome.isFailure)
+    #expect(report.evaluations > 5000, "\(report)")
+  }
+
   @Test("an expanding map is solved: only 1 must be no eigenvalue of J")
   func expandingMap() throws {
     let matrix = testTensor([5, 5], seed: 12, scale: 3)
@@ -30,7 +43,7 @@ import Testing
     #expect(residual.largestMagnitude < 1e-12)
   }
 
-  @Test("a fused operator has no forward product; the assembled Jacobian gives the same steps")
+  @Test("a fused operator gives the same steps as its composition")
   func fusedOperator() throws {
     let weight = testTensor([5, 5], seed: 2, scale: 0.3)
     let gain = Tensor.full(0.7, [5], dtype: .float64)

@@ -64,7 +64,7 @@ extension Tensor {
   func oneSample(_ dtype: DType, _ isRestrictable: Bool) throws {
     let rule = StoppingRule.tolerance(
       relative: Accuracy(dtype: dtype).residual,
-      limit: TabledSolver(name: "", solver: .picard(), relaxation: 0.7)
+      limit: TabledSolver(name: "", solver: .picard(), relaxation: 0.5)
         .evaluations(for: .keplerBatch))
     for solver in TabledSolver.all {
       for healthyCalls in [0, 1, 4, 6] {

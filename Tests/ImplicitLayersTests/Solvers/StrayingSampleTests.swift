@@ -23,7 +23,7 @@ private func problem(_ name: String) throws -> PublishedProblem {
     let whole =
       isRestrictable
       ? FixedPointMap({ map($0) }) { _ in { map($0) } } : FixedPointMap { map($0) }
-    for solver in [.broyden(), .newtonKrylov(), .automatic] as [any ForwardSolver] {
+    for solver in [.broyden(), .newton(), .newtonKrylov(), .automatic] as [any ForwardSolver] {
       let together = try solver.solve(whole, from: starts, until: rule)
       for sample in factors.indices {
         let alone = try solver.solve({ map($0) }, from: starts.samples([sample]), until: rule)

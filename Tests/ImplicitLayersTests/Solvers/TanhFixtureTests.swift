@@ -19,7 +19,7 @@ import Training
   @Test func everySolverAndEstimator() throws {
     let solvers: [(String, any ForwardSolver)] = [
       ("Picard", .picard()), ("Anderson", .anderson()), ("Broyden", .broyden()),
-      ("Newton-Krylov", .newtonKrylov()), ("automatic", .automatic),
+      ("Newton", .newton()), ("Newton-Krylov", .newtonKrylov()), ("automatic", .automatic),
     ]
     let estimators: [(String, any BackwardEstimator)] = [
       ("exact", .exact), ("unrolled", .unrolled), ("Neumann", .neumann(terms: 300)),

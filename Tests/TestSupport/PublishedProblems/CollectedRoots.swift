@@ -43,20 +43,22 @@ extension PublishedProblem {
       let turns = (arctangent(-x / (radius + y)) * 2 + .pi / 2) / (2 * .pi)
       return joined((z.at(2) - turns * 10) * 10, (radius - 1) * 10, z.at(2))
     },
-    watson,
+    watson(6),
     chebyquad(5),
     chebyquad(7),
   ]
 
   /// The gradient of Watson's sum of squares, divided by 2.
-  private static let watson: PublishedProblem = {
-    let n = 6
+  static func watson(_ n: Int) -> PublishedProblem {
     let powers = matrix(29, n) { i, j in pow(Double(i + 1) / 29, Double(j)) }
     let derivatives = matrix(29, n) { i, j in
       j == 0 ? 0 : Double(j) * pow(Double(i + 1) / 29, Double(j - 1))
     }
     let rest = [Double](repeating: 0, count: n - 2)
-    return .root("Watson", collection + "20, the gradient", from: [0, 0, 0, 0, 0, 0]) { z in
+    let name = n == 6 ? "Watson" : "Watson \(n)"
+    return .root(
+      name, collection + "20, the gradient", from: Array(repeating: 0, count: n)
+    ) { z in
       let sums = z.times(powers)
       let residuals = z.times(derivatives) - sums.square() - 1
       let last = z.at(1) - z.at(0).square() - 1
@@ -65,10 +67,10 @@ extension PublishedProblem {
       return gradient
         + joined(z.at(0) * (1 - last * 2), last, rowVector(rest))
     }
-  }()
+  }
 
   /// The means of the shifted Chebyshev polynomials at n points less their integrals.
-  private static func chebyquad(_ n: Int) -> PublishedProblem {
+  static func chebyquad(_ n: Int) -> PublishedProblem {
     let integrals: [Double] = (1...n).map { k -> Double in
       k % 2 == 0 ? -1 / Double(k * k - 1) : 0
     }

@@ -8,14 +8,7 @@ private let n = 10
 extension PublishedProblem {
   /// Systems of ten equations of the collection of Moré, Garbow and Hillstrom.
   static let largerRoots: [PublishedProblem] = [
-    .root(
-      "Brown, almost linear", collection + "27", from: Array(repeating: 0.5, count: n),
-      solutions: [Array(repeating: 1, count: n)]
-    ) { z in
-      let product = (1..<n).reduce(z.at(0)) { $0 * z.at($1) }
-      let linear = z + z.rowSum - Double(n + 1)
-      return joined(linear.slice(0..<n - 1, alongAxis: 1), product - 1)
-    },
+    brown(n),
     boundaryValue,
     integralEquation,
     .root(
@@ -45,6 +38,18 @@ extension PublishedProblem {
       z * (z.square() * 5 + 2) + 1 - (z * (z + 1)).times(band)
     },
   ]
+
+  /// All unknowns and their sum, and the product of all.
+  static func brown(_ n: Int) -> PublishedProblem {
+    .root(
+      n == 10 ? "Brown, almost linear" : "Brown, almost linear, \(n)", collection + "27",
+      from: Array(repeating: 0.5, count: n), solutions: [Array(repeating: 1, count: n)]
+    ) { z in
+      let product = (1..<n).reduce(z.at(0)) { $0 * z.at($1) }
+      let linear = z + z.rowSum - Double(n + 1)
+      return joined(linear.slice(0..<n - 1, alongAxis: 1), product - 1)
+    }
+  }
 
   /// t_i = i h, h = 1 / (n + 1).
   private static let grid = (1...n).map { Double($0) / Double(n + 1) }

@@ -38,6 +38,8 @@ public struct PublishedProblem: Sendable, CustomStringConvertible {
   public let solutions: [[Double]]
   /// z -> f(z), [1, n] to [1, n].
   public let map: @Sendable (Tensor) -> Tensor
+  /// z -> F(z) = z - f(z), [1, n] to [1, n], for a root without the rounding of that difference.
+  public let equations: @Sendable (Tensor) -> Tensor
 
   /// The number of unknowns.
   public var dimension: Int { initial.count }
@@ -51,7 +53,7 @@ public struct PublishedProblem: Sendable, CustomStringConvertible {
   ) -> PublishedProblem {
     PublishedProblem(
       name: name, source: Source(source), kind: .fixedPoint, initial: initial,
-      solutions: solutions, map: map)
+      solutions: solutions, map: map, equations: { z in z - map(z) })
   }
 
   /// g(z) = 0 as z -> z - scale g(z).
@@ -61,8 +63,14 @@ public struct PublishedProblem: Sendable, CustomStringConvertible {
   ) -> PublishedProblem {
     PublishedProblem(
       name: name, source: Source(source), kind: .root, initial: initial, solutions: solutions,
-      map: { z in z - g(z) * scale })
+      map: { z in z - g(z) * scale }, equations: { z in g(z) * scale })
   }
+
+  /// Further sizes of collected problems, as in the test of MINPACK's `hybrd`: for tables of root
+  /// finding, beside `all`.
+  public static let otherSizes: [PublishedProblem] = [
+    watson(9), chebyquad(6), chebyquad(9), brown(30), brown(40),
+  ]
 
   /// The root-finding problems, 28, and the fixed points, 40.
   public static let all: [PublishedProblem] =

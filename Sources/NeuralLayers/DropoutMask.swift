@@ -1,0 +1,60 @@
+import Tensors
+
+/// A mask of dropout that is drawn once and applied any number of times.
+///
+/// ```swift
+/// func inject(_ input: Input) -> Injection {             // once per solve
+///   Injection(x: embed(input), mask: dropout.mask([batch, width], using: &generator))
+/// }
+/// func step(_ z: Tensor, given u: Injection) -> Tensor { (recurrence(u.mask(z)) + u.x).tanh() }
+/// ```
+/// A cell that drew another mask in every application would be no function of its state, and have no
+/// fixed point. Variational dropout (Gal and Ghahramani 2016, "A Theoretically Grounded Application of
+/// Dropout in Recurrent Neural Networks"), as used in deep equilibrium models, draws one mask per solve
+/// and sample: f stays a fixed function for all iterations, for products with its Jacobian, and for
+/// whatever is computed again on the way back.
+///
+/// The expected value of what is masked is what it was: kept elements are divided by the share that is kept.
+public struct DropoutMask: Sendable {
+  /// What elements are multiplied with: 0, or 1 / (1 - rate); nil lets everything pass.
+  public let factors: Tensor?
+
+  /// The mask of these factors; default nil.
+  public init(factors: Tensor? = nil) { self.factors = factors }
+
+  /// x with elements dropped.
+  ///
+  /// - Parameter x: of the mask's shape, or one to which that extends: a mask [batch, 1, width] drops the
+  ///   same elements in every row of a sample.
+  /// - Returns: a tensor of the shape of x.
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    guard let factors else { return x }
+    let masked = x * factors
+    expect(
+      masked.shape == x.shape,
+      "a mask of \(factors.shape) does not fit a tensor of \(x.shape): it may have the same shape, or 1 in "
+        + "place of any axis but the batch")
+    return masked
+  }
+
+  /// The mask of the samples at the given positions of the batch, for `injection(_:ofSamples:)`.
+  public func samples(_ positions: [Int]) -> DropoutMask {
+    DropoutMask(factors: factors?.samples(positions))
+  }
+}
+
+extension Dropout {
+  /// A mask for one solve; one that lets everything pass where there is no generator.
+  ///
+  /// - Parameters:
+  ///   - shape: [batch, ...], with 1 for axes whose entries share their mask.
+  ///   - dtype: that of what it masks; default float32.
+  ///   - generator: one draw is taken; nil outside training.
+  /// - Returns: the mask; it is no parameter and not recorded.
+  public func mask(
+    _ shape: Shape, dtype: DType = .float32, using generator: inout Philox?
+  ) -> DropoutMask {
+    guard rate > 0, generator != nil else { return DropoutMask() }
+    return DropoutMask(factors: self(.ones(shape, dtype: dtype), using: &generator))
+  }
+}

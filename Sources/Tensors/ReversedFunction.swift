@@ -1,0 +1,91 @@
+/// A map whose applications are differentiated one at a time, long after a value was computed by them.
+///
+/// The tape holds no application. It is told by one, which is thrown away, what the map captures, so
+/// that cotangents that are found in another way than by the tape reach that.
+package struct ReversedFunction {
+  private let map: (Tensor) throws -> Tensor
+  /// What f read that was recorded before.
+  private let captured: [Node]
+
+  /// Cotangents of all that f captures, one for each, nil for none yet.
+  package struct Cotangents {
+    fileprivate var tensors: [Tensor?]
+
+    /// Adds those of another application.
+    package mutating func add(_ other: Cotangents) {
+      for (index, tensor) in other.tensors.enumerated() {
+        guard let tensor else { continue }
+        if tensors[index] == nil {
+          tensors[index] = tensor
+        } else {
+          tensors[index]?.accumulate(tensor)
+        }
+      }
+    }
+  }
+
+  /// Applies f once, recorded, to see what it captures.
+  ///
+  /// - Parameters:
+  ///   - map: f.
+  ///   - point: any point at which it may be applied.
+  /// - Throws: what `map` throws.
+  package init(_ map: @escaping (Tensor) throws -> Tensor, at point: Tensor) throws {
+    self.map = map
+    let mark = Node(isVariable: false).sequence
+    captured = Node.captured(
+      by: [try recording(true) { try map(point.detached()) }], since: mark)
+  }
+
+  /// Whether f captures nothing that is recorded.
+  package var isConstant: Bool { captured.isEmpty }
+
+  /// No cotangents.
+  package var noCotangents: Cotangents { Cotangents(tensors: captured.map { _ in nil }) }
+
+  /// f(x), and v -> J^T v with the cotangents of what f captures, which may be called once.
+  package func application(
+    at x: Tensor
+  ) throws -> (image: Tensor, pullback: (Tensor) throws -> (Tensor, Cotangents)) {
+    let point = Node(isVariable: false)
+    let image = try recording(true) { try map(Tensor(x.storage, x.shape, node: point)) }
+    return (
+      image.detached(),
+      { v in
+        var found: [Int: Tensor] = [:]
+        try BackwardPath(from: [image.node], to: captured + [point]).run(
+          seeds: [v], releasing: false, creatingGraph: false
+        ) { node, cotangent in found[node.sequence] = cotangent }
+        return (
+          found[point.sequence] ?? x.zerosLike(),
+          Cotangents(tensors: captured.map { found[$0.sequence] })
+        )
+      }
+    )
+  }
+
+  /// A value that f has made of a start, with the derivatives that `pullback` finds.
+  ///
+  /// - Parameters:
+  ///   - value: what was computed without recording.
+  ///   - start: where from.
+  ///   - again: the same computation, recorded: run where the derivative is itself differentiated.
+  ///   - pullback: v -> the cotangents of the start and of what f captures.
+  /// - Returns: the value, recorded.
+  package func value(
+    _ value: Tensor, from start: Tensor, again: @escaping (Tensor) throws -> Tensor,
+    pullback: @escaping (Tensor) throws -> (Tensor, Cotangents)
+  ) -> Tensor {
+    guard isRecording, start.isRecorded || !isConstant else { return value }
+    let captured = captured
+    let segment = RecomputedSegment(inputs: [start]) { [try again($0[0])] }
+    let node = Node(
+      inputs: [start.node] + captured, output: nil, operation: "reversed solution",
+      rule: { v, _, _ in
+        if isRecording { return try segment.pullback(v.reshaped([v.count]), to: captured) }
+        let (initial, cotangents) = try pullback(v)
+        return [initial] + cotangents.tensors
+      })
+    return Tensor(value.storage, value.shape, node: node)
+  }
+}
