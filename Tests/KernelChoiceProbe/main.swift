@@ -50,6 +50,8 @@ if value(of: "without") == "SkylakeX" {
 var choice = cos_chosen()
 if let core = value(of: "from") {
   let linked = cos_linked_library()
+  var whole = linked
+  cos_begin(&whole)
   setenv("OPENBLAS_CORETYPE", core, 1)
   linked.quit?()
   linked.`init`?()

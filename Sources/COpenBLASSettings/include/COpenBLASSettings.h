@@ -43,6 +43,11 @@ struct cos_library {
 // OpenBLAS as it is linked; `quit` and `init` are null where it has one set of kernels only.
 struct cos_library cos_linked_library(void);
 
+// Makes sure that no thread of OpenBLAS will choose kernels by itself any more: as they start, its
+// threads ask for memory, and the first request of all, whoever makes it, looks whether kernels have been
+// chosen. It is made here, by a product that needs memory. To be called before `quit`.
+void cos_begin(const struct cos_library *library);
+
 // Chooses kernels for a processor with vector instructions of `level` (ck_processor_level) by the
 // maker `vendor`. While it runs, no other thread may use the library.
 struct cos_choice cos_choose(const struct cos_library *library, int level, const char *vendor);
