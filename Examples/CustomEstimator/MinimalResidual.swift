@@ -19,5 +19,7 @@ struct MinimalResidual: AdjointEstimator {
     }
     return AdjointEstimate(value: w)
   }
+
+  var derivative: EstimateDerivative { .ofEquation }
 }
 // snippet.end

@@ -50,6 +50,10 @@ public struct Gradients: Sendable {
       expect(
         shape == value.shape,
         "two gradients of one variable have the shapes \(shape) and \(value.shape)")
+      if table.values[position].isRecorded || value.isRecorded {
+        table.values[position] = table.values[position] + value
+        continue
+      }
       pairs.append((table.values[position].ownedStorage(), value.storage))
     }
     let sums = pairs

@@ -68,17 +68,17 @@ package struct ImplicitFunction {
       guard isRecording, isEquation else {
         let (w, report) = try solve(v, pullback, order)
         expectCotangent(w, like: v)
-        return ([w, needs[1] ? try pullback(w) : nil] + none, isRecording ? nil : report)
+        return ([w, needs[1] ? try pullback(w) : nil] + none, report)
       }
       let again = try Application(of: map, at: output.withElements(of: point))
-      let found = try withoutRecording { try solve(v.detached(), plainPullback, order).w }
+      let (found, report) = try withoutRecording { try solve(v.detached(), plainPullback, order) }
       expectCotangent(found, like: v)
       let system = try ImplicitFunction({ w in try v + again.pullback(w) }, at: found)
       let w = system.solution(isEquation: true, order: order + 1, by: solve).0
         .withElements(of: found)
       let results = try again.cotangents(
         w, of: captured.enumerated().map { needs[$0 + 2] ? $1 : nil })
-      return ([nil, needs[1] ? try again.pullback(w) : nil] + results, nil)
+      return ([nil, needs[1] ? try again.pullback(w) : nil] + results, report)
     }
     return (
       Tensor(image.storage, image.shape, node: node), ReportTicket(sequence: node.sequence)

@@ -49,6 +49,11 @@ package struct ReversedFunction {
   ) throws -> (image: Tensor, pullback: (Tensor) throws -> (Tensor, Cotangents)) {
     let point = Node(isVariable: false)
     let image = try recording(true) { try map(Tensor(x.storage, x.shape, node: point)) }
+    let read = Node.captured(by: [image], since: point.sequence)
+    expect(
+      read.allSatisfy { node in captured.contains { $0 === node } },
+      "the map reads other tensors at other states, whose gradients would be lost on a way that is "
+        + "reversed; use .unrolled")
     return (
       image.detached(),
       { v in

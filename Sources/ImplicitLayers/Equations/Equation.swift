@@ -98,7 +98,7 @@ extension FixedPointState {
   /// let found = withoutRecording { myOwnSolver(a) }
   /// let x = try found.asSolution(of: .root { x in x * x - a })
   /// ```
-  /// The condition is evaluated once at x, recorded; how x was found is of no account, and a history of
+  /// The condition is evaluated twice at x, to test it and to record it; how x was found is of no account, and a history of
   /// x is cut.
   ///
   /// - Parameters:

@@ -58,6 +58,11 @@ struct BackwardPass {
       // A cotangent that is not finite must not become a gradient that is.
       w = w.replacingSamples(norms.map { !$0.isFinite }, with: v)
     }
+    if isRecording, v.isRecorded, w.count > 0, !w.isRecorded {
+      callerMistake(
+        "\(estimator.name) left tensor operators, so that what it computes has no derivative; if its "
+          + "w solves (I - J^T) w = v, say so: var derivative: EstimateDerivative { .ofEquation }")
+    }
     return (
       w,
       BackwardReport(
@@ -70,7 +75,7 @@ struct BackwardPass {
   ///
   /// A rule that accepts a residual of absolute + relative |f(z)| takes absolute / relative for the size
   /// of a state beside which |f(z)| is nothing: by as much the residual of a solution at 0 is to be
-  /// divided. An iterate that was kept although it did not converge counts as the solution, as was asked
+  /// divided; a rule that is absolute alone says nothing of sizes, which is taken for 1. An iterate that was kept although it did not converge counts as the solution, as was asked
   /// for.
   private func accuracies(_ dtype: DType) -> [Double] {
     let tolerance = forward.rule.tolerance
@@ -80,7 +85,9 @@ struct BackwardPass {
         return dtype.machineEpsilon
       }
       var size = sample.residual / sample.relativeResidual
-      if let tolerance, tolerance.relative > 0 { size += tolerance.absolute / tolerance.relative }
+      if let tolerance, tolerance.absolute > 0 {
+        size += tolerance.relative > 0 ? tolerance.absolute / tolerance.relative : 1
+      }
       return max(sample.residual / size, dtype.machineEpsilon)
     }
   }

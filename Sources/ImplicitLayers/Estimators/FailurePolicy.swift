@@ -5,7 +5,8 @@ public enum FailurePolicy: Sendable {
   /// A `BackwardFailure` leaves the call that asked for gradients.
   case throwing
   /// The failed samples, and only they, get the estimate of another estimator; the report names
-  /// them and it.
+  /// them and it. Differentiated again, it counts as the estimator that it stands for: take one that
+  /// solves the equation where second derivatives are wanted.
   case fallback(to: any AdjointEstimator)
   /// The best estimate is kept; the report names the failed samples.
   case keeping

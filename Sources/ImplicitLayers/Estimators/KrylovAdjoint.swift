@@ -34,7 +34,7 @@ public struct KrylovAdjoint: AdjointEstimator {
   ///   - solver: the method.
   ///   - reusingInverse: whether the forward solver's inverse preconditions; default false.
   ///   - preconditioner: default nil; where derivatives of the gradient ask for (I - J)^-1, its
-  ///     transpose is taken.
+  ///     transpose is taken if it is made of tensor operators, and none otherwise.
   ///   - memory: default nil.
   ///   - onFailure: default throwing.
   public init(
@@ -59,8 +59,10 @@ public struct KrylovAdjoint: AdjointEstimator {
     }
     let own = preconditioner.map { own in
       { (x: Tensor) throws -> Tensor in
-        problem.order % 2 == 0
-          ? try own(x) : try valueWithPullback(at: x.zerosLike(), of: own).pullback(x)
+        if problem.order % 2 == 0 { return try own(x) }
+        let (value, pullback) = try valueWithPullback(at: x.zerosLike(), of: own)
+        // One that is not made of operators has no transpose: nothing preconditions then.
+        return value.isRecorded ? try pullback(x) : x
       }
     }
     let found = try solver.solve(

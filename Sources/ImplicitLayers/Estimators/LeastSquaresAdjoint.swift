@@ -44,7 +44,7 @@ public struct LeastSquaresAdjoint: AdjointEstimator {
     let least = Double(v.count / batch) * v.dtype.machineEpsilon
     let solution = try LeastSquaresSolution(
       of: system.matrices, right: system.right, transposed: true,
-      cutoffs: problem.accuracies.map { cutoff ?? max(10 * $0, least) })
+      cutoffs: problem.accuracies.map { cutoff ?? min(max(10 * $0, least), 0.5) })
     return system.estimate(
       solution.value, system.isFinite.map { $0 ? .converged : .nonFinite }, conditions: nil)
   }

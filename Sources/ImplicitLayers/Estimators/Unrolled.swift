@@ -7,9 +7,9 @@ import Tensors
 /// .unrolled(lastSteps: 3)               // truncated: only the last three steps
 /// .unrolled(keeping: .squareRoot)       // every step, O(sqrt(steps)) memory
 /// ```
-/// Differentiates the solver's every step, whatever the solver; the only estimator, beside
-/// straight-through, that gives the initial state a gradient. Time and memory of the backward pass
-/// grow with the number of iterations n: O(n), or O(n / k + k) with a checkpoint every k steps,
+/// Differentiates the solver's every step, whatever the solver. Like `ReversibleAdjoint` and
+/// straight-through it gives the initial state a gradient; not over Newton's methods and L-BFGS, whose
+/// steps are differentiated as what they converge to. Time and memory of the backward pass grow with the number of iterations n: O(n), or O(n / k + k) with a checkpoint every k steps,
 /// between which steps are computed again.
 ///
 /// A tolerance on the residual bounds the error of z, not that of its derivative, which lags: if

@@ -67,8 +67,25 @@ public struct LBFGS: ForwardSolver {
         weight[row] = says ? 1 / curvatures[row] : 0
         if says { scales[row] = curvatures[row] / (changes[row] * changes[row]) }
       }
+      let isEmpty = weight.map { $0 == 0 }
+      guard isEmpty.contains(false) else { return }
       pairs.append(Pair(step: step, change: change, weight: weight))
+      if isEmpty.contains(true) { keepPairs(ofRows: isEmpty) }
       if pairs.count > limit { pairs.removeFirst() }
+    }
+
+    /// Moves what the given rows, which learned nothing, have as their newest pair to the front, so that
+    /// they keep the pairs that they would have alone.
+    private mutating func keepPairs(ofRows isEmpty: [Bool]) {
+      for index in pairs.indices.dropFirst().reversed() {
+        let former = pairs[index - 1]
+        pairs[index].step = pairs[index].step.replacingSamples(isEmpty, with: former.step)
+        pairs[index].change = pairs[index].change.replacingSamples(isEmpty, with: former.change)
+        for row in isEmpty.indices where isEmpty[row] {
+          pairs[index].weight[row] = former.weight[row]
+        }
+      }
+      for row in isEmpty.indices where isEmpty[row] { pairs[0].weight[row] = 0 }
     }
 
     /// H g, and the length to try first.

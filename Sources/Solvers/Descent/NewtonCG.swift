@@ -81,7 +81,7 @@ public struct NewtonCG: ForwardSolver {
           isOpen[row] = false
         }
       }
-      p = p.adding(search, times: factors)
+      p = p.adding(search.keepingSamples(factors.map { $0 != 0 }), times: factors)
       residual = residual.adding(product, times: factors.map(-))
       let left = residual.normsOfSamples
       let ratios = squares.indices.map { isOpen[$0] ? left[$0] * left[$0] / squares[$0] : 0 }

@@ -43,7 +43,9 @@ public func jvp(
 /// ```swift
 /// let curvature = try (hessianVectorProduct(at: x, along: s, of: energy) * s).sum()   // s^T H s
 /// ```
-/// A backward pass through the recorded gradient, H being symmetric. May stand inside other
+/// A backward pass through the recorded gradient, H being symmetric. A gradient by a truncated estimator
+/// (`.neumann` with several terms) is that of no function, and its derivative not symmetric: H s is then
+/// `jvp` of the gradient. May stand inside other
 /// derivatives; see `gradient(at:of:)`.
 ///
 /// - Parameters:

@@ -218,4 +218,66 @@ import Testing
     }
     #expect(difference(try second(.exact), try second(.unrolled), relative: 1e-8) == nil)
   }
+
+  /// Solves the equation by plain numbers, which no tape sees.
+  private struct Detached: AdjointEstimator {
+    let derivative: EstimateDerivative
+    func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
+      try withoutRecording {
+        try ExactAdjoint().estimate(
+          AdjointProblem(cotangent: problem.cotangent.detached(), pullback: problem.pullback))
+      }
+    }
+  }
+
+  @Test("an estimate that leaves the tape is differentiated as its equation, or stops")
+  func leavingTheTape() async throws {
+    let b = testTensor([2, 5], seed: 8)
+    let near = try Linearization(at: b) { b in
+      try Self.tanhSolution(
+        b, Self.weight, Detached(derivative: .ofEquation), using: .picard())
+    }
+    let exact = try Linearization(at: b) { b in
+      try Self.tanhSolution(b, Self.weight, .exact, using: .picard())
+    }
+    let s = testTensor([2, 5], seed: 4)
+    #expect(
+      difference(try near.pushforward(s), try exact.pushforward(s), relative: 1e-12) == nil)
+
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      let b = testTensor([2, 5], seed: 8).variable()
+      let z = try Self.tanhSolution(
+        b, Self.weight, Detached(derivative: .ofComputation), using: .picard())
+      _ = try gradients(of: z.square().sum(), creatingGraph: true)
+    }
+    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(message.contains("derivative: EstimateDerivative"))
+  }
+
+  @Test("the report of a backward solve does not depend on whether it is recorded")
+  func reports() throws {
+    let b = testTensor([2, 5], seed: 8).variable()
+    let solution = try solveFixedPoint(
+      from: b.zerosLike(), estimator: .gmres(tolerance: 1e-14, limit: 1, onFailure: .keeping),
+      until: Self.tight
+    ) { (z: Tensor) in (z.matmul(Self.weight) + b).tanh() }
+    let table = try gradients(of: solution.value.sum(), creatingGraph: true)
+    let plain = try gradients(of: solution.value.sum())
+    let report = try #require(table.backwardReport(of: solution))
+    #expect(report.failed == [0, 1])
+    #expect(report.samples == plain.backwardReport(of: solution)?.samples)
+  }
+
+  @Test("tables of recorded gradients add up with their records")
+  func addedTables() throws {
+    let x = testTensor([3], seed: 2).variable()
+    var total = try gradients(of: (x * x * x).sum(), creatingGraph: true)
+    total.add(try gradients(of: x.sin().sum(), creatingGraph: true))
+    let sum = try #require(total[x])
+    let second = try #require(try gradients(of: sum.sum())[x])
+    #expect(
+      difference(second.scalars, x.scalars.map { 6 * $0 - sin($0) }, absolute: 1e-12) == nil)
+  }
 }

@@ -190,4 +190,26 @@ private let tight = StoppingRule.tolerance(relative: 1e-13, absolute: 1e-12, lim
     let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
     #expect(message.contains("minimum(of:from:)"))
   }
+
+  @Test("a sample descends as it does alone", arguments: [2, 10])
+  func batchMates(_ memory: Int) throws {
+    let starts = [[-1.2, 1.0], [4.0, -3.0], [0.0, 2.0]]
+    func descended(_ starts: [[Double]]) throws -> Solution<Tensor> {
+      let count = starts.count
+      let (a, c) = (Self.column(starts.map { _ in 1 }), Self.column(starts.map { _ in 100 }))
+      var map = FixedPointMap { x in
+        try x - gradient(at: x) { x in Self.rosenbrock(x, a, c).sum() }
+      }
+      map.loss = { x in Self.rosenbrock(x, a, c) }
+      return try LBFGS(memory: memory).solve(
+        map, from: Tensor(starts.flatMap { $0 }, shape: [count, 2], dtype: .float64),
+        until: .tolerance(relative: 0, absolute: 1e-9, limit: 500).keepingTrace())
+    }
+    let together = try descended(starts)
+    for (sample, start) in starts.enumerated() {
+      let alone = try descended([start])
+      #expect(
+        alone.report.samples[0].trace == together.report.samples[sample].trace, "\(sample)")
+    }
+  }
 }

@@ -169,4 +169,14 @@ private let tight = StoppingRule.tolerance(relative: 1e-14, absolute: 1e-14, lim
     #expect(difference(helped, exact, relative: 1e-8) == nil)
     #expect(2 * fewer < products, "\(fewer) of \(products)")
   }
+
+  /// g = x + x^2 - a with a = 0: dg/dx = 1 at the solution, whatever the last residual.
+  @Test("a rule that is absolute alone finds a solution at 0 regular")
+  func absoluteRule() throws {
+    let a = Tensor([0], shape: [1, 1], dtype: .float64).variable()
+    let x = try root(
+      of: { x in x + x * x - a }, from: Tensor([0.1], shape: [1, 1], dtype: .float64),
+      using: .newton(), until: .tolerance(relative: 0, absolute: 1e-8, limit: 50))
+    #expect(abs(try #require(try gradients(of: x.sum())[a]).scalar - 1) < 1e-6)
+  }
 }
