@@ -33,7 +33,9 @@ struct Exchange {
   }
 
   func write(to url: URL) throws {
-    try SafetensorsFile(tensors.map { ($0.name, $0.tensor) }, metadata: settings)
-      .write(to: url)
+    try SafetensorsFile(
+      tensors.map { ($0.name, $0.tensor) }, metadata: SafetensorsMetadata(settings)
+    )
+    .write(to: url)
   }
 }
