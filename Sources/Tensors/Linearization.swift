@@ -11,7 +11,8 @@
 /// such record: the Jacobian is then assembled, once, from as many pullbacks as a sample has
 /// numbers, which is exact too. Samples (axis 0) must not mix then, and f must keep the shape.
 ///
-/// Products are constants: see `jvp(at:along:of:)` for one that can be differentiated again.
+/// Products are constants, so that vectors that are recorded stop the program: see
+/// `jvp(at:along:of:)` for one that can be differentiated again.
 public final class Linearization {
   /// f(x), not recorded.
   public let value: Tensor
@@ -21,11 +22,14 @@ public final class Linearization {
   /// J, [batch, n, n], once it had to be assembled.
   private var dense: Tensor?
 
-  /// Evaluates f once, recorded, at the detached x.
+  /// Evaluates f once, recorded, at x as a constant.
+  ///
+  /// Stops where x is recorded itself.
   ///
   /// - Throws: what `f` throws.
   /// - Complexity: one evaluation and one backward pass, both kept.
   public init(at x: Tensor, of f: (Tensor) throws -> Tensor) throws {
+    expectConstant(x, in: "a Linearization", instead: "jvp(at:along:of:) has one")
     function = try RecordedFunction(at: [x], keepingHistory: false) { [try f($0[0])] }
     value = function.values[0].detached()
     record = function.hasOpaqueRules ? nil : try function.pushforward()
@@ -37,7 +41,8 @@ public final class Linearization {
   /// - Returns: a tensor of the shape of x.
   /// - Throws: what an operator's rule throws.
   public func pullback(_ v: Tensor) throws -> Tensor {
-    try function.pullback([v], recorded: false)[0]
+    expectConstant(v, in: "Linearization.pullback", instead: "valueWithPullback(at:of:) has one")
+    return try function.pullback([v], recorded: false)[0]
   }
 
   /// J s.
@@ -48,6 +53,7 @@ public final class Linearization {
   /// - Complexity: one backward pass; without a record, n of them at the first call, for n numbers
   ///   per sample, and n^2 numbers of memory.
   public func pushforward(_ s: Tensor) throws -> Tensor {
+    expectConstant(s, in: "Linearization.pushforward", instead: "jvp(at:along:of:) has one")
     if let record { return try record([s], recorded: false) }
     let matrices = try dense ?? withoutRecording { try jacobian(like: value, pullback: pullback) }
     dense = matrices

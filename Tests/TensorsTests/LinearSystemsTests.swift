@@ -37,6 +37,27 @@ import Testing
     #expect(gap == nil, "\(gap ?? "")")
   }
 
+  @Test(
+    "factors carry gradients to the matrices and to right-hand sides", arguments: [false, true])
+  func gradientOfFactors(_ transposed: Bool) throws {
+    let (systems, rights) = (systems, rights)
+    let solve = { (points: [Tensor]) throws -> Tensor in
+      try LUFactorization(of: points[0]).solve(points[1], transposed: transposed)
+    }
+    let both = try gradientDifference([systems, rights], of: solve)
+    #expect(both == nil, "\(both ?? "")")
+    let right = try gradientDifference([rights]) { try solve([systems, $0[0]]) }
+    #expect(right == nil, "\(right ?? "")")
+    let matrix = try gradientDifference([systems]) { try solve([$0[0], rights]) }
+    #expect(matrix == nil, "\(matrix ?? "")")
+    // The gradient of a gradient, from a cotangent that depends on the solution.
+    let second = try gradientDifference([systems, rights]) { points in
+      let slopes = try gradient(at: points) { try solve($0).square().sum() }
+      return slopes[0].sin().sum() + (slopes[1] * points[1]).sum()
+    }
+    #expect(second == nil, "\(second ?? "")")
+  }
+
   @Test("the gradient of a gradient: rules that are recorded solve with recorded operators")
   func secondDerivative() throws {
     let gradient = { (matrices: Tensor, creatingGraph: Bool) -> (Tensor, Tensor) in

@@ -81,4 +81,85 @@ import Testing
     }
     #expect(message(result).contains("retainingGraph"))
   }
+
+  // What has no derivative says so, instead of returning a constant.
+
+  @Test func aLinearSolveOfWhatIsRecorded() async {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = try GMRES().solve(Tensor.ones([2, 3]).variable()) { $0 * 2 } }
+    #expect(message(result).contains("[2, 3] that is recorded"))
+    #expect(message(result).contains(".gmres()"))
+  }
+
+  @Test func aLinearSolveWithAnOperatorThatIsRecorded() async {
+    for method in [0, 1] {
+      let result =
+        method == 0
+        ? await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+          let weight = Tensor(2).variable()
+          _ = try GMRES().solve(Tensor.ones([2, 3])) { $0 * weight }
+        }
+        : await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+          let weight = Tensor(2).variable()
+          _ = try BiCGStab().solve(Tensor.ones([2, 3])) { $0 * weight }
+        }
+      #expect(message(result).contains("that is recorded"))
+    }
+  }
+
+  @Test func decompositionsOfWhatIsRecorded() async {
+    let values = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = try Tensor.identity(3).variable().singularValues() }
+    #expect(message(values).contains("singularValues has no derivative"))
+    let eigen = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = try Tensor.identity(3).variable().symmetricEigen() }
+    #expect(message(eigen).contains("symmetricEigen has no derivative"))
+    let factor = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = try Tensor.identity(3).variable().triangularFactor() }
+    #expect(message(factor).contains("triangularFactor has no derivative"))
+    let least = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      _ = try LeastSquaresSolution(
+        of: Tensor.ones([1, 3, 3]), right: Tensor.ones([1, 3]).variable())
+    }
+    #expect(message(least).contains("LUFactorization"))
+  }
+
+  @Test func productsOfALinearizationWithWhatIsRecorded() async {
+    let forth = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      _ = try Linearization(at: Tensor.ones([2, 3])) { $0.sin() }
+        .pushforward(Tensor.ones([2, 3]).variable())
+    }
+    #expect(message(forth).contains("jvp(at:along:of:)"))
+    let back = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      _ = try Linearization(at: Tensor.ones([2, 3])) { $0.sin() }
+        .pullback(Tensor.ones([2, 3]).variable())
+    }
+    #expect(message(back).contains("valueWithPullback"))
+    let point = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = try Linearization(at: Tensor.ones([2, 3]).variable()) { $0.sin() } }
+    #expect(message(point).contains("a Linearization has no derivative"))
+  }
+
+  @Test func aJacobianOfAStructureWithProductsThatAreRecorded() async {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      let weight = Tensor(2).variable()
+      _ = try jacobian(like: Tensor.ones([2, 3]), structure: .banded(lower: 0, upper: 0)) {
+        $0 * weight
+      }
+    }
+    #expect(message(result).contains(".dense"))
+  }
 }

@@ -7,8 +7,12 @@ private let a = testTensor([2, 3], seed: 41)
 private let square = testTensor([3, 3], seed: 42, scale: 0.5)
 
 let otherOperators: [OperatorCase] = [
-  OperatorCase("solving", [testTensor([2, 3, 3], seed: 43, scale: 0.4), a]) {
+  OperatorCase("solve", [testTensor([2, 3, 3], seed: 43, scale: 0.4), a]) {
     try ($0[0] + Tensor.identity(3, dtype: $0[0].dtype) * 2).solving($0[1])
+  },
+  OperatorCase("solve: transposed", [testTensor([2, 3, 3], seed: 44, scale: 0.4), a]) {
+    try LUFactorization(of: $0[0] + Tensor.identity(3, dtype: $0[0].dtype) * 2)
+      .solve($0[1], transposed: true)
   },
   OperatorCase("recomputed", [a, square]) { inputs in
     // One is given, the other captured.

@@ -24,11 +24,12 @@ extension RandomOperator {
         $0[0].linear($0[1], bias: hasBias ? $0[2] : nil, rectified: rectified)
       }
     },
-    RandomOperator("solving") { drawn in
+    RandomOperator("solve") { drawn in
       let (batch, n) = (drawn.number(1...3), drawn.number(1...4))
+      let transposed = drawn.flag()
       let matrices = drawn.tensor([batch, n, n]) * 0.3 + Tensor.identity(n, dtype: .float64) * 2
-      return OperatorCase("solving", [matrices, drawn.tensor([batch, n])]) {
-        try $0[0].solving($0[1])
+      return OperatorCase("solve", [matrices, drawn.tensor([batch, n])]) {
+        try LUFactorization(of: $0[0]).solve($0[1], transposed: transposed)
       }
     },
   ]

@@ -63,7 +63,8 @@ public enum JacobianStructure: Sendable, Equatable {
 ///   - state: any tensor of the shape of z and f(z), [batch, ...], n numbers per sample.
 ///   - structure: which entries there are; entries outside of it come out as zero.
 ///   - pullback: v -> J^T v on the whole batch.
-/// - Returns: [batch, n, n], not recorded.
+/// - Returns: [batch, n, n]. Unless the structure is `.dense` there is no derivative of it, and products
+///   that are recorded stop the program.
 /// - Throws: what `pullback` throws.
 /// - Complexity: as many pullbacks as groups of rows with no column in common, found greedily; the
 ///   width of a band.
@@ -81,7 +82,10 @@ public func jacobian(
     var seed = [Double](repeating: 0, count: n)
     for row in group { seed[row] = 1 }
     let cotangent = Tensor(seed, shape: [1, n], dtype: state.dtype).broadcast(to: [batch, n])
-    let sums = try pullback(cotangent.reshaped(state.shape)).scalars
+    let product = try pullback(cotangent.reshaped(state.shape))
+    expectConstant(
+      product, in: "a Jacobian of a given structure", instead: ".dense has one, for more pullbacks")
+    let sums = product.scalars
     for sample in 0..<batch {
       for row in group {
         for column in columns[row] {

@@ -1,6 +1,7 @@
 import COpenBLAS
 
-// Decompositions of one matrix, through LAPACK. Nothing here is recorded. LAPACK counts by columns:
+// Decompositions of one matrix, through LAPACK. They have no derivatives: a matrix that is recorded
+// stops the program. LAPACK counts by columns:
 // to it, our row-major matrix is the transpose, so each function asks for what the transpose gives.
 
 /// A decomposition that LAPACK could not finish.
@@ -29,6 +30,7 @@ extension Tensor {
   /// - Complexity: about 8/3 k^2 (3 max(m, n) - k) / 3 operations, k = min(m, n) (gesdd).
   public func singularValues() throws -> Tensor {
     expect(rank == 2, "singularValues needs a matrix, not \(shape)")
+    expectConstant(self, in: "singularValues")
     let (rows, columns) = (Int32(shape[0]), Int32(shape[1]))
     var info: Int32 = 0
     let result = Tensor(shape: [min(shape[0], shape[1])], dtype: dtype) { out in
@@ -61,6 +63,7 @@ extension Tensor {
   public func symmetricEigen() throws -> (values: Tensor, vectors: Tensor) {
     expect(
       rank == 2 && shape[0] == shape[1], "symmetricEigen needs a square matrix, not \(shape)")
+    expectConstant(self, in: "symmetricEigen")
     let n = Int32(shape[0])
     let values = Storage(dtype: dtype, count: shape[0])
     var info: Int32 = 0
@@ -90,6 +93,7 @@ extension Tensor {
     expect(
       rank == 2 && shape[0] >= shape[1],
       "triangularFactor needs a matrix with at least as many rows as columns, not \(shape)")
+    expectConstant(self, in: "triangularFactor")
     let (m, n) = (shape[0], shape[1])
     guard n > 0 else { return .zeros([0, 0], dtype: dtype) }
     let work = Storage(dtype: dtype, count: count)

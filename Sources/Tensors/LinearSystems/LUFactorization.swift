@@ -8,7 +8,8 @@ import COpenBLAS
 /// let x = factors.solve(b)                          // A x = b, b of shape [batch, n]
 /// let y = factors.solve(b, transposed: true)        // A^T y = b
 /// ```
-/// Nothing here is recorded: a linear system enters a gradient through its own adjoint.
+/// Solutions are recorded with respect to b and to the matrices, in derivatives of any order, each a
+/// solution with the same factors.
 public struct LUFactorization: Sendable {
   /// The matrix of a sample is singular to working precision.
   public struct SingularMatrix: Error, CustomStringConvertible {
@@ -28,6 +29,8 @@ public struct LUFactorization: Sendable {
   }
 
   private let factors: Storage
+  /// The matrices, where they are recorded.
+  private let source: Tensor?
   private let pivots: [Int32]
   /// The largest row sum of moduli, |A|_inf, of each sample.
   private let norms: [Double]
@@ -89,16 +92,16 @@ public struct LUFactorization: Sendable {
     for sample in zeroPivots.indices where zeroPivots[sample] > 0 { isRegular[sample] = false }
     let singular = zeroPivots.firstIndex { $0 > 0 }.map { ($0, zeroPivots[$0]) }
     let result = LUFactorization(
-      factors: factors, pivots: pivots, norms: norms, isRegular: isRegular, batch: batch, size: n,
-      dtype: matrices.dtype)
+      factors: factors, source: Tensor.records(matrices) ? matrices : nil, pivots: pivots,
+      norms: norms, isRegular: isRegular, batch: batch, size: n, dtype: matrices.dtype)
     return (result, singular)
   }
 
   private init(
-    factors: Storage, pivots: [Int32], norms: [Double], isRegular: [Bool], batch: Int, size: Int,
-    dtype: DType
+    factors: Storage, source: Tensor?, pivots: [Int32], norms: [Double], isRegular: [Bool],
+    batch: Int, size: Int, dtype: DType
   ) {
-    (self.factors, self.pivots, self.norms) = (factors, pivots, norms)
+    (self.factors, self.source, self.pivots, self.norms) = (factors, source, pivots, norms)
     (self.isRegular, self.batch, self.size, self.dtype) = (isRegular, batch, size, dtype)
   }
 
@@ -176,12 +179,29 @@ public struct LUFactorization: Sendable {
 
   /// The solutions of A x = b, or of A^T x = b, one right-hand side per sample.
   ///
+  /// For a cotangent v of x: db = A^-T v and dA = -db x^T; of A^T x = b, db = A^-1 v and dA = -x db^T.
+  ///
   /// - Parameters:
   ///   - right: [batch, n].
   ///   - transposed: whether the matrices are transposed; default false.
-  /// - Returns: x, [batch, n].
+  /// - Returns: x, [batch, n], recorded if b or the matrices are.
   /// - Complexity: 2 n^2 operations per sample (getrs).
   public func solve(_ right: Tensor, transposed: Bool = false) -> Tensor {
+    let x = solution(right, transposed: transposed)
+    let inputs = [right] + (source.map { [$0] } ?? [])
+    return x.recorded(
+      from: inputs, keepingOutput: true,
+      { v, x, needs in
+        let adjoint = solve(v, transposed: !transposed)
+        guard needs[1] else { return [adjoint, nil] }
+        let (rows, columns) = transposed ? (x, adjoint) : (adjoint, x)
+        return [
+          adjoint, -(rows.reshaped([batch, size, 1]) * columns.reshaped([batch, 1, size])),
+        ]
+      })
+  }
+
+  private func solution(_ right: Tensor, transposed: Bool) -> Tensor {
     expect(
       right.shape == [batch, size] && right.dtype == dtype,
       "the factors are \(dtype) [\(batch), \(size), \(size)]; a right-hand side of "

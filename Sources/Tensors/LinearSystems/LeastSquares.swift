@@ -21,6 +21,8 @@ public struct LeastSquaresSolution: Sendable {
 
   /// The x of least norm among those that minimise |A x - b|.
   ///
+  /// It has no derivative: a matrix or right-hand side that is recorded stops the program.
+  ///
   /// - Parameters:
   ///   - matrices: A, [batch, n, n].
   ///   - right: b, [batch, n].
@@ -28,7 +30,7 @@ public struct LeastSquaresSolution: Sendable {
   ///   - cutoffs: per sample, the fraction of the largest singular value below which one counts
   ///     as zero; default n times the unit roundoff.
   /// - Throws: `NotConverged`.
-  /// - Complexity: about 12 n^3 operations per sample (gelsd). Nothing is recorded.
+  /// - Complexity: about 12 n^3 operations per sample (gelsd).
   public init(
     of matrices: Tensor, right: Tensor, transposed: Bool = false, cutoffs: [Double]? = nil
   ) throws {
@@ -37,6 +39,11 @@ public struct LeastSquaresSolution: Sendable {
         && right.shape == [matrices.shape[0], matrices.shape[1]] && right.dtype == matrices.dtype,
       "a least-squares solution needs [batch, n, n] and [batch, n] of one dtype, not "
         + "\(matrices.dtype) \(matrices.shape) and \(right.dtype) \(right.shape)")
+    for operand in [matrices, right] {
+      expectConstant(
+        operand, in: "LeastSquaresSolution",
+        instead: "LUFactorization solves regular systems with it")
+    }
     let (batch, n) = (matrices.shape[0], matrices.shape[1])
     expect(
       cutoffs == nil || cutoffs?.count == batch,

@@ -27,6 +27,7 @@ struct LinearProgress {
 
   /// Before the first application: x = 0, so that the residual is b.
   init(right: Tensor, tolerances: [Double]) {
+    LinearProgress.expectConstant(right)
     rightNorms = right.normsOfSamples
     expect(
       tolerances.count == rightNorms.count,
@@ -39,6 +40,15 @@ struct LinearProgress {
         relativeResidual: norm == 0 ? 0 : norm.isFinite ? 1 : .nan, applications: 0)
     }
     open = rightNorms.map { $0 > 0 && $0.isFinite }
+  }
+
+  /// Stops where what is solved is recorded: coefficients are numbers, so that a derivative through the
+  /// steps of a method would be another one than that of x.
+  private static func expectConstant(_ tensor: Tensor) {
+    Tensors.expectConstant(
+      tensor, in: "a linear solve by products A x",
+      instead: "fixedPoint(from:) with the map x - A x + b and an estimator such as .gmres() "
+        + "solves the same system with it")
   }
 
   /// Counts one application of A, in which the samples of `mask` took part.
@@ -64,6 +74,7 @@ struct LinearProgress {
   ///   - residual: b - A x, as computed.
   ///   - failures: an outcome for samples that cannot go on.
   mutating func record(_ residual: Tensor, ifOpen failures: [Outcome?] = []) {
+    LinearProgress.expectConstant(residual)
     let norms = residual.normsOfSamples
     for sample in open.indices where open[sample] {
       residualNorms[sample] = norms[sample]

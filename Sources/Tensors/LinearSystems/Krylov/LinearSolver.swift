@@ -14,6 +14,8 @@ public typealias LinearOperator = (Tensor) throws -> Tensor
 public protocol LinearSolver: Sendable {
   /// Solves A x = b.
   ///
+  /// Not differentiated: the library's methods stop where b, or a product A x, is recorded.
+  ///
   /// - Parameters:
   ///   - right: b, [batch, ...].
   ///   - initial: where to start; nil starts from 0 and saves one application.
