@@ -16,6 +16,11 @@ public struct SolveReport: Sendable, CustomStringConvertible {
     public var remarks: [String] = []
     /// |f(z) - z| of every iterate, if the stopping rule asked for it; else empty.
     public var trace: [Double] = []
+    /// |dF| / |dz|, by how much F(z) = z - f(z) changes with z near the returned z.
+    ///
+    /// Nil unless the stopping rule was one of accuracy. The residual divided by it estimates how far z is
+    /// from the solution.
+    public var slope: Double?
     /// How many steps the gradient of this sample goes through, if the solve was unrolled; else nil.
     public var differentiatedSteps: Int?
 
@@ -144,11 +149,28 @@ public struct SolveReport: Sendable, CustomStringConvertible {
         && samples[$0].relativeResidual <= 64 * resolution
     }
     guard let sample = atFloor.first else { return nil }
+    if tolerance.isOfDistance { return slopeNote(sample, tolerance, resolution) }
     let remedy = dtype == .float32 ? "use float64 or ask" : "ask"
     return
       "the residual of sample \(sample), \(samples[sample].relativeResidual) of |f(z)|, is "
       + "rounding: numbers of \(dtype) resolve \(resolution), but the tolerance is \(tolerance.relative) "
       + "relative + \(tolerance.absolute) absolute; \(remedy) for a relative residual of at least "
       + "\(8 * resolution)"
+  }
+
+  /// The same where the tolerance bounds the distance from the solution.
+  private func slopeNote(
+    _ sample: Int, _ tolerance: StoppingRule.Tolerance, _ resolution: Double
+  ) -> String {
+    let slope = samples[sample].slope ?? 1
+    let remedy =
+      slope > 0
+      ? "multiply the equation by about \(1 / slope), so that its slope is 1, or ask for a relative "
+        + "accuracy of at least \(8 * resolution / slope)"
+      : "multiply the equation by a large number"
+    return
+      "the residual of sample \(sample) is rounding: numbers of \(dtype) resolve \(resolution) of z, "
+      + "and z - f(z) changes by \(slope) of a change of z there, where an accuracy of "
+      + "\(tolerance.relative) relative + \(tolerance.absolute) absolute is asked for; \(remedy)"
   }
 }

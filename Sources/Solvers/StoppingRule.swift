@@ -4,6 +4,7 @@ import Tensors
 ///
 /// ```swift
 /// StoppingRule.tolerance(relative: 1e-4, limit: 50)   // |f(z) - z| <= 1e-4 |f(z)|, per sample
+/// StoppingRule.accuracy(relative: 1e-6, limit: 200)    // z is off by 1e-6 |z|, as far as slopes tell
 /// StoppingRule.evaluations(3)                          // slot attention's fixed number
 /// StoppingRule.evaluations(3).keepingTrace()           // and every residual in the report
 /// ```
@@ -33,12 +34,15 @@ public struct StoppingRule: Sendable, Equatable {
     case keeping
   }
 
-  /// A bound on the residual: absolute + relative |f(z)|.
+  /// A bound: absolute + relative |f(z)| on the residual, or absolute + relative |z| on the distance of z
+  /// from the solution.
   public struct Tolerance: Sendable, Equatable {
-    /// The part that is a fraction of |f(z)|.
+    /// The part that is a fraction of the state's size.
     public let relative: Double
     /// The part that does not depend on the state's size.
     public let absolute: Double
+    /// Whether it bounds the distance and not the residual.
+    public let isOfDistance: Bool
 
     /// Whether a residual is small enough, `largest` being the largest of earlier iterates, or 0.
     ///
@@ -48,6 +52,14 @@ public struct StoppingRule: Sendable, Equatable {
       // An image that has overflowed is infinitely far from z, and infinitely large.
       residual.isFinite && residual <= absolute + relative * imageNorm
         && (largest == 0 || residual <= absolute || residual <= 0.5 * largest)
+    }
+
+    /// Whether z is near enough to the solution, where z - f(z) changes by `slope` of a change of z.
+    ///
+    /// f(z) - z is known to `rounding`: a bound far below that would be met by chance alone.
+    func accepts(residual: Double, norm: Double, slope: Double, rounding: Double) -> Bool {
+      let bound = slope * (absolute + relative * norm)
+      return slope > 0 && residual <= bound && rounding <= 32 * bound
     }
   }
 
@@ -80,11 +92,37 @@ public struct StoppingRule: Sendable, Equatable {
     relative: Double, absolute: Double = 0, limit: Int, patience: Int = 50,
     onFailure: UnconvergedPolicy = .throwing
   ) -> StoppingRule {
-    expect(
-      relative >= 0 && absolute >= 0,
-      "a tolerance cannot be negative: relative \(relative), absolute \(absolute)")
-    return StoppingRule(
-      limit: limit, tolerance: Tolerance(relative: relative, absolute: absolute),
+    StoppingRule(
+      limit: limit,
+      tolerance: Tolerance(relative: relative, absolute: absolute, isOfDistance: false),
+      patience: patience, onFailure: onFailure)
+  }
+
+  /// Until z is within absolute + relative |z| of the solution in every sample, as far as slopes tell.
+  ///
+  /// For equations F(z) = z - f(z) = 0 whose units say nothing: |F| is divided by how much F changes with
+  /// z, |dF| / |dz|, which is measured at the start, by a product with the Jacobian, and then along the
+  /// solve's own steps. So the rule is the same for F and 1000 F. It is an estimate: where dF/dz stretches
+  /// some directions much more than others, z may be further away in those that it stretches least.
+  ///
+  /// Stops as `tolerance` does.
+  ///
+  /// - Parameters:
+  ///   - relative: a fraction of |z|. Below the dtype's resolution (1e-7 for float32), divided by
+  ///     |dF| / |dz| where that is below 1, it cannot be met; the report says so then.
+  ///   - absolute: for solutions at 0; default 0.
+  ///   - limit: evaluations per sample.
+  ///   - patience: default 50 evaluations; as of `tolerance`.
+  ///   - onFailure: as of `tolerance`; default throwing.
+  /// - Returns: the rule.
+  /// - Complexity: one evaluation and one product more than by `tolerance`.
+  public static func accuracy(
+    relative: Double, absolute: Double = 0, limit: Int, patience: Int = 50,
+    onFailure: UnconvergedPolicy = .throwing
+  ) -> StoppingRule {
+    StoppingRule(
+      limit: limit,
+      tolerance: Tolerance(relative: relative, absolute: absolute, isOfDistance: true),
       patience: patience, onFailure: onFailure)
   }
 
@@ -100,6 +138,12 @@ public struct StoppingRule: Sendable, Equatable {
   private init(
     limit: Int, tolerance: Tolerance?, patience: Int, onFailure: UnconvergedPolicy
   ) {
+    if let tolerance {
+      expect(
+        tolerance.relative >= 0 && tolerance.absolute >= 0,
+        "a tolerance cannot be negative: relative \(tolerance.relative), absolute "
+          + "\(tolerance.absolute)")
+    }
     expect(limit > 0, "a solve needs at least one evaluation, not \(limit)")
     expect(patience > 0, "a solve needs patience for at least one evaluation, not \(patience)")
     (self.limit, self.tolerance) = (limit, tolerance)

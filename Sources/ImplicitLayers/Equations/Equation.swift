@@ -35,13 +35,14 @@ public struct Equation<State: FixedPointState> {
   }
 }
 
-/// The rule for equations: |F(x)| <= 1e-8 + 1e-6 |x - F(x)| in every sample, within 200 evaluations.
+/// The rule for equations: x within 1e-8 + 1e-6 |x| of the solution in every sample, as far as the slopes
+/// of F tell, within 200 evaluations.
 ///
-/// The norms are Euclidean, over all unknowns of a sample; the absolute part is for solutions at 0. F is
-/// compared with x, so its units matter: scale F such that dF/dx is about 1. An F that is smaller by 1e-8
-/// is nothing beside x anywhere, and the first point would be accepted. For another rule:
+/// The norms are Euclidean, over all unknowns of a sample; the absolute part is for solutions at 0. The
+/// units of F do not matter, except that F is added to x: one that changes with x by less than the dtype
+/// resolves of x is not solved, and the report says by what to multiply it. For a bound on |F| itself:
 /// `StoppingRule.tolerance(relative:absolute:limit:)`.
-public let defaultEquationRule = StoppingRule.tolerance(relative: 1e-6, absolute: 1e-8, limit: 200)
+public let defaultEquationRule = StoppingRule.accuracy(relative: 1e-6, absolute: 1e-8, limit: 200)
 
 /// The solution of an equation, with gradients of everything that the equation captures.
 ///
@@ -98,16 +99,16 @@ extension FixedPointState {
   /// let found = withoutRecording { myOwnSolver(a) }
   /// let x = try found.asSolution(of: .root { x in x * x - a })
   /// ```
-  /// The condition is evaluated twice at x, to test it and to record it; how x was found is of no account, and a history of
-  /// x is cut.
+  /// The condition is evaluated three times at x, to test it, for its slope, and to record it; how x was
+  /// found is of no account, and a history of x is cut.
   ///
   /// - Parameters:
   ///   - equation: what x solves.
   ///   - estimator: how gradients are computed; default the exact adjoint. Unrolling is not
   ///     among them, as there is nothing to unroll.
-  ///   - tolerance: what is left of F(x) at most, relative to |x - F(x)|; default 1e-5.
-  ///   - absolute: what may be left besides; default 1e-8. Both in the units of F: see
-  ///     `defaultEquationRule`.
+  ///   - tolerance: how far x may be from the solution, as far as the slope of F tells, relative to
+  ///     |x|; default 1e-5.
+  ///   - absolute: how far besides; default 1e-8. See `defaultEquationRule`.
   /// - Returns: x, to the last bit.
   /// - Throws: `UnconvergedSolve` where x does not solve the equation to the tolerance; what the
   ///   equation throws.
@@ -117,6 +118,6 @@ extension FixedPointState {
   ) throws -> Self {
     try solution(
       of: equation, from: self, using: .picard(), estimator: estimator,
-      until: .tolerance(relative: tolerance, absolute: absolute, limit: 1))
+      until: .accuracy(relative: tolerance, absolute: absolute, limit: 1))
   }
 }

@@ -77,6 +77,9 @@ struct BackwardPass {
   /// of a state beside which |f(z)| is nothing: by as much the residual of a solution at 0 is to be
   /// divided; a rule that is absolute alone says nothing of sizes, which is taken for 1. An iterate that was kept although it did not converge counts as the solution, as was asked
   /// for.
+  ///
+  /// A rule of accuracy has measured by how much z - f(z) changes with z: the residual divided by that is
+  /// how far z is off, and at most what the rule accepts. I - J is rounded beside 1, however small it is.
   private func accuracies(_ dtype: DType) -> [Double] {
     let tolerance = forward.rule.tolerance
     return forward.samples.map { sample in
@@ -88,7 +91,13 @@ struct BackwardPass {
       if let tolerance, tolerance.absolute > 0 {
         size += tolerance.relative > 0 ? tolerance.absolute / tolerance.relative : 1
       }
-      return max(sample.residual / size, dtype.machineEpsilon)
+      guard let slope = sample.slope, let tolerance, tolerance.isOfDistance else {
+        return max(sample.residual / size, dtype.machineEpsilon)
+      }
+      let known = sample.outcome == .converged && tolerance.relative > 0 ? tolerance.relative : 1
+      return max(
+        min(sample.residual / slope / max(size - sample.residual, 0), known),
+        dtype.machineEpsilon * max(1, 1 / slope))
     }
   }
 
@@ -105,8 +114,10 @@ struct BackwardPass {
         applications: pullbacks)
       return forward.samples.map { _ in sample }
     }
+    // What is known to a fraction is I - J, which is about 1 unless its size was measured.
+    let errors = zip(problem.accuracies, forward.samples).map { $0 * ($1.slope ?? 1) }
     let sizes = zip(estimate.value.normsOfSamples, problem.cotangent.normsOfSamples)
-    return zip(zip(report.samples, problem.accuracies), sizes).map { known, norms in
+    return zip(zip(report.samples, errors), sizes).map { known, norms in
       var sample = known.0
       let noise = known.1 * norms.0 / norms.1
       if sample.outcome == .converged, noise >= 0.1, noise.isFinite {

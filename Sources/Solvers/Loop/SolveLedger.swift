@@ -118,22 +118,36 @@ package final class SolveLedger {
 
   /// Takes note of an iterate.
   ///
+  /// - Parameters:
+  ///   - point: the iterate.
+  ///   - slopes: |dF| / |dz| of each row, if the rule is one of accuracy.
   /// - Returns: the rows in which it is the best so far; none where residuals are not measured.
-  func record(_ point: Iterate) -> [Int] {
+  func record(_ point: Iterate, slopes: [Double]?) -> [Int] {
     defer { iterations += 1 }
     guard rule.tolerance != nil || rule.keepsTrace else { return [] }
     let (samples, norms) = (point.map.samples, point.norms)
     let imageNorms = rule.tolerance == nil ? [] : point.imageNorms
+    let sizes = slopes == nil ? [] : point.z.normsOfSamples
+    let resolution = report.dtype.machineEpsilon
     var improved: [Int] = []
     for (row, sample) in samples.enumerated() where entries[sample].isOpen {
       if rule.keepsTrace { report.samples[sample].trace.append(norms[row]) }
       guard let tolerance = rule.tolerance else { continue }
-      let isConverged = tolerance.accepts(
-        residual: norms[row], imageNorm: imageNorms[row], largest: entries[sample].largest)
+      let isConverged =
+        slopes.map {
+          tolerance.accepts(
+            residual: norms[row], norm: sizes[row], slope: $0[row],
+            rounding: resolution * imageNorms[row])
+        }
+        ?? tolerance.accepts(
+          residual: norms[row], imageNorm: imageNorms[row], largest: entries[sample].largest)
       let (isBest, failure) = entries[sample].judge(
         &report.samples[sample], norms[row], imageNorms[row], isConverged: isConverged,
         at: iterations, by: rule, tolerated: toleratedFailures)
-      if isBest { improved.append(row) }
+      if isBest {
+        improved.append(row)
+        report.samples[sample].slope = slopes?[row]
+      }
       if isConverged { settle(sample, .converged) } else if let failure { settle(sample, failure) }
     }
     return improved

@@ -12,6 +12,8 @@ package struct SolveRun<Solver: ForwardSolver> {
   private var z: Tensor
   /// The best iterates of the rows.
   package var best: Tensor
+  /// How much z - f(z) changes with z, where the rule asks for it.
+  private var gauge: SlopeGauge?
   /// What samples that left had found and learned.
   private var departed: [Part] = []
   /// Whether samples that are settled leave, as long as the map can be restricted.
@@ -36,6 +38,7 @@ package struct SolveRun<Solver: ForwardSolver> {
     z = initial.flatSamples
     best = z
     mayShrink = rule.tolerance != nil
+    gauge = rule.tolerance?.isOfDistance == true ? SlopeGauge() : nil
   }
 
   /// All iterations that are left.
@@ -50,7 +53,7 @@ package struct SolveRun<Solver: ForwardSolver> {
     try Task.checkCancellation()
     let isFirst = ledger.iterations == 0
     var point = Iterate(z: z, image: try map.imageOfIterate(z), map: map)
-    let improved = ledger.record(point)
+    let improved = ledger.record(point, slopes: try gauge?.slopes(at: point))
     let found = endsWithImages && point.image.isRecorded ? point.image.withElements(of: z) : z
     if improved.count == z.shape[0] {
       best = found
@@ -82,6 +85,7 @@ package struct SolveRun<Solver: ForwardSolver> {
     }
     departed.append(part(rows.filter { !ledger.isOpen(map.samples[$0]) }))
     (map, history, best) = (smaller, history.samples(open), best.samples(open))
+    gauge = gauge?.samples(open)
     return point.rows(open, map: smaller)
   }
 

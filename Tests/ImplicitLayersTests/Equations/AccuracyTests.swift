@@ -1,0 +1,124 @@
+import Foundation
+import ImplicitLayers
+import Tensors
+import TestSupport
+import Testing
+
+/// The rule for equations does not depend on their units.
+@Suite struct AccuracyTests {
+  static let scales = [1e-9, 1e-6, 1e-3, 1, 1e3, 1e6]
+  static let solvers: [any ForwardSolver] = [.newton(), .newtonKrylov()]
+
+  private static func column(_ numbers: [Double], _ dtype: DType = .float64) -> Tensor {
+    Tensor(numbers, shape: [numbers.count, 1], dtype: dtype)
+  }
+
+  @Test("x^2 = a in any units, from any side", arguments: scales, solvers)
+  func anyUnits(_ scale: Double, _ solver: any ForwardSolver) throws {
+    let a = Self.column([2, 1e6, 1e-6, 4]).variable()
+    let found = try solve(
+      .root { x in (x * x - a) * scale }, from: Self.column([1, 1e5, 1, 2.1]), using: solver)
+    let exact = a.scalars.map { $0.squareRoot() }
+    #expect(found.report.converged, "\(found.report)")
+    // Beside 1e-3, the absolute part counts; g is known to the rounding of x.
+    #expect(difference(found.value.scalars, exact, relative: 2e-6, absolute: 1e-7) == nil)
+    let slopes = found.report.samples.compactMap(\.slope)
+    #expect(difference(slopes, exact.map { 2 * $0 * scale }, relative: 0.3) == nil)
+    let slope = try #require(try gradients(of: found.value.sum())[a]).scalars
+    #expect(difference(slope, exact.map { 0.5 / $0 }, relative: 1e-4) == nil)
+  }
+
+  @Test("a solution is accepted where the search begins, in any units", arguments: scales, solvers)
+  func solvedAlready(_ scale: Double, _ solver: any ForwardSolver) throws {
+    let start = Self.column([sqrt(2.0), 3])
+    let a = Self.column([2, 9])
+    let found = try solve(.root { x in (x * x - a) * scale }, from: start, using: solver)
+    #expect(found.report.samples.map(\.outcome) == [.converged, .converged])
+    #expect(found.value.scalars == start.scalars)
+    // The iterate and the linearisation there.
+    #expect(found.report.evaluations == 2)
+  }
+
+  /// From 100 the first residual is 1e6, and a millionth of that is no solution.
+  @Test("a start far away makes the rule no looser", arguments: solvers)
+  func farAway(_ solver: any ForwardSolver) throws {
+    let x = try root(of: { x in x * x * x - 2 }, from: Self.column([100, 1]), using: solver)
+    #expect(difference(x.scalars, [1, 1].map { $0 * 1.2599210498948732 }, relative: 2e-6) == nil)
+  }
+
+  @Test("what has no solution is not accepted where it is flat", arguments: solvers)
+  func flat(_ solver: any ForwardSolver) throws {
+    let found = try solve(
+      .root { x in Self.column([0, 0]) - (x * -1).exp() }, from: Self.column([0, 5]), using: solver)
+    #expect(found.report.failed == [0, 1], "\(found.report)")
+  }
+
+  @Test("an equation that x does not resolve is not solved, and the report says what to do")
+  func unresolved() throws {
+    for (dtype, scale, advice) in [
+      (DType.float64, 1e-20, "large number"), (.float32, 1e-5, "multiply the equation by about"),
+    ] {
+      let a = Self.column([2], dtype)
+      let found = try solve(
+        .root { x in (x * x - a) * scale }, from: Self.column([1], dtype), using: .newton())
+      #expect(found.report.failed == [0], "\(dtype)")
+      #expect("\(found.report)".contains(advice), "\(found.report)")
+    }
+  }
+
+  @Test("single precision", arguments: [1e-2, 1, 1e2, 1e4])
+  func single(_ scale: Double) throws {
+    let a = Self.column([2, 3e4], .float32)
+    let x = try root(
+      of: { x in (x * x - a) * scale }, from: Self.column([1, 100], .float32),
+      until: .accuracy(relative: 1e-5, absolute: 1e-8, limit: 100))
+    #expect(difference(x.scalars, [sqrt(2.0), sqrt(3e4)], relative: 2e-5) == nil)
+  }
+
+  @Test("a minimum of a loss in any units", arguments: [1e-8, 1, 1e4])
+  func minima(_ scale: Double) throws {
+    let a = Self.column([1, 1.5]).variable()
+    let solvers: [any ForwardSolver] = [.lbfgs(), .newtonCG()]
+    for solver in solvers {
+      let x = try minimum(
+        of: { x in
+          let (u, v) = (x.slice(0..<1, alongAxis: 1), x.slice(1..<2, alongAxis: 1))
+          return ((v - u.square()).square() * 10 + (a - u).square()).sum(alongAxis: 1) * scale
+        }, from: Tensor([-1.2, 1, -1.2, 1], shape: [2, 2], dtype: .float64), using: solver)
+      #expect(
+        difference(x.scalars, [1, 1, 1.5, 2.25], relative: 1e-4) == nil, "\(solver.name)")
+    }
+  }
+
+  @Test("a point of one's own is judged in any units", arguments: scales)
+  func ownPoint(_ scale: Double) throws {
+    let a = Self.column([2, 9])
+    let equation = Equation<Tensor>.root { x in (x * x - a) * scale }
+    let right = Self.column([sqrt(2.0) * (1 + 1e-7), 3])
+    #expect(try right.asSolution(of: equation).scalars == right.scalars)
+    let error = #expect(throws: UnconvergedSolve.self) {
+      try Self.column([sqrt(2.0) * (1 + 1e-3), 3]).asSolution(of: equation)
+    }
+    #expect(error?.report.failed == [0])
+  }
+
+  /// Samples that are done leave, and the slopes of the others stay with them.
+  @Test func samplesThatLeave() throws {
+    let (a, starts) = ([2.0, 1e4, 3, 5], [1.4142135, 1.0, 50, 2])
+    func solved(_ a: [Double], _ starts: [Double]) throws -> Solution<Tensor> {
+      let column = Self.column(a)
+      let map = FixedPointMap({ x in x - (x * x - column) * 1e-3 }) { positions in
+        let some = column.samples(positions)
+        return { x in x - (x * x - some) * 1e-3 }
+      }
+      return try Newton().solve(
+        map, from: Self.column(starts), until: .accuracy(relative: 1e-9, limit: 100))
+    }
+    let together = try solved(a, starts)
+    for sample in a.indices {
+      let alone = try solved([a[sample]], [starts[sample]])
+      #expect(alone.value.scalars[0] == together.value.scalars[sample])
+      #expect(alone.report.samples[0].slope == together.report.samples[sample].slope)
+    }
+  }
+}
