@@ -35,11 +35,13 @@ public struct Solution<State> {
 
   /// The value, where every sample is as good as the rule asks.
   ///
+  /// - Parameter advice: what else to try where a sample is not; default nothing.
+  /// - Returns: the value.
   /// - Throws: `UnconvergedSolve` where a sample has not met a tolerance and the rule does not keep
   ///   such samples.
-  package func converged() throws -> State {
+  package func converged(advice: String? = nil) throws -> State {
     guard report.rule.onFailure == .throwing, !report.failed.isEmpty else { return value }
-    throw UnconvergedSolve(report: report)
+    throw UnconvergedSolve(report: report, advice: advice)
   }
 }
 
@@ -49,11 +51,14 @@ extension Solution: Sendable where State: Sendable {}
 public struct UnconvergedSolve: Error, CustomStringConvertible {
   /// What happened, sample by sample.
   public let report: SolveReport
+  /// What to try that is particular to what was solved.
+  let advice: String?
 
   /// Which samples failed, how far they came, and what to try.
   public var description: String {
     "no fixed point was found in \(report.failed.count) of \(report.samples.count) samples: "
-      + "\(report); to go on with the best iterates regardless, give the stopping rule "
+      + "\(report)" + (advice.map { "; \($0)" } ?? "")
+      + "; to go on with the best iterates regardless, give the stopping rule "
       + "onFailure: .keeping, or call solve, which returns the report beside the value"
   }
 }

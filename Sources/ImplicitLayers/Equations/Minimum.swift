@@ -25,7 +25,7 @@ extension Equation where State == Tensor {
 }
 
 /// dL/dx of every sample, recorded where recording is on.
-private func slope(of loss: (Tensor) throws -> Tensor, at x: Tensor) throws -> Tensor {
+func slope(of loss: (Tensor) throws -> Tensor, at x: Tensor) throws -> Tensor {
   try gradient(at: x) { x in try checkedLosses(loss, at: x).sum() }
 }
 
@@ -54,9 +54,8 @@ func checkedLosses(_ loss: (Tensor) throws -> Tensor, at x: Tensor) throws -> Te
 ///   - initial: where the descent begins, [batch, ...].
 ///   - solver: default L-BFGS; `.newtonCG()`, or any solver of equations, which may find a saddle.
 ///   - estimator: how gradients are computed; default the exact adjoint.
-///   - rule: when to stop, by |dL/dx| beside |x|; default `defaultEquationRule`, for a loss whose
-///     curvatures are about 1. A loss that has no minimum but becomes flat is accepted where it is flat
-///     enough.
+///   - rule: when to stop; default `defaultEquationRule`, which looks at |dL/dx| beside how much it
+///     changes with x, whatever the units of L.
 /// - Returns: x, recorded.
 /// - Throws: `UnconvergedSolve`; what the loss throws.
 /// - Complexity: for each trial point of a descent, an evaluation of L, one with its gradient, and one of
@@ -85,40 +84,38 @@ public func minimum(
 ///   - loss: L, [batch].
 ///   - set: over which.
 ///   - initial: where the search begins, [batch, ...]: at the nearest point of the set.
-///   - stepSize: s, for all samples; default 1 / the largest curvature of any sample where the search
-///     begins, by twenty products with the Hessian. Where curvatures grow on the way that is too long,
-///     and the solve fails: give a smaller one.
+///   - stepSize: s, for all samples; default 1 / the largest curvature of each sample where the search
+///     begins, by twenty products with the Hessian. Where curvatures grow on the way that is too long, and
+///     the solve fails: it then goes on from the best point with a step that ten steps of plain
+///     backtracking find short enough, up to eight times.
 ///   - solver: default the automatic one, which begins with Anderson's acceleration.
 ///   - estimator: default the exact adjoint.
-///   - rule: when to stop, by |P(x - s dL/dx) - x|; default `defaultEquationRule`.
+///   - rule: when to stop, by |P(x - s dL/dx) - x| and its slope; default `defaultEquationRule`.
 /// - Returns: x, recorded, in the set.
-/// - Throws: `UnconvergedSolve`; what the loss throws.
+/// - Throws: `UnconvergedSolve`, which says what step to try where the given one is too long; what the
+///   loss throws.
 public func minimum(
   of loss: @escaping (Tensor) throws -> Tensor, over set: ConvexSet, from initial: Tensor,
   stepSize: Double? = nil, using solver: any ForwardSolver = .automatic,
   estimator: any BackwardEstimator = .exact, until rule: StoppingRule = defaultEquationRule
 ) throws -> Tensor {
-  let start = try withoutRecording { try set.projection(initial.detached()) }
-  let size = try stepSize ?? withoutRecording { try stableStep(loss, at: start) }
-  let x = try solution(
-    of: .stationary(loss, over: set, stepSize: size), from: start, using: solver,
-    estimator: estimator, until: rule)
-  // An accelerated iterate may be outside by as much as the rule tolerates.
-  return try x.withElements(of: withoutRecording { try set.projection(x.detached()) })
-}
-
-/// 1 / the largest eigenvalue of the Hessian in modulus, by twenty power iterations.
-private func stableStep(_ loss: (Tensor) throws -> Tensor, at x: Tensor) throws -> Double {
-  let near = try Linearization(at: x) { x in try slope(of: loss, at: x) }
-  var generator = Philox(seed: 20)
-  var direction = Tensor.normal(x.shape, dtype: x.dtype, using: &generator)
-  var curvatures: [Double] = []
-  for _ in 0..<20 {
-    let norms = direction.normsOfSamples
-    direction = direction.scalingSamples(by: norms.map { $0 > 0 ? 1 / $0 : 0 })
-    direction = try near.pullback(direction)
-    curvatures = direction.normsOfSamples
+  var start = try withoutRecording { try set.projection(initial.detached()) }
+  var step = try withoutRecording { try GradientStep(stepSize, of: loss, over: set, at: start) }
+  for attempt in 1... {
+    let found = try solve(
+      step.equation, from: start, using: solver, estimator: estimator, until: rule)
+    let (failed, former) = (found.report.failed, step.sizes)
+    if !failed.isEmpty {
+      start = try withoutRecording {
+        try step.shorten(from: set.projection(found.value.detached()))
+      }
+    }
+    let shorter = failed.filter { step.sizes[$0] < former[$0] }.map { step.sizes[$0] }.min()
+    if stepSize == nil, shorter != nil, attempt < 8 { continue }
+    let x = try found.converged(
+      advice: shorter.map { "the step against the gradient is too long: try stepSize: \($0)" })
+    // An accelerated iterate may be outside by as much as the rule tolerates.
+    return try x.withElements(of: withoutRecording { try set.projection(x.detached()) })
   }
-  let largest = curvatures.filter(\.isFinite).max() ?? 0
-  return largest > 0 ? 1 / largest : 1
+  return start
 }
