@@ -90,8 +90,8 @@ struct BackwardPath {
     )
   }
 
-  /// Whether a rule on the path cannot itself be recorded.
-  var hasOpaqueRules: Bool { nodes.contains(where: \.isOpaque) }
+  /// Whether a rule on the path, or on a tape behind one, cannot itself be recorded.
+  var hasOpaqueRules: Bool { nodes.contains { $0.isOpaque || $0.hidesOpaqueRules } }
 
   /// Carries cotangents from the outputs to the targets.
   ///

@@ -26,6 +26,7 @@ package struct ImplicitFunction {
   private let plainPullback: (Tensor) throws -> Tensor
   /// What f read that was recorded before.
   private let captured: [Node]
+  private let hasOpaqueRules: Bool
 
   /// Applies f once, recorded.
   ///
@@ -37,7 +38,8 @@ package struct ImplicitFunction {
     (self.map, self.point) = (map, point.detached())
     let mark = Node(isVariable: false).sequence
     (image, plainPullback) = try valueWithPullback(at: self.point, of: map)
-    captured = Node.captured(by: [image], since: mark)
+    let read = CapturedNodes(by: [image], since: mark)
+    (captured, hasOpaqueRules) = (read.nodes, read.hasOpaqueRules)
   }
 
   /// J^T w; while recording is on, recorded with respect to w and to what f captures.
@@ -63,7 +65,7 @@ package struct ImplicitFunction {
     let none = captured.map { _ in nil as Tensor? }
     let node = Node(
       inputs: [image.node, start?.node] + captured, output: (image.storage, image.shape),
-      operation: "implicit solution"
+      operation: "implicit solution", hidesOpaqueRules: hasOpaqueRules
     ) { v, output, needs in
       guard isRecording, isEquation else {
         let (w, report) = try solve(v, pullback, order)
@@ -109,23 +111,5 @@ private struct Application {
       seeds: [w], releasing: false, creatingGraph: true
     ) { node, cotangent in found[node.sequence] = cotangent }
     return nodes.map { $0.flatMap { found[$0.sequence] } }
-  }
-}
-
-extension Node {
-  /// The nodes older than a mark that computations since then have read.
-  static func captured(by outputs: [Tensor], since mark: Int) -> [Node] {
-    var captured: [Node] = []
-    var seen: Set<Int> = []
-    var pending = outputs.compactMap(\.node)
-    while let node = pending.popLast() {
-      guard seen.insert(node.sequence).inserted else { continue }
-      if node.sequence < mark {
-        captured.append(node)
-      } else {
-        for input in node.inputs { if let input { pending.append(input) } }
-      }
-    }
-    return captured.sorted { $0.sequence < $1.sequence }
   }
 }

@@ -51,6 +51,8 @@ final class Node: @unchecked Sendable {
   let operation: StaticString
   /// Whether the rule is not made of operators, so that it cannot be differentiated itself.
   let isOpaque: Bool
+  /// Whether the rule goes through another tape, and there are such rules on that.
+  let hidesOpaqueRules: Bool
   private let output: (storage: Storage, shape: Shape)?
   /// Whether gradients with respect to this leaf belong in a table of gradients.
   ///
@@ -63,18 +65,18 @@ final class Node: @unchecked Sendable {
     ownRule = nil
     output = nil
     operation = "variable"
-    isOpaque = false
+    (isOpaque, hidesOpaqueRules) = (false, false)
     self.isVariable = isVariable
   }
 
   init(
     inputs: [Node?], output: (Storage, Shape)?, operation: StaticString,
-    isOpaque: Bool = false, rule: @escaping VectorJacobianProduct
+    isOpaque: Bool = false, hidesOpaqueRules: Bool = false, rule: @escaping VectorJacobianProduct
   ) {
     ownInputs = inputs
     self.output = output
     self.operation = operation
-    self.isOpaque = isOpaque
+    (self.isOpaque, self.hidesOpaqueRules) = (isOpaque, hidesOpaqueRules)
     ownRule = .plain(rule)
     isVariable = false
   }
@@ -93,12 +95,12 @@ final class Node: @unchecked Sendable {
   /// A node with a report.
   init(
     inputs: [Node?], output: (Storage, Shape), operation: StaticString,
-    reporting: @escaping ReportingRule
+    hidesOpaqueRules: Bool, reporting: @escaping ReportingRule
   ) {
     ownInputs = inputs
     self.output = output
     self.operation = operation
-    isOpaque = false
+    (isOpaque, self.hidesOpaqueRules) = (false, hidesOpaqueRules)
     ownRule = .reporting(reporting)
     isVariable = false
   }

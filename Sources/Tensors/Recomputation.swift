@@ -25,10 +25,12 @@ public func recomputed(
 ) throws -> [Tensor] {
   guard isRecording else { return try body(inputs) }
   let segment = RecomputedSegment(inputs: inputs, body: body)
-  let (outputs, captured) = try segment.firstRun()
+  let (outputs, read) = try segment.firstRun()
+  let captured = read.nodes
   guard !captured.isEmpty || inputs.contains(where: \.isRecorded) else { return outputs }
   let node = Node(
     inputs: inputs.map(\.node) + captured, output: nil, operation: "recomputed",
+    hidesOpaqueRules: read.hasOpaqueRules,
     rule: { v, _, _ in try segment.pullback(v.reshaped([v.count]), to: captured) })
   if outputs.count == 1 { return [Tensor(outputs[0].storage, outputs[0].shape, node: node)] }
   let all = withoutRecording { flattened(outputs) }
@@ -59,11 +61,10 @@ struct RecomputedSegment {
 
   /// The outputs as constants, and the recorded tensors that `body` captured: what is older than
   /// this run and was read by it.
-  func firstRun() throws -> (outputs: [Tensor], captured: [Node]) {
+  func firstRun() throws -> (outputs: [Tensor], read: CapturedNodes) {
     let mark = Node(isVariable: false).sequence
     let (_, outputs) = try run(keepingHistory: false)
-    let captured = Node.captured(by: outputs, since: mark)
-    return (outputs.map { $0.detached() }, captured)
+    return (outputs.map { $0.detached() }, CapturedNodes(by: outputs, since: mark))
   }
 
   func pullback(_ v: Tensor, to captured: [Node]) throws -> [Tensor?] {

@@ -6,6 +6,7 @@ package struct ReversedFunction {
   private let map: (Tensor) throws -> Tensor
   /// What f read that was recorded before.
   private let captured: [Node]
+  private let hasOpaqueRules: Bool
 
   /// Cotangents of all that f captures, one for each, nil for none yet.
   package struct Cotangents {
@@ -33,8 +34,9 @@ package struct ReversedFunction {
   package init(_ map: @escaping (Tensor) throws -> Tensor, at point: Tensor) throws {
     self.map = map
     let mark = Node(isVariable: false).sequence
-    captured = Node.captured(
+    let read = CapturedNodes(
       by: [try recording(true) { try map(point.detached()) }], since: mark)
+    (captured, hasOpaqueRules) = (read.nodes, read.hasOpaqueRules)
   }
 
   /// Whether f captures nothing that is recorded.
@@ -49,7 +51,7 @@ package struct ReversedFunction {
   ) throws -> (image: Tensor, pullback: (Tensor) throws -> (Tensor, Cotangents)) {
     let point = Node(isVariable: false)
     let image = try recording(true) { try map(Tensor(x.storage, x.shape, node: point)) }
-    let read = Node.captured(by: [image], since: point.sequence)
+    let read = CapturedNodes(by: [image], since: point.sequence).nodes
     expect(
       read.allSatisfy { node in captured.contains { $0 === node } },
       "the map reads other tensors at other states, whose gradients would be lost on a way that is "
@@ -86,6 +88,7 @@ package struct ReversedFunction {
     let segment = RecomputedSegment(inputs: [start]) { [try again($0[0])] }
     let node = Node(
       inputs: [start.node] + captured, output: nil, operation: "reversed solution",
+      hidesOpaqueRules: hasOpaqueRules,
       rule: { v, _, _ in
         if isRecording { return try segment.pullback(v.reshaped([v.count]), to: captured) }
         let (initial, cotangents) = try pullback(v)

@@ -24,6 +24,38 @@ import Testing
     testTensor([2, 3], seed: 3),
   ]
 
+  /// A rule of which nothing is known but its pullback: J = 2 diag(1 - tanh^2).
+  private static func doubled(_ x: Tensor) -> Tensor {
+    x.tanh().transformingCotangent(name: "doubled") { v in withoutRecording { v * 2 } }
+  }
+
+  @Test("rules that do not differentiate again are seen through what is computed again")
+  func opaqueRules() throws {
+    let (x, s) = (testTensor([2, 3], seed: 4), testTensor([2, 3], seed: 5))
+    let plain = try Linearization(at: x) { x in Self.doubled(x) * x }
+    let hidden = try Linearization(at: x) { x in
+      try recomputed([x]) { outer in
+        try recomputed(outer) { [Self.doubled($0[0]) * $0[0]] }
+      }[0]
+    }
+    #expect(try hidden.pushforward(s).scalars == plain.pushforward(s).scalars)
+    let slope = x.tanh() + x * 2 * (1 - x.tanh().square())
+    #expect(difference(try hidden.pushforward(s), slope * s, relative: 1e-13) == nil)
+  }
+
+  @Test("where it has to be differentiated again, the rule is named")
+  func opaqueRuleIsNamed() async {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      _ = try hessian(at: Tensor.ones([1, 2])) { x in
+        try recomputed([x]) { [Self.doubled($0[0])] }[0].sum()
+      }
+    }
+    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(message.contains("doubled has no second derivative"), "\(message)")
+  }
+
   @Test func gradientsAgreeWithFiniteDifferences() throws {
     #expect(try gradientDifference(inputs) { try chain($0, recomputing: true) } == nil)
   }

@@ -196,6 +196,20 @@ import Testing
         try near.pushforward(s), (sides[0] - sides[1]) * (0.5 / step), relative: 1e-8) == nil)
   }
 
+  @Test("a solution whose map has a rule that does not differentiate again is linearised")
+  func opaqueMap() throws {
+    let (b, s) = (testTensor([2, 3], seed: 8), testTensor([2, 3], seed: 9))
+    func linearized(_ isOpaque: Bool) throws -> Tensor {
+      try Linearization(at: b) { b in
+        try fixedPoint(from: b.zerosLike(), estimator: .exact, until: Self.tight) { z in
+          let y = (z * 0.5 + b).tanh()
+          return isOpaque ? y.transformingCotangent { $0 } : y
+        }
+      }.pushforward(s)
+    }
+    #expect(difference(try linearized(true), try linearized(false), relative: 1e-12) == nil)
+  }
+
   @Test("a solution inside the map of another")
   func nested() throws {
     // z = .5 y(z) + b with y = tanh(.4 y + z).
