@@ -26,6 +26,14 @@ public struct Gradients: Sendable {
   /// The number of variables with a gradient.
   public var count: Int { table.count }
 
+  /// Records gradients that do not depend on any variable with the derivative 0 by all of them.
+  fileprivate mutating func recordConstants(in variables: [Node]) {
+    let points = variables.compactMap { node in
+      table[node.sequence].map { Tensor($0.storage, $0.shape, node: node) }
+    }
+    table = table.mapValues { $0.constant(in: points) }
+  }
+
   fileprivate mutating func insert(_ gradient: Tensor, for node: Node) {
     table[node.sequence] = gradient
   }
@@ -68,8 +76,11 @@ public struct Gradients: Sendable {
 ///   - retainingGraph: whether the graph may be used again. By default each node is released as
 ///     soon as it has been used, and only variables stay alive.
 ///   - creatingGraph: whether the gradients are recorded too, for second derivatives; implies
-///     `retainingGraph`.
-/// - Returns: a table by variable.
+///     `retainingGraph`. A gradient that is a constant, as that of a linear function, then has the
+///     derivative 0 by every variable of this table; one that depends on some of them has no entry for
+///     the others.
+/// - Returns: a table by variable. Stops where the loss depends on no variable: of a constant that is no
+///   gradient, to ask for one is more often a forgotten `variable()`.
 /// - Throws: what a backward estimator throws, such as a singular adjoint system.
 /// - Complexity: one visit of each node that leads to a variable.
 public func gradients(
@@ -108,9 +119,14 @@ private func gradients(
     "this output depends on no variable, or was computed without recording, so it has no "
       + "gradient; make the inputs variables with variable()")
   var result = Gradients()
+  var variables: [Node] = []
   try BackwardPath(from: [output.node], to: nil).run(
     seeds: [cotangent], releasing: !retainingGraph && !creatingGraph, creatingGraph: creatingGraph,
     report: { node, report in result.insert(report, for: node) },
-    receive: { node, gradient in result.insert(gradient, for: node) })
+    receive: { node, gradient in
+      result.insert(gradient, for: node)
+      variables.append(node)
+    })
+  if creatingGraph { result.recordConstants(in: variables) }
   return result
 }

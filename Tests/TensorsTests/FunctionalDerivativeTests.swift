@@ -95,6 +95,29 @@ import Testing
     #expect(try valueWithPullback(at: x) { $0 }.pullback(x).scalars == x.scalars)
   }
 
+  @Test("the derivative of a derivative that is a constant is zero")
+  func linearity() throws {
+    let w = testTensor([3], seed: 5).variable()
+    let v = x.variable()
+    let isZero = { (tensor: Tensor) in tensor.scalars.allSatisfy { $0 == 0 } }
+    // By the table, then by the functions, within a table.
+    let table = try gradients(of: (v * 3 + w).sum(), creatingGraph: true)
+    for gradient in [table[v], table[w]] {
+      let second = try gradients(of: try #require(gradient).sum(), creatingGraph: true)
+      let (byV, byW) = (try #require(second[v]), try #require(second[w]))
+      #expect(byV.shape == v.shape && isZero(byV) && byW.shape == w.shape && isZero(byW))
+    }
+    let slope = try gradient(at: v) { ($0 * 3 + w).sum() }
+    #expect(try isZero(#require(try gradients(of: slope.sum())[v])))
+    let forward = try jvp(at: v, along: x) { $0 * 3 }.derivative
+    #expect(try isZero(#require(try gradients(of: forward.sum())[v])))
+    let product = try hessianVectorProduct(at: v, along: x) { $0.square().sum() }
+    #expect(try isZero(#require(try gradients(of: product.sum())[v])))
+    // What is captured has no entry, and that is no mistake.
+    let captured = try gradients(of: gradient(at: x) { ($0 * 3 + w.sum()).sum() }.sum())
+    #expect(captured[w] == nil)
+  }
+
   @Test("a derivative is recorded where somebody may ask for its own")
   func recording() throws {
     let w = testTensor([3, 3], seed: 6).variable()

@@ -84,7 +84,7 @@ extension RecordedFunction {
     expectDirections(directions)
     let records = recordsDerivatives(along: directions)
     let derivative = try pushforward()(directions, recorded: records)
-    return (records ? values[0] : values[0].detached(), derivative)
+    return records ? (values[0], constant(derivative)) : (values[0].detached(), derivative)
   }
 
   /// The Hessian of the only value, a number, times a direction.

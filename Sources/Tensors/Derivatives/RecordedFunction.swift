@@ -90,8 +90,14 @@ package final class RecordedFunction {
       node, product in products[node.sequence] = product
     }
     return points.map { point in
-      point.node.flatMap { products[$0.sequence] } ?? point.zerosLike()
+      let product = point.node.flatMap { products[$0.sequence] } ?? point.zerosLike()
+      return recorded ? constant(product) : product
     }
+  }
+
+  /// A derivative that is to be recorded: where it is a constant, with the derivative 0.
+  package func constant(_ derivative: Tensor) -> Tensor {
+    derivative.constant(in: points, CapturedNodes(by: values, since: mark).nodes)
   }
 
   /// The gradient of the only value, a number, as a function of the same points.

@@ -177,6 +177,46 @@ import Testing
     #expect(relativeError(found, exact) > 1e-3, "truncation has no effect here")
   }
 
+  /// z* = .5 z* + 2 b + tanh c, so that dz*/db does not depend on anything.
+  private static func affine(
+    _ b: Tensor, _ c: Tensor, _ estimator: any AdjointEstimator
+  ) throws -> Tensor {
+    try fixedPoint(from: b.zerosLike(), estimator: estimator, until: tight) { z in
+      z * 0.5 + b * 2 + c.tanh()
+    }
+  }
+
+  @Test(
+    "the Hessian of what is linear is zero",
+    arguments: accurate + [.oneStep, .neumann(terms: 3)])
+  func linear(_ estimator: any AdjointEstimator) throws {
+    let (b, c) = (testTensor([2, 3], seed: 8), testTensor([2, 3], seed: 9))
+    let found = try Tensors.hessian(at: b) { b in try Self.affine(b, c, estimator).sum() }
+    #expect(found.count == 36 && found.scalars.allSatisfy { $0 == 0 }, "\(estimator.name)")
+    // By tables: zero, or no entry where the gradient is not the constant that it is here.
+    let (x, y) = (b.variable(), c.variable())
+    let first = try gradients(of: Self.affine(x, y, estimator).sum(), creatingGraph: true)
+    let second = try gradients(of: try #require(first[x]).square().sum())
+    for entry in [second[x], second[y]] {
+      #expect(entry?.scalars.allSatisfy { $0 == 0 } ?? true, "\(estimator.name)")
+    }
+  }
+
+  @Test(
+    "a gradient that is a constant has derivatives of any order, all zero",
+    arguments: [1, 3])
+  func constantGradient(_ terms: Int) throws {
+    let (b, c) = (testTensor([2, 3], seed: 8).variable(), testTensor([2, 3], seed: 9).variable())
+    let z = try Self.affine(b, c, .neumann(terms: terms))
+    var gradient = try #require(try gradients(of: z.sum(), creatingGraph: true)[b])
+    for _ in 0..<3 {
+      let table = try gradients(of: gradient.square().sum(), creatingGraph: true)
+      #expect(try #require(table[c]).scalars.allSatisfy { $0 == 0 })
+      gradient = try #require(table[b])
+      #expect(gradient.shape == b.shape && gradient.scalars.allSatisfy { $0 == 0 })
+    }
+  }
+
   @Test("J s and J^T v of a solution agree", arguments: accurate)
   func directions(_ estimator: any AdjointEstimator) throws {
     let b = testTensor([3, 5], seed: 8)
