@@ -29,10 +29,7 @@ struct BackwardPass {
       inverse: order % 2 == 0 ? inverse : inverse.map { transposedInverse($0) },
       accuracies: accuracies(v.dtype), order: order)
     #if DEBUG
-      // A layer whose samples mix is solved and differentiated wrongly without another sign.
-      if let leak = try mixedSample(of: problem.cotangent, pullback: pullback) {
-        callerMistake(leak)
-      }
+      try expectSeparateSamples(of: problem.cotangent, pullback: pullback)
     #endif
     // What is recorded has a derivative at 0 too.
     let isZero = !isRecording && !norms.contains { $0 != 0 }

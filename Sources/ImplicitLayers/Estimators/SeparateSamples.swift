@@ -4,7 +4,7 @@ import Tensors
 ///
 /// A layer that treats axis 0 as anything but the batch (columns of a state, say) is wrong without
 /// another sign: the dense Jacobian of a sample has no place for the entries between samples.
-/// Backward passes check it in debug builds.
+/// Backward passes check it in debug builds: `expectSeparateSamples`.
 ///
 /// - Parameters:
 ///   - state: any tensor of the state's shape.
@@ -25,4 +25,13 @@ package func mixedSample(
   return "samples mix: sample \(batch / 2) of the image depends on sample \(other) of the state. "
     + "Axis 0 of a state of shape \(state.shape) is the batch, and a map must treat its entries "
     + "independently; if they are one state, give it a batch axis of 1, as in [1] + shape"
+}
+
+/// Stops where a map mixes samples; see `mixedSample`.
+package func expectSeparateSamples(
+  of state: Tensor, pullback: (Tensor) throws -> Tensor
+) throws {
+  if let leak = try withoutRecording({ try mixedSample(of: state, pullback: pullback) }) {
+    callerMistake(leak)
+  }
 }
