@@ -38,10 +38,7 @@ public struct NewtonCG: ForwardSolver {
 
   /// A shorter step where the loss did not fall, a new direction elsewhere.
   public func next(after point: Iterate, _ history: inout History) throws -> Tensor {
-    let found = try withoutRecording { try step(after: point.detached(), &history) }
-    guard isRecording else { return found }
-    return try implicitlyDifferentiated(
-      found, in: point.map, by: GMRES(dimension: 50, tolerance: 0, limit: 500))
+    try implicitlyDifferentiated(after: point) { try step(after: $0, &history) }
   }
 
   private func step(after point: Iterate, _ history: inout History) throws -> Tensor {

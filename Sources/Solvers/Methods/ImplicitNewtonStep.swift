@@ -1,23 +1,27 @@
 import Tensors
 
-/// The end of a Newton step with the derivative of the fixed point there: v -> (I - J^T)^-1 v ->
-/// df/dtheta.
+/// Where a step leads to, with the derivative of the fixed point there: v -> (I - J^T)^-1 v -> df/dtheta.
 ///
-/// A step is differentiated as what it converges to. This differs from the derivative of its
-/// arithmetic by O(|s|) and makes unrolling over Newton's method the
-/// exact adjoint; the point that the step started from gets no gradient.
+/// A step s is differentiated as what it converges to. This differs from the derivative of its arithmetic
+/// by O(|s|) and makes unrolling over Newton's method the exact adjoint; the point that the step started from gets no gradient.
 ///
 /// - Parameters:
-///   - z: where the step led to, [rows, n].
-///   - map: f.
-///   - solver: for the adjoint system, which is solved as far as the dtype resolves.
-/// - Returns: z, recorded.
+///   - point: where the step is taken from.
+///   - dimension: of the Krylov space for the adjoint system, which is solved as far as the dtype resolves.
+///   - limit: the most products for it.
+///   - step: from the point, as a constant, to the next one, z, [rows, n]; not recorded.
+/// - Returns: z, recorded where recording is on.
 /// - Throws: what the map throws; on the way back `AdjointNotSolved`. A sample that is not finite
 ///   stays NaN.
 func implicitlyDifferentiated(
-  _ z: Tensor, in map: CountedMap, by solver: GMRES
+  after point: Iterate, dimension: Int = 50, limit: Int = 500,
+  _ step: (Iterate) throws -> Tensor
 ) throws -> Tensor {
-  try ImplicitFunction(map.uncountedImage, at: z).solution(isEquation: true) { v, pullback, _ in
+  let z = try withoutRecording { try step(point.detached()) }
+  guard isRecording else { return z }
+  let solver = GMRES(dimension: dimension, tolerance: 0, limit: limit)
+  let function = try ImplicitFunction(point.map.uncountedImage, at: z)
+  return function.solution(isEquation: true) { v, pullback, _ in
     let resolution = v.dtype.machineEpsilon
     let tolerances = Array(repeating: 16 * resolution, count: v.shape[0])
     let found = try solver.solve(v, tolerances: tolerances) { w in

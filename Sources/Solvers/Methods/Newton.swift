@@ -27,15 +27,12 @@ public struct Newton: ForwardSolver {
 
   /// A shorter step where the last was too long, a new one elsewhere.
   public func next(after point: Iterate, _ history: inout NewtonHistory) throws -> Tensor {
-    let found = try withoutRecording {
-      try history.next(after: point.detached()) { base, rows, _ in
+    try implicitlyDifferentiated(after: point) { point in
+      try history.next(after: point) { base, rows, _ in
         let near = try point.map.ofRows(rows, around: point.z).linearization(at: base.z)
         return try step(from: base, near)
       }
     }
-    guard isRecording else { return found }
-    return try implicitlyDifferentiated(
-      found, in: point.map, by: GMRES(dimension: 50, tolerance: 0, limit: 500))
   }
 
   /// (I - J)^-1 g in every row; where that is no number or leads too far away, what the small singular

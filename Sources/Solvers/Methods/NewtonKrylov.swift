@@ -41,12 +41,9 @@ public struct NewtonKrylov: ForwardSolver {
 
   /// A shorter step where the last was too long, a new one elsewhere.
   public func next(after point: Iterate, _ history: inout NewtonHistory) throws -> Tensor {
-    let found = try withoutRecording {
-      try history.next(after: point.detached()) { try newtonStep(from: $0, $1, $2, point) }
+    try implicitlyDifferentiated(after: point, dimension: dimension, limit: 10 * limit) { point in
+      try history.next(after: point) { try newtonStep(from: $0, $1, $2, point) }
     }
-    guard isRecording else { return found }
-    return try implicitlyDifferentiated(
-      found, in: point.map, by: GMRES(dimension: dimension, tolerance: 0, limit: 10 * limit))
   }
 
   /// (I - J)^-1 g in the given rows, to the forcing terms.
