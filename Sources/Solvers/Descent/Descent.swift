@@ -8,10 +8,10 @@ import Tensors
 /// began, and L where it ended, is least, but in [.1, .5] of the length before. Trial points are the
 /// iterates of the ordinary loop, so they count as evaluations
 /// ([why](../../../Docs/Explanation/Decisions/DescentInTheLoop.md)).
+///
+/// A sample gets on where L or |dL/dx| falls below all before: the way down leads along floors of valleys and
+/// past saddles, where |dL/dx| alone tells nothing. After `patience` evaluations of neither it is stalled.
 struct Descent: PerSample, Sendable {
-  /// More shortenings than there are digits.
-  static let toleratedFailures = 24
-
   /// Where each sample descends from; the residual there is -dL/dx.
   private(set) var base: KnownPoint?
   private var direction: Tensor?
@@ -24,23 +24,48 @@ struct Descent: PerSample, Sendable {
     var length = 1.0
   }
 
+  /// The least of each sample so far, and the number of evaluations since there was less.
+  private var records: [Record] = []
+
+  private struct Record: Sendable {
+    private var loss = Double.infinity
+    private var norm = Double.infinity
+    private(set) var idle = 0
+
+    mutating func note(loss: Double, norm: Double, resolution: Double) {
+      let isLower = loss < self.loss - (self.loss.isFinite ? resolution * Swift.abs(self.loss) : 0)
+      idle = isLower || norm < self.norm ? 0 : idle + 1
+      if loss < self.loss { self.loss = loss }
+      if norm < self.norm { self.norm = norm }
+    }
+  }
+
   mutating func visit(_ visitor: inout some SampleVisitor) {
     visitor.visit(&base)
     visitor.visit(&direction)
     visitor.visit(&samples)
+    visitor.visit(&records)
   }
 
-  /// Judges the point that the last step led to.
+  /// Judges the point that the last step led to, and gives up samples that do not get on.
   ///
   /// - Returns: the rows that go on from there: all of them at the first point.
   mutating func judge(_ point: Iterate) throws -> [Bool] {
     let losses = try point.map.losses(at: point.z)
+    let resolution = 4 * point.z.dtype.machineEpsilon
+    if records.isEmpty { records = losses.map { _ in Record() } }
+    for row in records.indices {
+      records[row].note(loss: losses[row], norm: point.norms[row], resolution: resolution)
+      if records[row].idle >= point.map.rule.patience { point.map.giveUp(row: row, as: .stalled) }
+    }
     guard let base else {
+      for row in losses.indices where !(losses[row] + point.norms[row]).isFinite {
+        point.map.giveUp(row: row, as: .nonFinite)
+      }
       base = KnownPoint(point)
       samples = zip(losses, point.norms).map { Sample(loss: $0, norm: $1) }
       return losses.map { _ in true }
     }
-    let resolution = 4 * point.z.dtype.machineEpsilon
     let isAccepted = samples.indices.map { row -> Bool in
       let (loss, norm, sample) = (losses[row], point.norms[row], samples[row])
       let fall = loss - sample.loss

@@ -129,8 +129,8 @@ public struct LBFGS: ForwardSolver {
     return history.descent.next(along: p, isNew: isNew, lengths: lengths)
   }
 
-  /// Each is answered by a shorter step.
-  public var toleratedFailures: Int { Descent.toleratedFailures }
+  /// By L as well.
+  public var judgesFailures: Bool { true }
   /// "L-BFGS".
   public var name: String { "L-BFGS" }
 }

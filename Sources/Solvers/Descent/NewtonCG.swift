@@ -5,9 +5,11 @@ import Tensors
 /// ```swift
 /// let x = try minimum(of: loss, from: start, using: .newtonCG())
 /// ```
-/// H p = -dL/dx to a residual of min(.5, |dL/dx|^(1/2)) |dL/dx|, by products H s with the exact Hessian;
-/// where a direction of negative curvature appears, what has been found by then is the step, so that
-/// it descends (Nocedal and Wright 2006, algorithm 7.1). How far it is followed: `Descent`.
+/// H p = -dL/dx to a residual of min(.5, (|dL/dx| / the largest so far)^(1/2)) |dL/dx|, by products H s with
+/// the exact Hessian, at most two for each unknown (Nocedal and Wright 2006, algorithm 7.1). A direction of
+/// negative curvature ends it, and is followed as far as if its curvature were positive: it descends, and
+/// leads away from saddles and ridges. One whose curvature is rounding ends it too. How far p is followed:
+/// `Descent`.
 ///
 /// For each trial point an evaluation of L and one of its gradient, for each direction a linearisation and
 /// products H s; the loss does not count in the report. Unrolled, an iterate is differentiated as what it
@@ -26,11 +28,15 @@ public struct NewtonCG: ForwardSolver {
     self.limit = limit
   }
 
-  /// The descent.
+  /// The descent, and the largest |dL/dx| so far, by which the forcing terms are free of units.
   public struct History: PerSample, Sendable {
     fileprivate var descent = Descent()
+    fileprivate var largest: [Double] = []
     /// Everything.
-    public mutating func visit(_ visitor: inout some SampleVisitor) { visitor.visit(&descent) }
+    public mutating func visit(_ visitor: inout some SampleVisitor) {
+      visitor.visit(&descent)
+      visitor.visit(&largest)
+    }
   }
 
   /// Before the first step.
@@ -44,39 +50,45 @@ public struct NewtonCG: ForwardSolver {
   private func step(after point: Iterate, _ history: inout History) throws -> Tensor {
     let isNew = try history.descent.judge(point)
     guard let base = history.descent.base else { return point.image }
+    let norms = base.residual.normsOfSamples
+    let largest = history.largest.isEmpty ? norms : zip(history.largest, norms).map { max($0, $1) }
+    history.largest = largest
     let rows = isNew.indices.filter { isNew[$0] && point.map.mayLinearize(row: $0) }
     var p = base.residual
     if !rows.isEmpty {
       let found = try direction(
-        in: point.map.ofRows(rows, around: point.z), from: base.samples(rows))
+        in: point.map.ofRows(rows, around: point.z), from: base.samples(rows),
+        reductions: rows.map { min(0.5, (norms[$0] / largest[$0]).squareRoot()) })
       p = rows.count == isNew.count ? found : p.replacing(rows, found)
     }
     return history.descent.next(along: p, isNew: isNew, lengths: isNew.map { _ in 1 })
   }
 
-  /// Conjugate gradients for H p = r, r = -dL/dx, in every row until its own residual is met.
-  private func direction(in map: CountedMap, from base: KnownPoint) throws -> Tensor {
+  /// Conjugate gradients for H p = r, r = -dL/dx, until each row's residual is the given part of |r|.
+  private func direction(
+    in map: CountedMap, from base: KnownPoint, reductions: [Double]
+  ) throws -> Tensor {
     let near = try map.linearization(at: base.z)
     let norms = base.residual.normsOfSamples
-    let goals = norms.map { $0 * min(0.5, $0.squareRoot()) }
+    let resolution = base.z.dtype.machineEpsilon
+    let goals = zip(norms, reductions).map { $0 * max($1, 10 * resolution) }
     var p = base.residual.zerosLike()
     var (residual, search) = (base.residual, base.residual)
     var squares = norms.map { $0 * $0 }
     var isOpen = zip(norms, goals).map { $0 > $1 && $0.isFinite }
-    for step in 0..<limit where isOpen.contains(true) {
+    for step in 0..<min(limit, 2 * base.z.shape[1]) where isOpen.contains(true) {
       try Task.checkCancellation()
       // f(x) = x - dL/dx, so that H = I - J.
       let product = try search - near.pushforward(search)
       let curvatures = search.innerProductsOfSamples(with: product)
-      let lengths = search.normsOfSamples
+      let noise = zip(search.normsOfSamples, product.normsOfSamples)
+        .map { 4 * resolution * $0 * $1 }
       var factors = norms.map { _ in 0.0 }
       for row in factors.indices where isOpen[row] {
-        if curvatures[row] > 1e-12 * lengths[row] * lengths[row] {
-          factors[row] = squares[row] / curvatures[row]
-        } else {
-          if step == 0 { factors[row] = 1 }
-          isOpen[row] = false
-        }
+        let curvature = curvatures[row]
+        factors[row] =
+          abs(curvature) > noise[row] ? squares[row] / abs(curvature) : step == 0 ? 1 : 0
+        if !(curvature > noise[row]) { isOpen[row] = false }
       }
       p = p.adding(search.keepingSamples(factors.map { $0 != 0 }), times: factors)
       residual = residual.adding(product, times: factors.map(-))
@@ -91,8 +103,8 @@ public struct NewtonCG: ForwardSolver {
     return p
   }
 
-  /// Each is answered by a shorter step.
-  public var toleratedFailures: Int { Descent.toleratedFailures }
+  /// By L as well.
+  public var judgesFailures: Bool { true }
   /// "Newton-CG".
   public var name: String { "Newton-CG" }
 }

@@ -42,6 +42,42 @@ private let tight = StoppingRule.tolerance(relative: 1e-13, absolute: 1e-12, lim
     }
   }
 
+  /// sum of 100 (x_{i+1} - x_i^2)^2 + (1 - x_i)^2: |dL/dx| hovers for hundreds of evaluations while L falls.
+  @Test("a long valley is followed to its end", arguments: [DType.float32, .float64])
+  func longValley(_ dtype: DType) throws {
+    let start = Tensor(
+      (0..<20).map { $0 % 2 == 0 ? -1.2 : 1 }, shape: [1, 20], dtype: dtype)
+    let solvers: [any ForwardSolver] = [.lbfgs(), .newtonCG()]
+    for solver in solvers {
+      let x = try minimum(
+        of: { x in
+          let (a, b) = (x.slice(0..<19, alongAxis: 1), x.slice(1..<20, alongAxis: 1))
+          return ((b - a.square()) * 10).square().sum(alongAxis: 1)
+            + (1 - a).square().sum(alongAxis: 1)
+        }, from: start, using: solver,
+        until: .accuracy(relative: dtype == .float32 ? 1e-4 : 1e-8, limit: 1000))
+      #expect(
+        difference(
+          x.scalars, start.scalars.map { _ in 1 }, absolute: dtype == .float32 ? 0.1 : 1e-5) == nil,
+        "\(solver.name)")
+    }
+  }
+
+  // From (-1.2, 1) the Hessian is indefinite. 70 and 69; 180 and 177 where a direction of negative
+  // curvature only ends the search for a step, and residuals are judged in the units of L.
+  @Test("Newton-CG follows negative curvature", arguments: [DType.float32, .float64])
+  func negativeCurvature(_ dtype: DType) throws {
+    let one = Tensor([1], shape: [1, 1], dtype: dtype)
+    var map = FixedPointMap { x in
+      try x - gradient(at: x) { x in Self.rosenbrock(x, one, one * 100).sum() }
+    }
+    map.loss = { x in Self.rosenbrock(x, one, one * 100) }
+    let found = try NewtonCG().solve(
+      map, from: Tensor([-1.2, 1], shape: [1, 2], dtype: dtype),
+      until: .accuracy(relative: dtype == .float32 ? 1e-3 : 1e-8, limit: 200))
+    #expect(found.report.converged && found.report.evaluations <= 100, "\(found.report)")
+  }
+
   /// The gradient is the same everywhere, and its changes are rounding.
   @Test("a loss that falls without end has no minimum")
   func noMinimum() throws {
