@@ -6,4 +6,5 @@ let demonstrations: [String: @Sendable () throws -> Void] = [
   "warm-start": continueFromBefore,
   "second-derivatives": differentiateTwice,
   "gradient-check": checkGradients,
+  "whole-way": trainOnTheWholeWay,
 ]
