@@ -46,6 +46,25 @@ import Testing
     #expect(difference(x.scalars, [1, 1].map { $0 * 1.2599210498948732 }, relative: 2e-6) == nil)
   }
 
+  /// After a step along the direction in which F changes most, what is left is due to another.
+  @Test("directions in which F changes little")
+  func softDirections() throws {
+    let problem = try #require(
+      PublishedProblem.roots.first { $0.name == "Powell, badly scaled" })
+    let exact = problem.solutions[0]
+    for entry in RootSolver.all {
+      let equations = problem.equations
+      let found = try solve(
+        .root { equations($0) },
+        from: Tensor(problem.initial, shape: [1, exact.count], dtype: .float64),
+        using: entry.solver, until: .accuracy(relative: 1e-6, absolute: 1e-8, limit: 1000))
+      guard found.report.converged else { continue }
+      let size = exact.map { $0 * $0 }.reduce(0, +).squareRoot()
+      let gaps = zip(found.value.scalars, exact).map { ($0 - $1) * ($0 - $1) }
+      #expect(gaps.reduce(0, +).squareRoot() < 1e-5 * size, "\(entry.name): \(found.value.scalars)")
+    }
+  }
+
   @Test("what has no solution is not accepted where it is flat", arguments: solvers)
   func flat(_ solver: any ForwardSolver) throws {
     let found = try solve(
