@@ -26,7 +26,6 @@ package struct ImplicitFunction {
   private let plainPullback: (Tensor) throws -> Tensor
   /// What f read that was recorded before.
   private let captured: [Node]
-  private let hasOpaqueRules: Bool
 
   /// Applies f once, recorded.
   ///
@@ -38,8 +37,7 @@ package struct ImplicitFunction {
     (self.map, self.point) = (map, point.detached())
     let mark = Node(isVariable: false).sequence
     (image, plainPullback) = try valueWithPullback(at: self.point, of: map)
-    let read = CapturedNodes(by: [image], since: mark)
-    (captured, hasOpaqueRules) = (read.nodes, read.hasOpaqueRules)
+    captured = CapturedNodes(by: [image], since: mark).nodes
   }
 
   /// J^T w; while recording is on, recorded with respect to w and to what f captures.
@@ -65,7 +63,7 @@ package struct ImplicitFunction {
     let none = captured.map { _ in nil as Tensor? }
     let node = Node(
       inputs: [image.node, start?.node] + captured, output: (image.storage, image.shape),
-      operation: "implicit solution", hidesOpaqueRules: hasOpaqueRules
+      operation: "implicit solution"
     ) { v, output, needs in
       guard isRecording, isEquation else {
         let (w, report) = try solve(v, pullback, order)

@@ -95,12 +95,12 @@ final class Node: @unchecked Sendable {
   /// A node with a report.
   init(
     inputs: [Node?], output: (Storage, Shape), operation: StaticString,
-    hidesOpaqueRules: Bool, reporting: @escaping ReportingRule
+    reporting: @escaping ReportingRule
   ) {
     ownInputs = inputs
     self.output = output
     self.operation = operation
-    (isOpaque, self.hidesOpaqueRules) = (false, hidesOpaqueRules)
+    (isOpaque, hidesOpaqueRules) = (false, false)
     ownRule = .reporting(reporting)
     isVariable = false
   }
