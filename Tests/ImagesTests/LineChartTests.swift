@@ -267,6 +267,25 @@ private final class Outline: NSObject, XMLParserDelegate {
     }
   }
 
+  @Test("a band of its own stands around a line, and the axis reaches to its edges")
+  func spread() {
+    func chart(_ band: [(x: Double, low: Double, high: Double)]) -> String {
+      LineChart(
+        x: .init("step"), y: .init("loss"),
+        series: [.init("mean", [(0, 4), (1, 5), (2, 6)], band: band)]
+      ).svg()
+    }
+    #expect(!chart([]).contains("fill-opacity"))
+    #expect(!chart([]).contains(">40<"))
+    let whole = chart([(0, 3, 5), (1, 2, 9), (2, 5, 40)])
+    #expect(whole.components(separatedBy: "fill-opacity").count == 2)
+    #expect(whole.contains(">40<"))
+    // What cannot be drawn interrupts it.
+    let interrupted = chart([(0, 3, 5), (0.5, 3, 5), (1, .nan, 9), (1.5, 3, 5), (2, 5, 7)])
+    let outline = interrupted.firstMatch(of: /d="([^"]*)" fill="[^"]*" fill-opacity/)?.output.1
+    #expect(outline?.filter { $0 == "z" }.count == 2, "\(interrupted)")
+  }
+
   @Test func longNamesAreBroken() {
     let lines = SVGText.lines("one step, eight iterations, no clipping", size: 11, limit: 110)
     #expect(lines.count > 1)

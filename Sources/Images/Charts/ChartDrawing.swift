@@ -18,9 +18,10 @@ struct ChartDrawing {
   init(_ chart: LineChart, _ form: LineChart.Form) {
     self.chart = chart
     (width, height) = form == .narrow ? (336, 288) : (672, 336)
-    let drawn = chart.series.map { series in
-      series.points.filter { chart.canDraw($0) }
-    }.joined()
+    let drawn = chart.series.flatMap { series in
+      (series.points + series.band.flatMap { [($0.x, $0.low), ($0.x, $0.high)] })
+        .filter { chart.canDraw($0) }
+    }
     let size = ChartDrawing.textSize
     yTicks = AxisTicks(drawn.map(\.y), chart.y.scale, count: 6, isTight: false)
     xTicks = AxisTicks(
@@ -153,7 +154,8 @@ struct ChartDrawing {
       let runs = series.points.split { !chart.canDraw($0) }.map { run in
         SeriesPath(run.map { (x: position(x: $0.x), y: position(y: $0.y)) })
       }
-      let bands = runs.filter { !$0.band.isEmpty }.map { "M\(joined($0.band))z" }.joined()
+      let outlines = runs.map(\.band) + spreads(of: series)
+      let bands = outlines.filter { !$0.isEmpty }.map { "M\(joined($0))z" }.joined()
       let band =
         bands.isEmpty
         ? [] : ["<path d=\"\(bands)\" fill=\"\(style.color)\" fill-opacity=\"0.2\"/>"]
@@ -171,6 +173,16 @@ struct ChartDrawing {
       "<text x=\"\(n(middle.x))\" y=\"\(n(middle.y))\" text-anchor=\"middle\">"
         + "nothing to draw</text>"
     ]
+  }
+
+  /// The outlines of a series' own band, which points that cannot be drawn interrupt.
+  private func spreads(of series: LineChart.Series) -> [[SeriesPath.Point]] {
+    series.band.split {
+      !chart.canDraw((x: $0.x, y: $0.low)) || !chart.canDraw((x: $0.x, y: $0.high))
+    }.map { edges in
+      edges.map { (x: position(x: $0.x), y: position(y: $0.low)) }
+        + edges.reversed().map { (x: position(x: $0.x), y: position(y: $0.high)) }
+    }
   }
 
   private func joined(_ points: [(x: Double, y: Double)]) -> String {

@@ -10,7 +10,7 @@
 /// white and by readers who do not see all colours. Points that cannot be drawn (not finite, or not
 /// positive on a logarithmic axis) interrupt their line. Where points are denser than pixels, the line
 /// is their mean over three pixels (on a logarithmic axis the geometric mean), in a pale band from the
-/// lowest to the highest.
+/// lowest to the highest. A series may have a band of its own, for the spread of what it is the mean of.
 public struct LineChart: Sendable {
   /// How numbers become positions.
   public enum Scale: Sendable {
@@ -43,11 +43,17 @@ public struct LineChart: Sendable {
     public let name: String
     /// Its points, in the order in which they are joined.
     public let points: [(x: Double, y: Double)]
+    /// The edges of a pale band around the line, such as the spread of several runs; empty for none.
+    public let band: [(x: Double, low: Double, high: Double)]
 
-    /// A line through points.
-    public init(_ name: String, _ points: [(x: Double, y: Double)]) {
+    /// A line through points, by default without a band.
+    public init(
+      _ name: String, _ points: [(x: Double, y: Double)],
+      band: [(x: Double, low: Double, high: Double)] = []
+    ) {
       self.name = name
       self.points = points
+      self.band = band
     }
   }
 
