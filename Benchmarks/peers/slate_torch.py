@@ -99,6 +99,7 @@ class SlotEncoder(nn.Module):
     def __init__(self, s):
         super().__init__()
         d = s["d_model"]
+        self.implicit = s.get("implicit", False)
         self.layer_norm = nn.LayerNorm(d)
         self.mlp = nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Linear(d, d))
         self.slot_mu = nn.Parameter(torch.zeros(1, 1, s["slot_size"]))
@@ -107,7 +108,8 @@ class SlotEncoder(nn.Module):
 
     def forward(self, embeddings, noise, iterations):
         slots = self.slot_mu + self.slot_log_sigma.exp() * noise
-        return self.slot_attention(self.mlp(self.layer_norm(embeddings)), slots, iterations)
+        return self.slot_attention(
+            self.mlp(self.layer_norm(embeddings)), slots, iterations, self.implicit)
 
 
 def gumbel_like(x):
