@@ -37,14 +37,21 @@ enum FigureText {
 }
 
 /// A table of texts, in the forms in which tables are written.
-struct FigureTable {
+package struct FigureTable {
   let header: [String]
   let rows: [[String]]
   /// The columns of words, which are aligned at the left; numbers are at the right.
   let words: Set<Int>
 
+  /// A table whose rows have as many cells as its header.
+  package init(header: [String], rows: [[String]], words: Set<Int>) {
+    self.header = header
+    self.rows = rows
+    self.words = words
+  }
+
   /// For a terminal: columns as wide as their widest entry.
-  var aligned: String {
+  package var aligned: String {
     let widths = header.indices.map { column in
       ([header] + rows).map { $0[column].count }.max() ?? 0
     }
@@ -59,7 +66,8 @@ struct FigureTable {
     return ([line(header), rule] + rows.map(line)).joined(separator: "\n")
   }
 
-  var markdown: String {
+  /// For a page.
+  package var markdown: String {
     func line(_ cells: [String]) -> String {
       "| "
         + cells.map { $0.replacingOccurrences(of: "|", with: "\\|") }.joined(separator: " | ")
@@ -71,7 +79,7 @@ struct FigureTable {
   }
 
   /// RFC 4180, with line feeds.
-  var csv: String {
+  package var csv: String {
     func quoted(_ cell: String) -> String {
       cell.contains(where: { ",\"\n\r".contains($0) })
         ? "\"" + cell.replacingOccurrences(of: "\"", with: "\"\"") + "\"" : cell

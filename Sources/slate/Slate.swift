@@ -22,7 +22,8 @@ struct Slate: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      Train.self, Evaluate.self, Reconstruct.self, Compare.self, Plot.self, DataCommand.self,
+      Train.self, Evaluate.self, Reconstruct.self, ExperimentCommand.self, Table.self, Compare.self,
+      Plot.self, DataCommand.self,
       Import.self, FrechetInceptionDistance.self, Doctor.self,
     ])
 

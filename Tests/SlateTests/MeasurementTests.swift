@@ -18,17 +18,30 @@ import Training
     let outcome = try SlateProgram.run(
       "evaluate", run, "--split", "test", "--images", "3", "--json")
     let values = try JSONDecoder().decode([String: Double?].self, from: Data(outcome.output.utf8))
-    #expect(
-      Set(values.keys) == [
-        "cross_entropy", "mse", "mse_hard", "reconstruction_mse", "ari", "fg_ari", "miou", "mbo",
-      ])
-    for score in ["miou", "mbo"] {
+    let segmentation = ["ari", "fg_ari", "miou", "mbo"]
+    let baselines = segmentation.flatMap { ["kmeans_\($0)", "random_\($0)"] }
+    let names =
+      ["cross_entropy", "mse", "mse_hard", "reconstruction_mse"] + segmentation + baselines
+    #expect(Set(values.keys) == Set(names))
+    for score in ["miou", "mbo", "kmeans_miou", "random_miou", "kmeans_mbo", "random_mbo"] {
       let value = try #require(values[score] ?? nil)
       #expect(value > 0 && value <= 1, "\(score)")
     }
     let table = try SlateProgram.run("evaluate", run, "--split", "test", "--images", "3").output
     #expect(table.hasPrefix("3 test images of generated scenes"), "\(table)")
-    #expect(table.split(separator: "\n").count == 1 + values.count)
+    #expect(table.split(separator: "\n").count == 1 + names.count - baselines.count)
+    #expect(table.contains(/fg_ari +[-.\d]+ +\(kmeans [-.\d]+, random [-.\d]+\)/), "\(table)")
+
+    // More iterations of the trained model are another model; as many as in training are the same.
+    func entropy(_ options: String...) throws -> Double? {
+      let outcome = try SlateProgram.run(["evaluate", run, "--images", "3", "--json"] + options)
+      return try JSONDecoder().decode([String: Double?].self, from: Data(outcome.output.utf8))[
+        "cross_entropy"] ?? nil
+    }
+    let usual = try #require(try entropy())
+    #expect(try entropy("--iterations", "3") == usual)
+    #expect(try entropy("--iterations", "30") != usual)
+    #expect(try SlateProgram.run("evaluate", run, "--iterations", "0").status != 0)
 
     // A folder of masks beside one of images.
     try writeImages(20, folder, "data/images")

@@ -41,6 +41,17 @@ struct SlateProgram {
     try startTraining(arguments, out: out, in: folder)
   }
 
+  /// Starts `slate` with arguments.
+  static func start(_ arguments: [String]) throws -> Process {
+    let process = Process()
+    process.executableURL = executable
+    process.arguments = arguments
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    return process
+  }
+
   static func startTraining(
     _ arguments: [String], out: String?, in folder: URL? = nil, output: Pipe? = nil,
     errors: Pipe? = nil

@@ -15,7 +15,8 @@ struct Evaluate: ParsableCommand {
       one-hot tokens; reconstruction_mse is the squared error of the image regenerated through the \
       slots. All are summed over tokens, or pixels and channels, and averaged over images. Where \
       the data has masks, what the slots attend to is compared with them: ari, fg_ari (foreground \
-      pixels only), miou and mbo. With --inception, fid compares the regenerated images with the \
+      pixels only), miou and mbo; beside them stands what k-means of colours and positions, and \
+      random regions, come to with as many segments. With --inception, fid compares the regenerated images with the \
       images; the images' statistics can be kept in a file with --statistics.
       """)
 
@@ -27,6 +28,10 @@ struct Evaluate: ParsableCommand {
     help: ArgumentHelp(
       "The most images to look at; default as many as training's validations.", valueName: "count"))
   var images: Int?
+  @Option(
+    help: ArgumentHelp(
+      "How often slot attention is applied, in place of the run's own number.", valueName: "count"))
+  var iterations: Int?
   @Option(
     help: ArgumentHelp(
       "Weights of the FID Inception network, as safetensors.", valueName: "file"))
@@ -54,53 +59,27 @@ struct Evaluate: ParsableCommand {
 
   func run() throws {
     let loaded = try LoadedRun(at: runPath)
-    var configuration = loaded.state.configuration
+    var (configuration, model) = (loaded.state.configuration, loaded.model)
+    if let iterations {
+      configuration.iterations = iterations
+      try configuration.validated().apply(to: &model)
+    }
     if let images { configuration.valImages = images }
     let data = source.source(or: loaded.state.data)
     let dataset = try data.open(imageSize: configuration.imageSize, seed: configuration.seed)
     let evaluation = Evaluation(
-      model: loaded.model, configuration: configuration,
+      model: model, configuration: configuration,
       images: try EvaluationImages(
         dataset, split, limit: configuration.valImages, tolerance: data.tolerance(of: dataset)))
-    let losses = try evaluation.losses(
-      temperature: configuration.temperature(at: loaded.state.progress.step))
-    guard losses.crossEntropy.isFinite, losses.mse.isFinite else {
-      throw NotFinite(
-        step: loaded.state.progress.step, tensor: "the loss of these images",
-        crossEntropy: losses.crossEntropy, mse: losses.mse, consequence: .evaluation)
-    }
-    var rows: [(name: String, value: Double?)] = [
-      ("cross_entropy", losses.crossEntropy), ("mse", losses.mse), ("mse_hard", losses.hardMse),
-      ("reconstruction_mse", try evaluation.reconstructionError()),
-    ]
-    if let scores = try evaluation.segmentation() {
-      rows += [
-        ("ari", scores.adjustedRandIndex), ("fg_ari", scores.foregroundAdjustedRandIndex),
-        ("miou", scores.meanIntersectionOverUnion), ("mbo", scores.meanBestOverlap),
-      ]
-    }
-    if let inception {
-      let distance = try evaluation.frechetInceptionDistance(
-        InceptionFile(inception), statistics: statistics)
-      rows.append(("fid", distance))
-    }
-    report(rows, evaluation)
-  }
-
-  private func report(_ rows: [(name: String, value: Double?)], _ evaluation: Evaluation) {
+    let scores = try EvaluationScores(
+      evaluation, afterStep: loaded.state.progress.step,
+      inception: inception.map { try InceptionFile($0) }, statistics: statistics)
     if json {
-      let fields = rows.map { row in
-        "\"\(row.name)\": " + (row.value.map { $0.isFinite ? "\($0)" : "null" } ?? "null")
-      }
-      Console.print("{" + fields.joined(separator: ", ") + "}")
+      Console.print(scores.json)
       return
     }
-    Console.print(
-      "\(evaluation.count) \(split.rawValue) images of \(evaluation.images.dataset.description)")
-    for (name, value) in rows {
-      Console.print(
-        name.padding(toLength: 20, withPad: " ", startingAt: 0) + (value.map(\.short) ?? "-"))
-    }
+    let given = "\(evaluation.count) \(split.rawValue) images of \(dataset.description)"
+    Console.print(([given] + scores.lines).joined(separator: "\n"))
   }
 }
 

@@ -38,6 +38,10 @@ struct Plot: ParsableCommand {
     ),
     ("gradient_norm", "Gradient before clipping", .init("largest entry", .logarithmic)),
     (
+      "slot_gradient_norm", "Gradient of slot attention before clipping",
+      .init("largest entry", .logarithmic)
+    ),
+    (
       "jacobian_spectral_norm", "Jacobian of slot attention",
       .init("spectral norm", .logarithmic)
     ),

@@ -10,7 +10,9 @@ enum Preset: String, CaseIterable, ExpressibleByArgument, Sendable {
   case quickstart
   /// The published defaults for 3D Shapes.
   case shapes3d
-  /// The paper's experiments at 64 x 64: 8 blocks, 8 heads, 4096 tokens.
+  /// The paper's experiments at 64 x 64: 8 blocks, 8 heads, 4096 tokens, and a slot for each of the up
+  /// to ten objects of CLEVR, for the background and to spare, as configurations of SLATE for
+  /// ShapeStacks have it.
   case paper64 = "paper-64"
   /// The same at 96 x 96.
   case paper96 = "paper-96"
@@ -45,7 +47,7 @@ enum Preset: String, CaseIterable, ExpressibleByArgument, Sendable {
     case .paper64, .paper96:
       result.imageSize = self == .paper64 ? 64 : 96
       result.vocabSize = 4096
-      result.numSlots = 7
+      result.numSlots = 12
       result.numDecBlocks = 8
       result.numHeads = 8
       result.iterations = 7

@@ -74,9 +74,7 @@ struct Evaluation {
         size: configuration.imageSize)
       return try zip(range, predicted).compactMap { position, mask in
         // What is ignored wholly says nothing.
-        guard let truth = try images.mask(position),
-          truth.ids.contains(where: { $0 != SegmentationMask.ignored })
-        else { return nil }
+        guard let truth = try images.mask(position), truth.isKnown else { return nil }
         return SegmentationScores(predicted: mask, truth: truth)
       }
     }

@@ -21,7 +21,10 @@ struct RunLogs {
 
   /// A training step.
   mutating func append(_ record: Trainer.Record, seconds: Double) throws {
-    let slots = [("gradient_norm", record.gradientNorm)] + (record.probe.map(values) ?? [])
+    let slots =
+      [
+        ("gradient_norm", record.gradientNorm), ("slot_gradient_norm", record.slotGradientNorm),
+      ] + (record.probe.map(values) ?? [])
     try metrics.append(
       [
         ("step", .integer(record.step)), ("loss", .number(record.loss)),

@@ -104,6 +104,8 @@ struct Trainer {
     var tau: Double
     /// The infinity norm of the gradient before clipping.
     var gradientNorm: Double
+    /// The same of slot attention's parameters alone.
+    var slotGradientNorm: Double
     var rates: (dvae: Double, main: Double)
     var times: Times
     /// What was found at the slots' fixed point, where it was looked at.
@@ -135,10 +137,14 @@ struct Trainer {
     let before = clock()
     var record = Record(
       step: progress.step + 1, crossEntropy: 0, mse: 0, tau: temperature, gradientNorm: 0,
-      rates: rates, times: Times(), probe: nil)
+      slotGradientNorm: 0, rates: rates, times: Times(), probe: nil)
     let table = try accumulatedGradients(&record)
     let norm = GradientNorm(of: parameters, in: table)
     record.gradientNorm = norm.infinity
+    record.slotGradientNorm =
+      GradientNorm(
+        of: parameters.filter { $0.name.hasPrefix("slot_attn.slot_attention.") }, in: table
+      ).infinity
     guard record.loss.isFinite, norm.infinity.isFinite else {
       try expectFiniteParameters()
       throw NotFinite(

@@ -1,0 +1,128 @@
+import Images
+import Tensors
+
+// Segmentations that no model has made: what a score is worth is seen beside theirs.
+
+extension SegmentationMask {
+  /// Pixels grouped by colour and position: k-means (Lloyd 1982) from k-means++ centres (Arthur and
+  /// Vassilvitskii 2007).
+  ///
+  /// A pixel is the point (r, g, b, x, y), colours and positions both in [0, 1], so that the whole side
+  /// of the picture weighs as much as the whole range of a colour. There is one attempt, of at most
+  /// `iterations` rounds: O(pixels * count * iterations).
+  ///
+  /// Stops unless `count` is between 1 and 65,534.
+  ///
+  /// - Parameters:
+  ///   - image: the picture.
+  ///   - count: the number of groups; groups that lose all their pixels stay empty.
+  ///   - iterations: the most rounds; default 20, after which few pixels still change.
+  ///   - generator: draws the first centres.
+  /// - Returns: the groups, numbered from 1.
+  public static func clustering(
+    pixelsOf image: Image, into count: Int, iterations: Int = 20, using generator: inout Philox
+  ) -> SegmentationMask {
+    expectSegments(count)
+    let points = PixelPoint.all(of: image)
+    var centers = PixelPoint.spreadCenters(count, of: points, using: &generator)
+    var groups = points.map { $0.nearest(of: centers).index }
+    for _ in 0..<iterations {
+      var sums = [PixelPoint](repeating: .zero, count: count)
+      var sizes = [Float](repeating: 0, count: count)
+      for (point, group) in zip(points, groups) {
+        sums[group] += point
+        sizes[group] += 1
+      }
+      for group in 0..<count where sizes[group] > 0 { centers[group] = sums[group] / sizes[group] }
+      let next = points.map { $0.nearest(of: centers).index }
+      if next == groups { break }
+      groups = next
+    }
+    return SegmentationMask(
+      width: image.width, height: image.height, ids: groups.map { UInt16($0) + 1 })
+  }
+
+  /// The regions nearest to points that are drawn evenly over the picture (a Voronoi partition): it
+  /// knows nothing of the picture, and its regions hang together as objects do.
+  ///
+  /// Stops unless `count` is between 1 and 65,534.
+  ///
+  /// - Parameters:
+  ///   - width: pixels of a row.
+  ///   - height: pixels of a column.
+  ///   - count: the number of regions; one that is smaller than a pixel may be missing.
+  ///   - generator: draws the points.
+  /// - Returns: the regions, numbered from 1.
+  public static func randomRegions(
+    width: Int, height: Int, count: Int, using generator: inout Philox
+  ) -> SegmentationMask {
+    expectSegments(count)
+    let centers = (0..<count).map { _ in
+      SIMD2(
+        generator.uniform(in: 0...Double(width)), generator.uniform(in: 0...Double(height)))
+    }
+    let ids = (0..<width * height).map { pixel -> UInt16 in
+      let place = SIMD2(Double(pixel % width) + 0.5, Double(pixel / width) + 0.5)
+      let distances = centers.map { center in
+        let difference = center - place
+        return (difference * difference).sum()
+      }
+      let nearest = distances.indices.min { distances[$0] < distances[$1] } ?? 0
+      return UInt16(nearest) + 1
+    }
+    return SegmentationMask(width: width, height: height, ids: ids)
+  }
+
+  private static func expectSegments(_ count: Int) {
+    expect(
+      (1..<Int(SegmentationMask.ignored)).contains(count),
+      "a segmentation has between 1 and 65,534 segments, not \(count)")
+  }
+}
+
+/// A pixel as (r, g, b, x, y, 0, 0, 0).
+private typealias PixelPoint = SIMD8<Float>
+
+extension PixelPoint {
+  fileprivate static func all(of image: Image) -> [PixelPoint] {
+    (0..<image.width * image.height).map { pixel in
+      var point = PixelPoint.zero
+      for channel in 0..<3 { point[channel] = Float(image.pixels[3 * pixel + channel]) / 255 }
+      point[3] = (Float(pixel % image.width) + 0.5) / Float(image.width)
+      point[4] = (Float(pixel / image.width) + 0.5) / Float(image.height)
+      return point
+    }
+  }
+
+  /// The nearest of some points, the first of equally near ones, and its squared distance.
+  fileprivate func nearest(of centers: [PixelPoint]) -> (index: Int, distance: Float) {
+    var best = (index: 0, distance: Float.infinity)
+    for index in centers.indices {
+      let difference = self - centers[index]
+      let distance = (difference * difference).sum()
+      if distance < best.distance { best = (index, distance) }
+    }
+    return best
+  }
+
+  /// Each centre is a point, drawn with a probability proportional to the squared distance from the
+  /// centres before it.
+  fileprivate static func spreadCenters(
+    _ count: Int, of points: [PixelPoint], using generator: inout Philox
+  ) -> [PixelPoint] {
+    func drawn(_ weights: [Float]) -> PixelPoint {
+      let total = weights.reduce(0.0) { $0 + Double($1) }
+      var left = generator.uniform(in: 0...1) * total
+      for (point, weight) in zip(points, weights) {
+        left -= Double(weight)
+        if left < 0 { return point }
+      }
+      return points[points.count - 1]
+    }
+    var centers = [drawn([Float](repeating: 1, count: points.count))]
+    while centers.count < count {
+      centers.append(drawn(points.map { $0.nearest(of: centers).distance }))
+    }
+    return centers
+  }
+}

@@ -1,0 +1,79 @@
+import Foundation
+import ObjectCentric
+import Tensors
+
+/// How long an experiment will take, from steps that are measured here.
+struct ExperimentCost {
+  /// An arm's steps.
+  struct Entry {
+    let label: String
+    let secondsOfStep: Double
+    /// The runs that are not finished, and their steps that have not been made.
+    let runs: Int
+    let steps: Int
+  }
+
+  let entries: [Entry]
+  private let parallel: Int
+
+  /// Steps are measured with so many images of a batch, and their time is multiplied.
+  private static let images = 4
+
+  /// Takes a few steps of each arm on generated scenes, on one worker.
+  ///
+  /// - Parameters:
+  ///   - plan: the runs; those that are finished cost nothing.
+  ///   - parallel: how many run at a time.
+  /// - Throws: what a step throws.
+  init(of plan: ExperimentPlan, parallel: Int) throws {
+    self.parallel = parallel
+    let before = Workers.count
+    Workers.count = 1
+    defer { Workers.count = before }
+    entries = try plan.arms.enumerated().compactMap { position, arm in
+      let left = plan.runs.filter { $0.position == position && !plan.isFinished($0) }
+      guard !left.isEmpty, case .training = plan.experiment.work else { return nil }
+      let steps = left.reduce(0) {
+        $0 + max(0, $1.configuration.steps - (lastStep(of: $1.folder) ?? 0))
+      }
+      return Entry(
+        label: arm.label, secondsOfStep: try ExperimentCost.secondsOfStep(arm.configuration),
+        runs: left.count, steps: steps)
+    }
+  }
+
+  private static func secondsOfStep(_ configuration: RunConfiguration) throws -> Double {
+    var small = configuration
+    small.batchSize = min(images, configuration.batchSize)
+    small.accumulate = 1
+    small.probeEvery = 0
+    let loader = BatchLoader(
+      GeneratedScenes(imageSize: small.imageSize, training: 4 * images, held: 1),
+      batchSize: small.batchSize, seed: 0, dropsLast: true, threads: 1, tolerance: 0,
+      warn: Console.warn)
+    var trainer = try Trainer(small, loader: loader)
+    _ = try trainer.advance()
+    let steps = try (0..<2).map { _ in try trainer.advance().times.step }
+    return (steps.min() ?? 0) * Double(configuration.batchSize * configuration.accumulate)
+      / Double(small.batchSize)
+  }
+
+  /// Seconds of the whole, of training steps alone.
+  var seconds: Double {
+    entries.reduce(0) { $0 + Double($1.steps) * $1.secondsOfStep } / Double(parallel)
+  }
+
+  /// A line for each arm, and the sum.
+  var text: String {
+    let lines = entries.map { entry in
+      "\(entry.label): \(entry.runs) \(entry.runs == 1 ? "run" : "runs"), \(entry.steps) steps of "
+        + "\(entry.secondsOfStep.brief) s on one core"
+    }
+    return
+      (lines + [
+        "about \(duration(seconds)) for the training steps, with \(parallel) "
+          + "\(parallel == 1 ? "run" : "runs") at a time; validations, probes and measurements come "
+          + "on top"
+      ]).joined(separator: "\n")
+  }
+}

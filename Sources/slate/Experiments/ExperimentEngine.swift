@@ -1,0 +1,173 @@
+import Foundation
+import Tensors
+import Training
+
+/// Makes the runs of an experiment that are not finished yet, several at a time.
+///
+/// Each run is a process that trains, and then others that measure; all of them are ordinary commands
+/// of this program, and a run's folder is like any other's. A run that fails is noted, and does not
+/// stop the others. When the same plan is given again, finished runs are passed over, interrupted ones
+/// go on, and failed ones are tried again from their last checkpoint.
+struct ExperimentEngine {
+  private let plan: ExperimentPlan
+  private let parallel: Int
+  private let workers: Int
+  private let signal = StopSignal()
+  private var display: ExperimentDisplay
+
+  /// A run at work.
+  private struct Active {
+    let run: ExperimentPlan.Run
+    let process: ChildProcess
+    /// The file that the process's output is for; nil where it trains.
+    let result: URL?
+  }
+
+  /// An engine for a plan.
+  ///
+  /// - Parameters:
+  ///   - plan: the runs.
+  ///   - parallel: how many run at a time; nil for as many as there are processors, or runs if they are
+  ///     fewer. The processors are shared out evenly, whatever is finished already: how a batch is
+  ///     divided decides the last bits of its gradient.
+  init(_ plan: ExperimentPlan, parallel: Int?) {
+    self.plan = plan
+    let processors = Workers.count
+    self.parallel = parallel ?? min(processors, plan.runs.count)
+    workers = max(1, processors / self.parallel)
+    display = ExperimentDisplay(plan)
+  }
+
+  /// How the processors are shared out.
+  var division: String {
+    if case .passes = plan.experiment.work { return "one after the other, so that they are alone" }
+    return "\(parallel) \(parallel == 1 ? "run" : "runs") at a time, \(workers) "
+      + "\(workers == 1 ? "worker" : "workers") each"
+  }
+
+  /// How many runs are made at a time.
+  var runsAtATime: Int { parallel }
+
+  /// Makes the runs.
+  ///
+  /// - Returns: whether all have been made, or have failed; otherwise a signal asked to stop.
+  /// - Throws: `RunError` for what concerns all runs, as a folder that cannot be written.
+  mutating func run() throws -> Bool {
+    var waiting = plan.runs.filter { !plan.isFinished($0) }[...]
+    display.begin(waiting: Array(waiting))
+    if case .passes = plan.experiment.work { return try measurePasses(of: waiting) }
+    var active: [Active] = []
+    while !waiting.isEmpty || !active.isEmpty {
+      if signal.isReceived {
+        waiting = []
+        for entry in active { entry.process.askToEnd() }
+      }
+      while active.count < parallel, let run = waiting.first, !isHeldByAnother(run) {
+        waiting.removeFirst()
+        active.append(try begin(run))
+      }
+      var going: [Active] = []
+      for entry in active {
+        if entry.process.isRunning {
+          going.append(entry)
+        } else if let next = try ended(entry) {
+          going.append(next)
+        }
+      }
+      active = going
+      display.show(active: active.map(\.run))
+      usleep(50_000)
+    }
+    display.finish()
+    return !signal.isReceived
+  }
+
+  /// Whether a process that was begun by an earlier command, which was killed, has still to save.
+  private mutating func isHeldByAnother(_ run: ExperimentPlan.Run) -> Bool {
+    guard FileManager.default.fileExists(atPath: run.folder.lock.path) else { return false }
+    do {
+      _ = try HeldRun(run.folder)
+      return false
+    } catch {
+      display.waits(for: run, "\(error)")
+      return true
+    }
+  }
+
+  private func begin(_ run: ExperimentPlan.Run) throws -> Active {
+    try makeFolder(run)
+    try? FileManager.default.removeItem(at: run.failure)
+    return Active(
+      run: run, process: try ChildProcess(plan.trainingArguments(run, workers: workers)),
+      result: nil)
+  }
+
+  private func makeFolder(_ run: ExperimentPlan.Run) throws {
+    do {
+      try FileManager.default.createDirectory(
+        at: run.folder.url, withIntermediateDirectories: true)
+    } catch {
+      throw RunError(
+        path: run.folder.url.relativePath,
+        reason: "the folder cannot be made (\(error.systemReason))",
+        remedy: "free some space or check the permissions, then give the command again")
+    }
+    if !run.folder.holdsRun {
+      try run.folder.write(run.configuration.json(), to: run.folder.configuration)
+    }
+  }
+
+  /// What comes after a process of a run; nil where the run is finished, failed or interrupted.
+  private mutating func ended(_ entry: Active) throws -> Active? {
+    let (run, process) = (entry.run, entry.process)
+    // What a process that was asked to end has not finished is no failure.
+    if signal.isReceived { return nil }
+    guard process.hasSucceeded else { return try failed(run, process.failure) }
+    if let result = entry.result {
+      try run.folder.write(String(decoding: process.output, as: UTF8.self), to: result)
+    } else if let step = lastStep(of: run.folder), step < run.configuration.steps {
+      return try failed(run, "somebody stopped it after step \(step)")
+    }
+    for iterations in [nil] + plan.experiment.testIterations(run.arm).map(Optional.some) {
+      let result = run.scores(iterations: iterations)
+      guard !FileManager.default.fileExists(atPath: result.path) else { continue }
+      let words = plan.scoringArguments(run, iterations: iterations)
+      return Active(run: run, process: try ChildProcess(words), result: result)
+    }
+    display.finished(run, try? RunMeasurements(of: run, in: plan))
+    return nil
+  }
+
+  private mutating func failed(_ run: ExperimentPlan.Run, _ reason: String) throws -> Active? {
+    display.failed(run, reason)
+    try run.folder.write(reason + "\n", to: run.failure)
+    return nil
+  }
+
+  /// Times passes here, one after the other: what runs beside would disturb them.
+  private mutating func measurePasses(of runs: ArraySlice<ExperimentPlan.Run>) throws -> Bool {
+    for run in runs {
+      if signal.isReceived { break }
+      try makeFolder(run)
+      let cost = try PassCostMeasurement(run).values
+      try run.folder.write(snakeCaseJSON(cost), to: run.cost)
+      display.finished(run, nil)
+    }
+    display.finish()
+    return !signal.isReceived
+  }
+}
+
+/// The last step that a run's metrics speak of; nil before the first.
+///
+/// Only the end of the file is read: it is asked for often.
+func lastStep(of folder: RunFolder) -> Int? {
+  guard let file = try? FileHandle(forReadingFrom: folder.metrics),
+    let end = try? file.seekToEnd()
+  else { return nil }
+  try? file.seek(toOffset: end - min(end, 4096))
+  let text = String(decoding: (try? file.readToEnd()) ?? Data(), as: UTF8.self)
+  // The last line may still be being written.
+  return text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().reversed()
+    .lazy.compactMap { $0.firstMatch(of: /^\{"step": (\d+),/).flatMap { Int($0.output.1) } }.first
+}

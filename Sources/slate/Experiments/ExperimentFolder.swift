@@ -1,0 +1,125 @@
+import Foundation
+import Training
+
+/// The folder of an experiment's runs and results, held against other processes.
+struct ExperimentFolder {
+  /// What experiment.json says: whose results these are.
+  private struct Description: Codable, Equatable {
+    let experiment: String
+    let scale: String
+    let data: [DataSource]
+    /// What trained models are measured with.
+    let measuring: Measuring
+  }
+
+  /// What decides scores besides the run.
+  private struct Measuring: Codable, Equatable {
+    let images: Int?
+    let inception: String?
+  }
+
+  private let held: HeldRun
+
+  /// Makes the folder, or opens it again.
+  ///
+  /// - Throws: `RunError` where it cannot be written, another process has it, it holds a run or another
+  ///   experiment, or runs that were begun with other values than the plan's.
+  init(_ plan: ExperimentPlan) throws {
+    let path = plan.folder.relativePath
+    let folder = RunFolder(url: plan.folder)
+    guard !folder.holdsRun else {
+      throw RunError(
+        path: path, reason: "it holds a run, not an experiment", remedy: "choose another --out")
+    }
+    do {
+      try FileManager.default.createDirectory(at: plan.folder, withIntermediateDirectories: true)
+    } catch {
+      throw RunError(
+        path: path, reason: "the folder cannot be made (\(error.systemReason))",
+        remedy: "check that the folder above it exists and is writable")
+    }
+    held = try HeldRun(folder)
+    let file = plan.folder.appending(path: "experiment.json")
+    let mine = Description(
+      experiment: plan.experiment.name, scale: plan.setting.scale.rawValue,
+      data: plan.setting.data,
+      measuring: Measuring(images: plan.images, inception: plan.inception))
+    if let data = FileManager.default.contents(atPath: file.path) {
+      let former = try ExperimentFolder.description(mine, in: data, path: file.relativePath)
+      if former.measuring != mine.measuring { ExperimentFolder.removeScores(of: plan) }
+    }
+    for run in plan.runs { try ExperimentFolder.expectSameConfiguration(run) }
+    try folder.write(snakeCaseJSON(mine), to: file)
+  }
+
+  /// Trained models are measured again, with other images or another network.
+  private static func removeScores(of plan: ExperimentPlan) {
+    guard case .training = plan.experiment.work else { return }
+    for file in plan.runs.flatMap(plan.results) {
+      try? FileManager.default.removeItem(at: file)
+    }
+  }
+
+  /// What the folder says of itself, where it is of the same experiment.
+  private static func description(
+    _ mine: Description, in data: Data, path: String
+  ) throws -> Description {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    guard let former = try? decoder.decode(Description.self, from: data) else {
+      throw RunError(
+        path: path, reason: "it is no description of an experiment",
+        remedy: "choose another --out, or remove the file")
+    }
+    for (what, found, wanted) in [
+      ("experiment", former.experiment, mine.experiment), ("scale", former.scale, mine.scale),
+    ] where found != wanted {
+      throw RunError(
+        path: path, reason: "the folder holds results of the \(what) '\(found)', not '\(wanted)'",
+        remedy: "choose another --out")
+    }
+    guard former.data == mine.data else {
+      throw RunError(
+        path: path,
+        reason: "its runs have other images (\(names(former.data)), not \(names(mine.data)))",
+        remedy: "choose another --out, or give --data and how it is read as before")
+    }
+    return former
+  }
+
+  private static func names(_ sources: [DataSource]) -> String {
+    sources.isEmpty
+      ? "generated scenes"
+      : sources.map { (["\($0.path ?? "generated scenes")"] + $0.options).joined(separator: " ") }
+        .joined(separator: ", ")
+  }
+
+  /// A run that was begun is gone on with only as it was begun.
+  private static func expectSameConfiguration(_ run: ExperimentPlan.Run) throws {
+    guard let data = FileManager.default.contents(atPath: run.folder.configuration.path) else {
+      return
+    }
+    func values(_ data: Data) -> [String: NSObject] {
+      ((try? JSONSerialization.jsonObject(with: data)) as? [String: NSObject]) ?? [:]
+    }
+    let (former, wanted) = (values(data), values(Data(try run.configuration.json().utf8)))
+    guard former != wanted else { return }
+    // Schedules follow from the steps.
+    let name =
+      (["steps"] + wanted.keys.sorted()).first { former[$0] != wanted[$0] } ?? "configuration"
+    func shown(_ value: NSObject?) -> String { value.map { "\($0)" } ?? "missing" }
+    throw RunError(
+      path: run.folder.url.relativePath,
+      reason: "this run was begun with another configuration: \(name) is \(shown(former[name])), "
+        + "and would now be \(shown(wanted[name]))",
+      remedy: "give the options as before, or choose another --out")
+  }
+}
+
+extension DataSource {
+  /// How the images are read, as options.
+  fileprivate var options: [String] {
+    let words = arguments
+    return words.first == "--data" ? Array(words.dropFirst(2)) : words
+  }
+}

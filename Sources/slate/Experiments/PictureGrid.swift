@@ -1,0 +1,71 @@
+import Foundation
+import Images
+import ObjectCentric
+import Tensors
+
+/// Images beside what the trained models of an experiment make of them.
+///
+/// A column an image. The first row shows the images; then each arm has two: the images regenerated
+/// through its slots, and which slot attends most to which pixel, in colours.
+struct PictureGrid {
+  /// What the rows are, from the top.
+  private(set) var rows: [String] = ["the images"]
+  let picture: Image
+
+  /// The number of images.
+  private static let columns = 8
+
+  /// The pictures of finished runs on one data set, an arm each.
+  ///
+  /// - Throws: an error that names the run or the image that cannot be read.
+  init?(of runs: [ExperimentPlan.Run]) throws {
+    guard let first = runs.first else { return nil }
+    // The same images for all, whatever the seeds are.
+    let dataset = try first.arm.data.open(
+      imageSize: first.configuration.imageSize, seed: first.seed)
+    let shown = try EvaluationImages(
+      dataset, .validation, limit: PictureGrid.columns,
+      tolerance: first.arm.data.tolerance(of: dataset))
+    var cells = [try (0..<shown.count).map { try shown.image($0) }]
+    for run in runs {
+      let loaded = try LoadedRun(at: run.folder.url.path)
+      let evaluation = Evaluation(
+        model: loaded.model, configuration: loaded.state.configuration, images: shown)
+      let range = 0..<shown.count
+      let result = try loaded.model.reconstruct(
+        shown.batch(range), slotNoise: evaluation.slotNoise(range))
+      let size = run.configuration.imageSize
+      cells.append(
+        range.map {
+          Image(result.image.slice($0..<$0 + 1).reshaped([size, size, 3]))
+        })
+      let attention = result.attention
+      cells.append(
+        SegmentationMask.segmentations(
+          fromAttention: attention.reshaped(
+            attention.shape.prefix(2) + [run.configuration.model.tokenCount]), size: size
+        ).map(PictureGrid.colored))
+      rows += [
+        "\(run.name): regenerated through the slots", "\(run.name): the slots",
+      ]
+    }
+    picture = .grid(cells, enlargement: max(1, 96 / first.configuration.imageSize))
+  }
+
+  /// A segmentation in colours that differ clearly.
+  private static func colored(_ mask: SegmentationMask) -> Image {
+    Image(
+      width: mask.width, height: mask.height,
+      pixels: mask.ids.flatMap { id -> [UInt8] in
+        let color = colors[Int(id) % colors.count]
+        return [color.x, color.y, color.z]
+      })
+  }
+
+  private static let colors: [SIMD3<UInt8>] = [
+    SIMD3(0, 0, 0), SIMD3(0, 114, 178), SIMD3(213, 94, 0), SIMD3(0, 158, 115),
+    SIMD3(204, 121, 167), SIMD3(230, 159, 0), SIMD3(86, 180, 233), SIMD3(240, 228, 66),
+    SIMD3(128, 128, 128), SIMD3(110, 60, 20), SIMD3(220, 220, 220), SIMD3(80, 0, 120),
+    SIMD3(160, 220, 120),
+  ]
+}

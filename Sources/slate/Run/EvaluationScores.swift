@@ -1,0 +1,127 @@
+import Images
+import ObjectCentric
+import Tensors
+
+/// What `slate evaluate` measures of a run, under the names that it prints.
+struct EvaluationScores {
+  /// A measurement, with what segmentations without a model come to.
+  struct Row {
+    let name: String
+    let value: Double?
+    /// By name; empty where there is nothing to compare with.
+    var baselines: [(name: String, value: Double?)] = []
+  }
+
+  private(set) var rows: [Row]
+
+  /// Measures a model.
+  ///
+  /// - Parameters:
+  ///   - evaluation: the model and the images.
+  ///   - step: the training steps that the model has had.
+  ///   - inception: computes the features of the Frechet inception distance; nil for no distance.
+  ///   - statistics: where the images' statistics for it are read from, or kept.
+  /// - Throws: `NotFinite` for losses that are not finite; what the measurements throw.
+  init(
+    _ evaluation: Evaluation, afterStep step: Int, inception: InceptionFile? = nil,
+    statistics: String? = nil
+  ) throws {
+    let losses = try evaluation.losses(
+      temperature: evaluation.configuration.temperature(at: step))
+    guard losses.crossEntropy.isFinite, losses.mse.isFinite else {
+      throw NotFinite(
+        step: step, tensor: "the loss of these images", crossEntropy: losses.crossEntropy,
+        mse: losses.mse, consequence: .evaluation)
+    }
+    rows = [
+      Row(name: "cross_entropy", value: losses.crossEntropy), Row(name: "mse", value: losses.mse),
+      Row(name: "mse_hard", value: losses.hardMse),
+      Row(name: "reconstruction_mse", value: try evaluation.reconstructionError()),
+    ]
+    if let scores = try evaluation.segmentation(), let baselines = try evaluation.baselines() {
+      rows += zip(
+        EvaluationScores.named(scores), baselines.map(EvaluationScores.named).transposed()
+      )
+      .map { score, others in
+        Row(
+          name: score.name, value: score.value,
+          baselines: zip(EvaluationScores.baselines, others).map { ($0, $1.value) })
+      }
+    }
+    if let inception {
+      rows.append(
+        Row(
+          name: "fid",
+          value: try evaluation.frechetInceptionDistance(inception, statistics: statistics)))
+    }
+  }
+
+  /// The names of the segmentations that need no model, in the order of `Evaluation.baselines`.
+  static let baselines = ["kmeans", "random"]
+
+  private static func named(_ scores: SegmentationScores) -> [(name: String, value: Double?)] {
+    [
+      ("ari", scores.adjustedRandIndex), ("fg_ari", scores.foregroundAdjustedRandIndex),
+      ("miou", scores.meanIntersectionOverUnion), ("mbo", scores.meanBestOverlap),
+    ]
+  }
+
+  /// A JSON object on one line; baselines are `kmeans_NAME` and `random_NAME`.
+  var json: String {
+    let values = rows.flatMap { row in
+      [(row.name, row.value)] + row.baselines.map { ("\($0.name)_\(row.name)", $0.value) }
+    }
+    let fields = values.map { name, value in
+      "\"\(name)\": " + (value.map { $0.isFinite ? "\($0)" : "null" } ?? "null")
+    }
+    return "{" + fields.joined(separator: ", ") + "}"
+  }
+
+  /// A line for each measurement; what segmentations without a model come to stands beside it.
+  var lines: [String] {
+    func shown(_ value: Double?) -> String { value.map(\.short) ?? "-" }
+    return rows.map { row in
+      let line = row.name.padding(toLength: 20, withPad: " ", startingAt: 0) + shown(row.value)
+      let others = row.baselines.map { "\($0.name) \(shown($0.value))" }.joined(separator: ", ")
+      return others.isEmpty
+        ? line : line.padding(toLength: 32, withPad: " ", startingAt: 0) + "(\(others))"
+    }
+  }
+}
+
+extension Evaluation {
+  /// What segmentations without a model come to on the same images, as means: k-means of colours and
+  /// positions, and random regions, each into as many segments as the model has slots; nil where the
+  /// data has no masks.
+  func baselines() throws -> [SegmentationScores]? {
+    guard try images.mask(0) != nil else { return nil }
+    let root = RandomStreams(seed: configuration.seed).validation.substream(2)
+    let (images, count) = (images, configuration.numSlots)
+    let scores = try Workers.map(images.count) { position -> [SegmentationScores]? in
+      guard let truth = try images.mask(position), truth.isKnown else { return nil }
+      let image = try images.image(position)
+      var draws = root.substream(UInt64(position))
+      return [
+        SegmentationScores(
+          predicted: .clustering(pixelsOf: image, into: count, using: &draws), truth: truth),
+        SegmentationScores(
+          predicted: .randomRegions(
+            width: image.width, height: image.height, count: count, using: &draws),
+          truth: truth),
+      ]
+    }.compactMap { $0 }
+    return scores.transposed().compactMap { SegmentationScores.mean($0) }
+  }
+}
+
+extension SegmentationMask {
+  /// Whether any pixel says something.
+  var isKnown: Bool { ids.contains { $0 != SegmentationMask.ignored } }
+}
+
+extension Array {
+  /// Rows as columns; the rows are equally long.
+  fileprivate func transposed<Element2>() -> [[Element2]] where Element == [Element2] {
+    (first ?? []).indices.map { column in map { $0[column] } }
+  }
+}

@@ -1,0 +1,108 @@
+import Foundation
+
+/// Mean and spread of a number over seeds.
+struct SeedStatistics: Codable, Equatable, Sendable {
+  let mean: Double
+  /// The sample's standard deviation, with n - 1; nil of one number.
+  let deviation: Double?
+  /// How many numbers there are.
+  let count: Int
+
+  /// The statistics of some numbers; nil of none.
+  init?(_ numbers: [Double]) {
+    guard !numbers.isEmpty else { return nil }
+    count = numbers.count
+    let mean = numbers.reduce(0, +) / Double(count)
+    self.mean = mean
+    deviation =
+      count > 1
+      ? (numbers.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count - 1)).squareRoot()
+      : nil
+  }
+
+  /// "35.1 ± 2.3": the deviation with two digits, and the mean with as many decimals, but with no more
+  /// than one beyond its third digit.
+  var text: String {
+    guard let deviation, max(abs(mean), deviation) >= 1e-4 || deviation == 0 else {
+      return deviation.map { "\(mean.brief) ± \($0.brief)" } ?? mean.brief
+    }
+    let ofMean = SeedStatistics.decimals(of: mean, digits: 4)
+    let decimals =
+      deviation > 0
+      ? min(ofMean, SeedStatistics.decimals(of: deviation, digits: 2)) : max(0, ofMean - 1)
+    return String(format: "%.\(decimals)f ± %.\(decimals)f", mean, deviation)
+  }
+
+  /// How many decimals show so many significant digits.
+  private static func decimals(of number: Double, digits: Int) -> Int {
+    guard number != 0 else { return digits - 1 }
+    return max(0, digits - 1 - Int(log10(abs(number)).rounded(.down)))
+  }
+}
+
+/// A straight line through points by least squares.
+struct LineFit: Codable, Equatable, Sendable {
+  /// How much y grows with x.
+  let slope: Double
+  /// y at x = 0.
+  let intercept: Double
+  /// Half the width of the slope's 95% confidence interval, by Student's distribution with n - 2
+  /// degrees of freedom; nil of two points.
+  let halfWidth: Double?
+  /// The number of points.
+  let count: Int
+
+  /// The line through points; nil where their x are all the same.
+  init?(_ points: [CurvePoint]) {
+    count = points.count
+    let n = Double(points.count)
+    let (meanX, meanY) = (
+      points.reduce(0) { $0 + $1.x } / n, points.reduce(0) { $0 + $1.y } / n
+    )
+    let squares = points.reduce(0) { $0 + ($1.x - meanX) * ($1.x - meanX) }
+    guard squares > 0 else { return nil }
+    let slope = points.reduce(0) { $0 + ($1.x - meanX) * ($1.y - meanY) } / squares
+    let intercept = meanY - slope * meanX
+    (self.slope, self.intercept) = (slope, intercept)
+    guard points.count > 2 else {
+      halfWidth = nil
+      return
+    }
+    let rest = points.reduce(0) { sum, point in
+      let error = point.y - intercept - slope * point.x
+      return sum + error * error
+    }
+    let error = (rest / (n - 2) / squares).squareRoot()
+    halfWidth = LineFit.quantile(degrees: points.count - 2) * error
+  }
+
+  /// The 97.5% quantile of Student's distribution: closed forms for one and two degrees of freedom,
+  /// beyond them the expansion in their inverse (Fisher and Cornish 1960), which is right to 0.2% from
+  /// three on.
+  static func quantile(degrees: Int) -> Double {
+    if degrees == 1 { return 12.706204736 }
+    if degrees == 2 { return 4.3026527297 }
+    let (z, n) = (1.9599639845, Double(degrees))
+    let terms = [
+      (pow(z, 3) + z) / 4,
+      (5 * pow(z, 5) + 16 * pow(z, 3) + 3 * z) / 96,
+      (3 * pow(z, 7) + 19 * pow(z, 5) + 17 * pow(z, 3) - 15 * z) / 384,
+      (79 * pow(z, 9) + 776 * pow(z, 7) + 1482 * pow(z, 5) - 1920 * pow(z, 3) - 945 * z) / 92160,
+    ]
+    return terms.enumerated().reduce(z) { $0 + $1.element / pow(n, Double($1.offset + 1)) }
+  }
+
+  /// "0.123 [0.1, 0.146]".
+  var text: String {
+    halfWidth.map { "\(slope.brief) [\((slope - $0).brief), \((slope + $0).brief)]" }
+      ?? slope.brief
+  }
+}
+
+extension Double {
+  /// Three significant digits, whole numbers above a thousand.
+  var brief: String {
+    if abs(self) >= 1000, abs(self) < 1e7 { return String(format: "%.0f", self) }
+    return String(format: "%.3g", self)
+  }
+}

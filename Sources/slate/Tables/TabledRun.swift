@@ -1,0 +1,109 @@
+import Foundation
+import Training
+
+/// A run as a table sees it.
+struct TabledRun {
+  let path: String
+  let configuration: RunConfiguration
+  /// Where the images came from, as run.json says it.
+  let images: String
+  private(set) var measured: RunMeasurements
+  /// Why it does not count; nil where it does.
+  let failure: String?
+
+  /// The part of run.json that is looked at.
+  private struct Record: Decodable {
+    struct Images: Decodable {
+      let path: String?
+      let limit: Int?
+      let centerCrop: Int?
+    }
+    let data: Images
+  }
+
+  /// Reads a run.
+  ///
+  /// - Parameters:
+  ///   - path: its folder.
+  ///   - isEvaluating: whether a trained model is measured if that was not done yet.
+  /// - Throws: `RunError` or `LogError` naming the file that cannot be read.
+  init(_ path: String, evaluating isEvaluating: Bool) throws {
+    self.path = path
+    let folder = RunFolder(url: URL(filePath: path, directoryHint: .isDirectory))
+    guard let data = FileManager.default.contents(atPath: folder.configuration.path),
+      FileManager.default.fileExists(atPath: folder.metrics.path)
+    else {
+      let exists = FileManager.default.fileExists(atPath: path)
+      throw RunError(
+        path: path,
+        reason: exists ? "it holds no config.json with metrics.jsonl" : "there is no such folder",
+        remedy: "give folders that `slate train` wrote, after their first step")
+    }
+    configuration = try RunConfiguration().replacing(
+      withJSON: data, path: folder.configuration.path)
+    images = TabledRun.images(of: folder)
+    measured = try RunMeasurements(metrics: folder.metrics)
+    let reason = FileManager.default.contents(
+      atPath: folder.url.appending(path: "failure.txt").path
+    )
+    .map { String(decoding: $0, as: UTF8.self).trimmingCharacters(in: .newlines) }
+    failure =
+      reason
+      ?? (measured.step < configuration.steps
+        ? "it has made \(measured.step) of \(configuration.steps) steps" : nil)
+    guard failure == nil else { return }
+    let file = folder.url.appending(path: "scores.json")
+    if isEvaluating, !FileManager.default.fileExists(atPath: file.path) {
+      try folder.write(TabledRun.scores(path) + "\n", to: file)
+    }
+    if FileManager.default.fileExists(atPath: file.path) {
+      measured.add(try RunMeasurements.numbers(in: file))
+    }
+  }
+
+  private static func images(of folder: RunFolder) -> String {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    guard let data = FileManager.default.contents(atPath: folder.record.path),
+      let record = try? decoder.decode(Record.self, from: data).data
+    else { return "" }
+    let numbers = [("limit", record.limit), ("center-crop", record.centerCrop)]
+      .compactMap { name, value in value.map { "\(name) \($0)" } }
+    return ([record.path ?? "generated scenes"] + numbers).joined(separator: " ")
+  }
+
+  /// What `slate evaluate --json` prints of a run.
+  private static func scores(_ path: String) throws -> String {
+    let run = try LoadedRun(at: path)
+    let (configuration, data) = (run.state.configuration, run.state.data)
+    let dataset = try data.open(imageSize: configuration.imageSize, seed: configuration.seed)
+    let evaluation = Evaluation(
+      model: run.model, configuration: configuration,
+      images: try EvaluationImages(
+        dataset, .validation, limit: configuration.valImages,
+        tolerance: data.tolerance(of: dataset)))
+    return try EvaluationScores(evaluation, afterStep: run.state.progress.step).json
+  }
+
+  /// What the rows of runs are called: the values in which they differ, without the seed.
+  ///
+  /// - Returns: a name for each run; runs that differ in the seed alone have one.
+  static func names(of runs: [TabledRun]) -> [String] {
+    let values = runs.map { run -> [String: String] in
+      let json = (try? run.configuration.json()) ?? "{}"
+      let object =
+        (try? JSONSerialization.jsonObject(with: Data(json.utf8))) as? [String: NSObject] ?? [:]
+      var texts = object.mapValues { "\($0)" }
+      texts["seed"] = nil
+      texts["data"] = run.images
+      return texts
+    }
+    let keys = Set(values.flatMap(\.keys)).sorted().filter { key in
+      Set(values.map { $0[key] ?? "" }).count > 1
+    }
+    guard !keys.isEmpty else { return runs.map { _ in "all" } }
+    return values.map { texts in
+      keys.map { "\($0) \(texts[$0] ?? "-")" }.joined(separator: ", ")
+    }
+  }
+}
