@@ -134,7 +134,7 @@ let package = Package(
       name: "TensorsTests",
       dependencies: [
         "Tensors", "TestSupport", "CKernels", "COpenBLAS", "KernelChoiceProbe",
-      ]),
+      ], exclude: ["Fixtures"]),
     .testTarget(
       name: "ImplicitLayersTests",
       dependencies: [

@@ -45,7 +45,7 @@ struct Classifier: Module {
 }
 
 /// Points on two arms that wind around each other one and a half times, with noise.
-func spirals(_ count: Int, using generator: inout Philox) -> (x: Tensor, arms: [Int32]) {
+func spirals(_ count: Int, using generator: inout Philox) -> (x: Tensor, arms: IntTensor) {
   let turns = Tensor.uniform([count], using: &generator).scalars
   let noise = Tensor.normal([count, 2], using: &generator).scalars
   var points: [Double] = []
@@ -55,7 +55,7 @@ func spirals(_ count: Int, using generator: inout Philox) -> (x: Tensor, arms: [
     points.append(2 * t * cos(angle) + 0.05 * noise[2 * index])
     points.append(2 * t * sin(angle) + 0.05 * noise[2 * index + 1])
   }
-  return (Tensor(points, shape: [count, 2]), (0..<count).map { Int32($0 % 2) })
+  return (Tensor(points, shape: [count, 2]), IntTensor((0..<count).map { $0 % 2 }))
 }
 
 var generator = Philox(seed: 5)
@@ -64,9 +64,9 @@ let held = spirals(400, using: &generator)
 let model = Classifier(using: &generator)
 var adam = Adam()
 
-func accuracy(_ data: (x: Tensor, arms: [Int32])) throws -> Double {
-  let guesses = try withoutRecording { try model(data.x) }.argmaxOfRows()
-  return Double(zip(guesses, data.arms).filter { $0 == $1 }.count) / Double(data.arms.count)
+func accuracy(_ data: (x: Tensor, arms: IntTensor)) throws -> Double {
+  let guesses = try withoutRecording { try model(data.x) }.argmax(alongAxis: -1)
+  return Double((guesses .== data.arms).trueCount) / Double(data.arms.count)
 }
 
 for step in 0...300 {

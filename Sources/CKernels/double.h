@@ -9,3 +9,4 @@
 #define SIN(x) sin(x)
 #define COS(x) cos(x)
 #define ABS(x) fabs(x)
+#define LIBM(name) name

@@ -7,7 +7,7 @@
   BOTH(X, add_bias_rows) BOTH(X, add) BOTH(X, sub) BOTH(X, mul) BOTH(X, div) BOTH(X, exp)       \
   BOTH(X, log) BOTH(X, tanh) BOTH(X, sigmoid) BOTH(X, sqrt) BOTH(X, sin) BOTH(X, cos)           \
   BOTH(X, square) BOTH(X, abs) BOTH(X, relu) BOTH(X, step_gt0) BOTH(X, tanh_vjp)                \
-  BOTH(X, sigmoid_vjp) BOTH(X, relu_vjp) BOTH(X, reduce_sum) BOTH(X, argmax_rows)               \
+  BOTH(X, sigmoid_vjp) BOTH(X, relu_vjp) BOTH(X, reduce_sum)                                    \
   BOTH(X, sum_squares_rows) BOTH(X, max_abs) BOTH(X, first_nonfinite)                           \
   BOTH(X, permute_copy) BOTH(X, transpose) BOTH(X, pixel_shuffle2) BOTH(X, im2col)              \
   BOTH(X, col2im) BOTH(X, gather_rows) BOTH(X, scatter_add_rows) BOTH(X, softmax_rows)          \
@@ -19,4 +19,11 @@
   BOTH(X, slot_attention_vjp) BOTH(X, gru_gates) BOTH(X, gru_gates_vjp)                         \
   BOTH(X, philox_normal) BOTH(X, philox_dropout) BOTH(X, philox_uniform)                        \
   BOTH(X, philox_gumbel) BOTH(X, adam) BOTH(X, window_set) BOTH(X, window_products)             \
-  BOTH(X, window_combine) BOTH(X, window_regress)
+  BOTH(X, window_combine) BOTH(X, window_regress)                                               \
+  BOTH(X, pow) BOTH(X, atan2) BOTH(X, maximum) BOTH(X, minimum) BOTH(X, larger_share)           \
+  BOTH(X, less) BOTH(X, less_equal) BOTH(X, equal) BOTH(X, select) BOTH(X, clamp)               \
+  BOTH(X, inside) BOTH(X, reciprocal) BOTH(X, sign) BOTH(X, floor) BOTH(X, ceil)                \
+  BOTH(X, trunc) BOTH(X, round) BOTH(X, tan) BOTH(X, sinh) BOTH(X, cosh) BOTH(X, asin)          \
+  BOTH(X, acos) BOTH(X, atan) BOTH(X, asinh) BOTH(X, acosh) BOTH(X, atanh) BOTH(X, erf)         \
+  BOTH(X, log1p) BOTH(X, expm1) BOTH(X, log2) BOTH(X, log10) BOTH(X, exp2)                      \
+  BOTH(X, strided_write) BOTH(X, arg_extreme) BOTH(X, cumulative_sum)

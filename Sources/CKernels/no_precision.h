@@ -8,3 +8,4 @@
 #undef SIN
 #undef COS
 #undef ABS
+#undef LIBM

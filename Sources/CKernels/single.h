@@ -9,3 +9,4 @@
 #define SIN(x) sinf(x)
 #define COS(x) cosf(x)
 #define ABS(x) fabsf(x)
+#define LIBM(name) name##f

@@ -40,7 +40,7 @@ extension Tensor {
   public static func orthogonal(
     _ rows: Int, _ columns: Int, using generator: inout Philox
   ) -> Tensor {
-    let (count, length) = (min(rows, columns), max(rows, columns))
+    let (count, length) = (Swift.min(rows, columns), Swift.max(rows, columns))
     let random = Tensor.normal([count, length], dtype: .float64, using: &generator).scalars
     var basis: [[Double]] = []
     for index in 0..<count {

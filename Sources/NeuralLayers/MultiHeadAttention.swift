@@ -83,8 +83,8 @@ public struct Embedding: Module {
     weight = Parameter(.normal([entries, width], using: &generator))
   }
 
-  /// The vectors of `ids`, [leading axes, width].
-  public func callAsFunction(_ ids: [Int32], shape: Shape) -> Tensor {
-    weight.tensor.rows(ids, shape: shape)
+  /// The vectors of `ids`: their shape, and the width.
+  public func callAsFunction(_ ids: IntTensor) -> Tensor {
+    weight.tensor.rows(ids)
   }
 }

@@ -69,13 +69,12 @@ public struct DiscreteVAE: Module {
   /// The image of token ids.
   ///
   /// - Parameters:
-  ///   - ids: in row-major order of [batch, height, width].
-  ///   - grid: [batch, height, width].
+  ///   - ids: [batch, height, width].
   ///   - vocabularySize: the number of classes.
   /// - Returns: [batch, 4 height, 4 width, 3].
-  public func decode(ids: [Int32], grid: Shape, vocabularySize: Int) -> Tensor {
+  public func decode(ids: IntTensor, vocabularySize: Int) -> Tensor {
     let dtype = decoderOutput.weight.tensor.dtype
-    let oneHot = Tensor.identity(vocabularySize, dtype: dtype).rows(ids, shape: grid)
+    let oneHot = Tensor.identity(vocabularySize, dtype: dtype).rows(ids)
     return decode(oneHot)
   }
 }

@@ -69,7 +69,7 @@ extension SLATE {
     let logits = dvae.logits(image)
     let reconstruction = decode(
       logits, noise: noise.gumbelRelaxed, temperature: temperature, hard: hard)
-    let targets = withoutRecording { (logits + noise.gumbelHard).argmaxOfRows() }
+    let targets = withoutRecording { (logits + noise.gumbelHard).argmax(alongAxis: -1) }
     let embeddings = embed(targets, batch: batch, using: &generator)
     let slots = try slotAttn.slotAttention(slotInput(embeddings, noise: noise.slots))
     return Losses(
@@ -88,12 +88,12 @@ extension SLATE {
   /// The cross-entropy of the tokens that the transformer predicts from slots, summed over tokens
   /// and samples.
   private func crossEntropy(
-    of slots: Tensor, embeddings: Tensor, targets: [Int32], using generator: inout Philox?
+    of slots: Tensor, embeddings: Tensor, targets: IntTensor, using generator: inout Philox?
   ) -> Tensor {
     let decoded = tfDec(
       embeddings.slice(0..<configuration.tokenCount, alongAxis: 1), memory: slotProj(slots),
       using: &generator)
-    return out(decoded).crossEntropy(targets: targets).sum()
+    return out(decoded).crossEntropy(targets: targets.flattened()).sum()
   }
 
   /// Slot attention's part of the model on its own: what it is given for a batch, and the loss as a
@@ -109,7 +109,7 @@ extension SLATE {
     of image: Tensor, noise: Noise
   ) -> (input: SlotAttention.Input, loss: (_ slots: Tensor) -> Tensor) {
     let batch = image.shape[0]
-    let targets = withoutRecording { (dvae.logits(image) + noise.gumbelHard).argmaxOfRows() }
+    let targets = withoutRecording { (dvae.logits(image) + noise.gumbelHard).argmax(alongAxis: -1) }
     var none: Philox?
     let embeddings = embed(targets, batch: batch, using: &none)
     return (
@@ -142,16 +142,12 @@ extension SLATE {
 
   /// Embedded tokens behind the beginning of the sequence, [batch, 1 + tokens, width].
   func embed(
-    _ tokens: [Int32], batch: Int, using generator: inout Philox?
+    _ tokens: IntTensor, batch: Int, using generator: inout Philox?
   ) -> Tensor {
     let length = configuration.tokenCount
-    var entries: [Int32] = []
-    entries.reserveCapacity(batch * (1 + length))
-    for sample in 0..<batch {
-      entries.append(0)
-      entries += tokens[sample * length..<(sample + 1) * length].map { $0 + 1 }
-    }
-    let vectors = dictionary.dictionary(entries, shape: [batch, 1 + length])
+    let entries = IntTensor.concatenated(
+      [.full(0, [batch, 1]), tokens.reshaped([batch, length]) + 1], alongAxis: 1)
+    let vectors = dictionary.dictionary(entries)
     return Dropout(configuration.dropout)(
       vectors + positionalEncoder.pe.tensor, using: &generator)
   }
@@ -161,7 +157,7 @@ extension Tensor {
   /// The one-hot vector of each row's largest element, with the gradient of the row itself.
   func straightThroughOneHot() -> Tensor {
     let oneHot = Tensor.identity(shape[-1], dtype: dtype)
-      .rows(argmaxOfRows(), shape: shape.prefix(rank - 1))
+      .rows(argmax(alongAxis: -1))
     return self + (oneHot - detached())
   }
 }

@@ -27,14 +27,14 @@ extension SLATE {
   public func reconstruct(_ image: Tensor, slotNoise noise: Tensor) throws -> Reconstruction {
     try withoutRecording {
       let (batch, grid) = (image.shape[0], configuration.gridSize)
-      let tokens = dvae.logits(image).argmaxOfRows()
+      let tokens = dvae.logits(image).argmax(alongAxis: -1)
       let (slots, attention) = try slots(ofTokens: tokens, noise: noise)
       let generated = generate(from: slotProj(slots))
       return Reconstruction(
         image: dvae.decode(
-          ids: generated, grid: [batch, grid, grid],
+          ids: generated.reshaped([batch, grid, grid]),
           vocabularySize: configuration.vocabularySize
-        ).clamped(),
+        ).clamped(to: 0...1),
         attention: attention, slots: slots)
     }
   }
@@ -42,12 +42,12 @@ extension SLATE {
   /// The slots of tokens and the attention with which they were last updated, not recorded.
   ///
   /// - Parameters:
-  ///   - tokens: in row-major order of [batch, grid, grid].
+  ///   - tokens: [batch, grid, grid].
   ///   - noise: of the initial slots, [batch, slots, slot size].
   /// - Returns: slots [batch, slots, slot size] and attention [batch, slots, grid, grid].
   /// - Throws: what the fixed-point layer throws.
   public func slots(
-    ofTokens tokens: [Int32], noise: Tensor
+    ofTokens tokens: IntTensor, noise: Tensor
   ) throws -> (slots: Tensor, attention: Tensor) {
     try withoutRecording {
       var none: Philox?
@@ -60,41 +60,32 @@ extension SLATE {
   }
 
   /// The most probable tokens given projected slots [batch, slots, width], one after the other.
-  private func generate(from memory: Tensor) -> [Int32] {
+  private func generate(from memory: Tensor) -> IntTensor {
     let (batch, length) = (memory.shape[0], configuration.tokenCount)
     var caches = tfDec.blocks.map { _ in
       KeyValueCache(
         batch: batch, capacity: length, width: configuration.modelSize, dtype: memory.dtype)
     }
-    var tokens = [Int32](repeating: 0, count: batch * length)
-    var entries = [Int32](repeating: 0, count: batch)
+    var tokens: [IntTensor] = []
+    var entries = IntTensor.full(0, [batch, 1])
     for position in 0..<length {
       let embedded =
-        dictionary.dictionary(entries, shape: [batch, 1])
+        dictionary.dictionary(entries)
         + positionalEncoder.pe.tensor.slice(position..<position + 1, alongAxis: 1)
-      let next = out(tfDec(next: embedded, memory: memory, caches: &caches)).argmaxOfRows()
-      for sample in 0..<batch { tokens[sample * length + position] = next[sample] }
-      entries = next.map { $0 + 1 }
+      let next = out(tfDec(next: embedded, memory: memory, caches: &caches)).argmax(alongAxis: -1)
+      tokens.append(next.reshaped([batch, 1]))
+      entries = next.reshaped([batch, 1]) + 1
     }
-    return tokens
+    return .concatenated(tokens, alongAxis: 1)
   }
 
   /// The dVAE's own reconstruction through its most probable tokens, [batch, height, width, 3].
   public func dvaeReconstruction(_ image: Tensor) -> Tensor {
     withoutRecording {
       dvae.decode(
-        ids: dvae.logits(image).argmaxOfRows(),
-        grid: [image.shape[0], configuration.gridSize, configuration.gridSize],
+        ids: dvae.logits(image).argmax(alongAxis: -1),
         vocabularySize: configuration.vocabularySize
-      ).clamped()
+      ).clamped(to: 0...1)
     }
-  }
-}
-
-extension Tensor {
-  /// The elements of a float32 or float64 image limited to [0, 1]; not recorded.
-  fileprivate func clamped() -> Tensor {
-    let (one, x) = (Tensor.ones([], dtype: dtype), self)
-    return withoutRecording { one - (one - x.relu()).relu() }
   }
 }

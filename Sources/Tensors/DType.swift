@@ -1,5 +1,5 @@
 /// The scalar type of a tensor, known at run time.
-public enum DType: Sendable, Hashable, CustomStringConvertible {
+public enum DType: String, Sendable, Hashable, Codable, CustomStringConvertible {
   /// IEEE single precision: what models train in.
   case float32
   /// IEEE double precision: what gradients are checked in.

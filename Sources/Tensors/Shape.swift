@@ -102,6 +102,43 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, CustomString
     return result
   }
 
+  /// How far apart in memory neighbours along each axis are, in elements.
+  var strides: [Int] {
+    var strides = [Int](repeating: 1, count: rank)
+    for axis in (0..<Swift.max(rank - 1, 0)).reversed() {
+      strides[axis] = strides[axis + 1] * Int(extents[axis + 1])
+    }
+    return strides
+  }
+
+  /// With one more axis, which becomes the one at `axis`; -1 is the last.
+  func inserting(_ extent: Int, at axis: Int) -> Shape {
+    let position = axis < 0 ? axis + rank + 1 : axis
+    expect(
+      position >= 0 && position <= rank,
+      "no axis can be inserted at \(axis) into shape \(self), which has rank \(rank)")
+    return prefix(position) + [extent] + suffix(from: position)
+  }
+
+  /// Without the given axes; stops unless their extents are 1.
+  func removingUnitAxes(_ axes: [Int]) -> Shape {
+    let removed = resolve(axes)
+    for axis in removed {
+      expect(self[axis] == 1, "axis \(axis) of \(self) has not the extent 1 and cannot be removed")
+    }
+    return Shape((0..<rank).filter { !removed.contains($0) }.map { self[$0] })
+  }
+
+  /// The positions of axes counted from the front, in ascending order.
+  ///
+  /// Stops when one does not exist or occurs twice.
+  func resolve(_ axes: [Int]) -> [Int] {
+    let resolved = axes.map(resolve).sorted()
+    expect(
+      Set(resolved).count == resolved.count, "an axis occurs twice in \(axes) of shape \(self)")
+    return resolved
+  }
+
   /// "[2, 3, 5]".
   public var description: String {
     "[" + array.map(String.init).joined(separator: ", ") + "]"
@@ -112,5 +149,33 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, CustomString
       extent >= 0 && extent <= Int(Int32.max),
       "an axis cannot have extent \(extent); it must be between 0 and \(Int32.max)")
     return Int32(extent)
+  }
+}
+
+extension Shape: Codable {
+  /// Reads the list of extents.
+  ///
+  /// - Throws: `DecodingError` where they are no shape.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    let extents = try container.decode([Int].self)
+    // The number of elements is known to be below 2^63 before it is multiplied out.
+    var count = 1
+    for extent in extents {
+      let (product, overflows) = count.multipliedReportingOverflow(by: Swift.max(extent, 1))
+      guard extent >= 0, extent <= Int(Int32.max), extents.count <= Shape.maximumRank, !overflows
+      else {
+        throw DecodingError.dataCorruptedError(
+          in: container, debugDescription: "\(extents) is no shape of a tensor")
+      }
+      count = product
+    }
+    self.init(extents)
+  }
+
+  /// Writes the list of extents.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(array)
   }
 }

@@ -210,11 +210,3 @@ extension Tensor {
     return try body(UnsafeBufferPointer(start: storage.f32, count: count))
   }
 }
-
-extension Tensor: CustomStringConvertible {
-  /// Shape, dtype and the first elements.
-  public var description: String {
-    let shown = scalars.prefix(8).map { "\($0)" }.joined(separator: ", ")
-    return "Tensor\(shape) \(dtype) [\(shown)\(count > 8 ? ", ..." : "")]"
-  }
-}

@@ -81,7 +81,7 @@ import Testing
     var generator = Philox(seed: 5)
     let layer = Embedding(4, 3, using: &generator)
     #expect(names(layer) == ["weight": [4, 3]])
-    let rows = layer([3, 0], shape: [1, 2])
+    let rows = layer([[3, 0]])
     #expect(rows.shape == [1, 2, 3])
     let table = layer.weight.tensor
     #expect(rows.scalars == table.slice(3..<4).scalars + table.slice(0..<1).scalars)

@@ -136,7 +136,7 @@ import Training
   @Test("attention overlays", arguments: ["unrolled", "implicit"])
   func overlays(_ variant: String) throws {
     let model = model(variant)
-    let tokens = (model.dvae.logits(image) + noise.gumbelHard).argmaxOfRows()
+    let tokens = (model.dvae.logits(image) + noise.gumbelHard).argmax(alongAxis: -1)
     let result = try model.slots(ofTokens: tokens, noise: noise.slots)
     // [batch, slots, grid, grid] to [batch, slots, height, width], each cell 4 x 4 pixels.
     let wide = result.attention.reshaped([2, 3, 4, 1, 4, 1]).broadcast(to: [2, 3, 4, 4, 4, 4])

@@ -13,9 +13,9 @@ enum Composed {
   }
 
   /// Rows with a single 1, [ids, classes].
-  static func oneHot(_ ids: [Int32], _ classes: Int, _ dtype: DType) -> Tensor {
+  static func oneHot(_ ids: IntTensor, _ classes: Int, _ dtype: DType) -> Tensor {
     Tensor(
-      ids.flatMap { id in (0..<classes).map { $0 == Int(id) ? 1.0 : 0 } },
+      ids.scalars.flatMap { id in (0..<classes).map { $0 == id ? 1.0 : 0 } },
       shape: [ids.count, classes], dtype: dtype)
   }
 

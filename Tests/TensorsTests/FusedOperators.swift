@@ -18,7 +18,7 @@ private let gates = [
   testTensor([3, 12], seed: 22), testTensor([3, 12], seed: 23), testTensor([3, 4], seed: 24),
 ]
 private let table = testTensor([4, 3], seed: 25)
-private let ids: [Int32] = [2, 0, 2, 3, 2, 0]
+private let ids: IntTensor = [[2, 0, 2], [3, 2, 0]]
 
 let fusedOperators: [OperatorCase] = [
   OperatorCase("layerNorm", norms) {
@@ -78,13 +78,13 @@ let fusedOperators: [OperatorCase] = [
     return (1 - z) * n + z * state
   },
   OperatorCase("crossEntropy", [logits]) {
-    $0[0].crossEntropy(targets: [1, 4, 0, 2, 2, 3])
+    $0[0].crossEntropy(targets: [[1, 4, 0], [2, 2, 3]])
   } composition: {
     let classes = Composed.oneHot([1, 4, 0, 2, 2, 3], 5, $0[0].dtype).reshaped([2, 3, 5])
     return -($0[0].logSoftmax() * classes).sum(alongAxis: -1)
   },
   OperatorCase("rows: repeated ids", [table]) {
-    $0[0].rows(ids, shape: [2, 3])
+    $0[0].rows(ids)
   } composition: {
     Composed.oneHot(ids, 4, $0[0].dtype).matmul($0[0]).reshaped([2, 3, 3])
   },

@@ -8,7 +8,7 @@ import Testing
 /// order at step h the error is h^4 / 30 times the derivative four orders further on, here below 1e-12,
 /// and the rounding of what is differenced, some hundred units of it, divided by h: a few 1e-10.
 @Suite struct HigherDerivativeTests {
-  static let table = basicOperators + fusedOperators + otherOperators + RandomOperator.cases
+  static let table = allOperators + RandomOperator.cases
 
   private static let step = 2e-4
   private static let tolerance = 1e-9

@@ -4,10 +4,6 @@ import Testing
 
 /// A caller's mistake stops the process with a message that prints what did not fit.
 @Suite struct MistakeTests {
-  private func message(_ result: ExitTest.Result?) -> String {
-    String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-  }
-
   @Test func shapesThatCannotBeBroadcast() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]

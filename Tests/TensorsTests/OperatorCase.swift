@@ -1,6 +1,11 @@
 import Tensors
 import Testing
 
+/// Every operator at fixed inputs.
+let allOperators =
+  basicOperators + elementaryOperators + indexingOperators + reductionOperators + fusedOperators
+  + otherOperators
+
 /// An operator and the inputs at which its derivative is compared with central differences.
 ///
 /// The name is the operator's, followed, where there are several cases, by a colon and what is

@@ -12,7 +12,7 @@ import Testing
   /// A rule is told which of its inputs matter; what it leaves out must not change the rest.
   @Test(
     "the gradient of one input does not depend on the others being variables",
-    arguments: basicOperators + fusedOperators + otherOperators)
+    arguments: allOperators)
   func gradientOfOneInput(_ operation: OperatorCase) throws {
     let variables = operation.inputs.map { $0.variable() }
     let output = try operation.function(variables)
@@ -33,7 +33,7 @@ import Testing
   /// d/dx of |dL/dx|^2: the rules are themselves differentiated.
   @Test(
     "second derivatives equal central differences of gradients",
-    arguments: basicOperators + fusedOperators + otherOperators)
+    arguments: allOperators)
   func secondDerivative(_ operation: OperatorCase) throws {
     let squaredGradient = { (inputs: [Tensor]) throws -> Tensor in
       let variables = inputs.map { $0.isRecorded ? $0 : $0.variable() }
@@ -85,7 +85,7 @@ import Testing
 
   @Test(
     "single precision agrees with double",
-    arguments: basicOperators + fusedOperators + otherOperators)
+    arguments: allOperators)
   func singlePrecision(_ operation: OperatorCase) throws {
     let run = { (dtype: DType) throws -> [Tensor] in
       let variables = operation.inputs.map { $0.converted(to: dtype).variable() }

@@ -33,6 +33,13 @@ let otherOperators: [OperatorCase] = [
   OperatorCase("gated", [a]) { inputs in
     CotangentGate().gated(inputs[0].tanh(), passes: { [true, true] })
   },
+  OperatorCase("of: a custom operator", [a, a + 1]) { inputs in
+    try CustomOperator("product of sines") {
+      $0[0].sin() * $0[1].sin()
+    } pullback: { v, x, _ in
+      [v * x[0].cos() * x[1].sin(), v * x[0].sin() * x[1].cos()]
+    }.of(inputs)
+  },
   OperatorCase("transformingCotangent", [a]) { inputs in
     inputs[0].tanh().transformingCotangent(differentiatesAgain: true) { ($0 * 2 + $0) / 3 }
   },

@@ -96,8 +96,8 @@ extension RandomOperator {
     RandomOperator("rows") { drawn in
       let table: Shape = [drawn.number(1...4), drawn.number(1...4)]
       let leading: Shape = [drawn.number(1...2), drawn.number(1...3)]
-      let ids = (0..<leading.elementCount).map { _ in Int32(drawn.number(0...table[0] - 1)) }
-      return OperatorCase("rows", [drawn.tensor(table)]) { $0[0].rows(ids, shape: leading) }
+      let ids = drawn.positions(leading, below: table[0])
+      return OperatorCase("rows", [drawn.tensor(table)]) { $0[0].rows(ids) }
     },
     RandomOperator("pixelShuffled") { drawn in
       let shape: Shape = [

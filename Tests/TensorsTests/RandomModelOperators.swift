@@ -105,7 +105,7 @@ extension RandomOperator {
     RandomOperator("crossEntropy") { drawn in
       let shape = drawn.shape()
       let rows = shape.elementCount / shape[-1]
-      let targets = (0..<rows).map { _ in Int32(drawn.number(0...shape[-1] - 1)) }
+      let targets = drawn.positions([rows], below: shape[-1])
       return OperatorCase("crossEntropy", [drawn.tensor(shape)]) {
         $0[0].crossEntropy(targets: targets)
       }

@@ -67,6 +67,19 @@ struct Drawn {
     return Shape(kept.map { flag() ? $0 : 1 })
   }
 
+  mutating func axis(_ shape: Shape) -> Int { number(0...shape.rank - 1) }
+
+  mutating func axes(_ shape: Shape) -> [Int] { (0..<shape.rank).filter { _ in flag() } }
+
+  /// Positions below an extent, also counted from the end.
+  mutating func positions(_ shape: Shape, below extent: Int) -> IntTensor {
+    IntTensor((0..<shape.elementCount).map { _ in number(0...extent - 1) }, shape: shape)
+  }
+
+  mutating func mask(_ shape: Shape) -> BoolTensor {
+    BoolTensor(flags(shape.elementCount), shape: shape)
+  }
+
   /// Numbers in (-1, 1), away from zero, where some functions have kinks, and shifted.
   mutating func tensor(_ shape: Shape, offset: Double = 0) -> Tensor {
     let numbers = (0..<shape.elementCount).map { _ -> Double in
@@ -78,5 +91,6 @@ struct Drawn {
 }
 
 extension RandomOperator {
-  static let all: [RandomOperator] = elementwise + layout + products + networks
+  static let all: [RandomOperator] =
+    elementwise + elementary + layout + indexing + arrangement + reductions + products + networks
 }

@@ -4,6 +4,7 @@
 #include "profile.h"
 #include "workers.h"
 #include "processor.h"
+#include "elementary.h"
 
 // Every kernel exists in single (f32) and double (f64) precision; its formula stands above its
 // definition in the .inc file of the same theme. Matrices are row-major and contiguous.
@@ -64,17 +65,51 @@ void ck_tanh_vjp_f64(const double *output, const double *dy, double *dx, long n)
 void ck_sigmoid_vjp_f64(const double *output, const double *dy, double *dx, long n);
 void ck_relu_vjp_f64(const double *output, const double *dy, double *dx, long n);
 
+void ck_pow_f32(const float *a, long a_step, const float *b, long b_step, float *out, long n);
+void ck_atan2_f32(const float *a, long a_step, const float *b, long b_step, float *out, long n);
+void ck_maximum_f32(const float *a, long a_step, const float *b, long b_step, float *out, long n);
+void ck_minimum_f32(const float *a, long a_step, const float *b, long b_step, float *out, long n);
+void ck_larger_share_f32(const float *a, long a_step, const float *b, long b_step, float *out, long n);
+void ck_less_f32(const float *a, long a_step, const float *b, long b_step, unsigned char
+    *out, long n);
+void ck_less_equal_f32(const float *a, long a_step, const float *b, long b_step, unsigned char
+    *out, long n);
+void ck_equal_f32(const float *a, long a_step, const float *b, long b_step, unsigned char
+    *out, long n);
+void ck_select_f32(const unsigned char *mask, const float *a, const float *b, float *out, long n);
+void ck_clamp_f32(const float *a, float low, float high, float *out, long n);
+void ck_inside_f32(const float *a, float low, float high, float *out, long n);
+void ck_pow_f64(const double *a, long a_step, const double *b, long b_step, double *out, long n);
+void ck_atan2_f64(const double *a, long a_step, const double *b, long b_step, double *out, long n);
+void ck_maximum_f64(const double *a, long a_step, const double *b, long b_step, double *out, long n);
+void ck_minimum_f64(const double *a, long a_step, const double *b, long b_step, double *out, long n);
+void ck_larger_share_f64(const double *a, long a_step, const double *b, long b_step, double *out, long n);
+void ck_less_f64(const double *a, long a_step, const double *b, long b_step, unsigned char
+    *out, long n);
+void ck_less_equal_f64(const double *a, long a_step, const double *b, long b_step, unsigned char
+    *out, long n);
+void ck_equal_f64(const double *a, long a_step, const double *b, long b_step, unsigned char
+    *out, long n);
+void ck_select_f64(const unsigned char *mask, const double *a, const double *b, double *out, long n);
+void ck_clamp_f64(const double *a, double low, double high, double *out, long n);
+void ck_inside_f64(const double *a, double low, double high, double *out, long n);
+
 // Sums, maxima and searches.
 void ck_reduce_sum_f32(const float *a, float *out, long outer, long reduce, long inner);
-void ck_argmax_rows_f32(const float *a, int *out, long rows, long cols);
 void ck_sum_squares_rows_f32(const float *a, double *out, long rows, long cols);
 double ck_max_abs_f32(const float *a, long n);
 long ck_first_nonfinite_f32(const float *a, long n);
 void ck_reduce_sum_f64(const double *a, double *out, long outer, long reduce, long inner);
-void ck_argmax_rows_f64(const double *a, int *out, long rows, long cols);
 void ck_sum_squares_rows_f64(const double *a, double *out, long rows, long cols);
 double ck_max_abs_f64(const double *a, long n);
 long ck_first_nonfinite_f64(const double *a, long n);
+
+void ck_arg_extreme_f32(const float *a, float sign, int *out, long outer, long reduce, long inner);
+void ck_cumulative_sum_f32(const float *a, float *out, long outer, long extent, long inner, int
+    backwards);
+void ck_arg_extreme_f64(const double *a, double sign, int *out, long outer, long reduce, long inner);
+void ck_cumulative_sum_f64(const double *a, double *out, long outer, long extent, long inner, int
+    backwards);
 
 // Moving elements.
 void ck_permute_copy_f32(const float *a, float *out, long rank, const long *shape, const long
@@ -99,6 +134,11 @@ void ck_col2im_f64(const double *cols, double *dx, long batch, long height, long
     channels, long kernel, long stride, long pad, long out_height, long out_width);
 void ck_gather_rows_f64(const double *table, const int *ids, double *out, long n, long cols);
 void ck_scatter_add_rows_f64(const double *dy, const int *ids, double *dtable, long n, long cols);
+
+void ck_strided_write_f32(const float *a, float *out, long rank, const long *shape, const long
+    *strides);
+void ck_strided_write_f64(const double *a, double *out, long rank, const long *shape, const long
+    *strides);
 
 // Softmax and cross-entropy over rows.
 void ck_softmax_rows_f32(const float *a, float *out, long rows, long cols);

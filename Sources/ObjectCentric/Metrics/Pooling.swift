@@ -21,9 +21,11 @@ extension Tensor {
       result.withUnsafeMutableBufferPointer { target in
         for sample in 0..<batch {
           for y in 0..<outHeight {
-            let rows = max(0, y * stride - padding)..<min(height, y * stride - padding + 3)
+            let rows =
+              Swift.max(0, y * stride - padding)..<Swift.min(height, y * stride - padding + 3)
             for x in 0..<outWidth {
-              let columns = max(0, x * stride - padding)..<min(width, x * stride - padding + 3)
+              let columns =
+                Swift.max(0, x * stride - padding)..<Swift.min(width, x * stride - padding + 3)
               let out = ((sample * outHeight + y) * outWidth + x) * channels
               let first = ((sample * height + rows.lowerBound) * width + columns.lowerBound)
               for channel in 0..<channels {
@@ -35,7 +37,8 @@ extension Tensor {
                   switch pooling {
                   case .maximum:
                     for channel in 0..<channels {
-                      target[out + channel] = max(target[out + channel], source[from + channel])
+                      target[out + channel] = Swift.max(
+                        target[out + channel], source[from + channel])
                     }
                   case .average:
                     for channel in 0..<channels { target[out + channel] += source[from + channel] }
@@ -91,10 +94,10 @@ extension Tensor {
     _ extent: Int, _ newExtent: Int
   ) -> [(first: Int, second: Int, share: Float)] {
     (0..<newExtent).map { position in
-      let place = max(
+      let place = Swift.max(
         0, (Double(position) + 0.5) * Double(extent) / Double(newExtent) - 0.5)
-      let first = min(Int(place), extent - 1)
-      return (first, min(first + 1, extent - 1), Float(place - Double(first)))
+      let first = Swift.min(Int(place), extent - 1)
+      return (first, Swift.min(first + 1, extent - 1), Float(place - Double(first)))
     }
   }
 }

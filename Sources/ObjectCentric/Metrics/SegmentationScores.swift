@@ -149,7 +149,7 @@ extension SegmentationMask {
     let side = Int(Double(inputs).squareRoot().rounded())
     expect(side * side == inputs, "\(inputs) inputs do not form a square grid")
     let winners = attention.detached().permuted([0, 2, 1]).reshaped([batch * inputs, slots])
-      .argmaxOfRows()
+      .argmax(alongAxis: -1).scalars
     return (0..<batch).map { sample in
       SegmentationMask(
         width: side, height: side,

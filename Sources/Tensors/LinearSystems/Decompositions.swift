@@ -33,7 +33,7 @@ extension Tensor {
     expectConstant(self, in: "singularValues")
     let (rows, columns) = (Int32(shape[0]), Int32(shape[1]))
     var info: Int32 = 0
-    let result = Tensor(shape: [min(shape[0], shape[1])], dtype: dtype) { out in
+    let result = Tensor(shape: [Swift.min(shape[0], shape[1])], dtype: dtype) { out in
       guard count > 0 else { return }
       let work = Storage(dtype: dtype, count: count)
       work.copy(from: storage, offset: 0, to: 0, count: count)

@@ -93,13 +93,10 @@ extension Tensor {
   /// number / b.
   public static func / (a: Double, b: Tensor) -> Tensor { Tensor(a, dtype: b.dtype) / b }
 
-  /// Adds in place of the name.
-  public static func += (a: inout Tensor, b: Tensor) { a = a + b }
-  /// Subtracts in place of the name.
-  public static func -= (a: inout Tensor, b: Tensor) { a = a - b }
 }
 
-private func broadcasting(
+/// A binary kernel on two tensors that are stretched to each other's shape.
+func broadcasting(
   _ name: StaticString, _ kernel: BinaryKernel, _ a: Tensor, _ b: Tensor
 ) -> Tensor {
   expectSameDType("\(name)", a, b)
@@ -119,75 +116,6 @@ private func broadcasting(
       kernel.apply(
         a.storage, offsets[0], runs.innerSteps[0], b.storage, offsets[1], runs.innerSteps[1], out,
         outOffset, runs.innerCount)
-    }
-  }
-}
-
-/// A broadcast walk, cut into the longest inner runs in which each operand is either contiguous
-/// (step 1) or a single number (step 0).
-struct BroadcastRuns {
-  let innerCount: Int
-  let innerSteps: [Int]
-  private let outerExtents: [Int]
-  private let outerStrides: [[Int]]
-
-  init(of operands: [Shape], to shape: Shape) {
-    let strides = operands.map { operand -> [Int] in
-      var stride = 1
-      var result = [Int](repeating: 0, count: shape.rank)
-      for axis in (0..<operand.rank).reversed() {
-        let extent = operand[axis]
-        if extent != 1 { result[axis + shape.rank - operand.rank] = stride }
-        stride *= extent
-      }
-      return result
-    }
-    // Take axes into the inner run, from the last one, while every operand stays of one kind.
-    var axis = shape.rank
-    var inner = 1
-    var steps = [Int?](repeating: nil, count: operands.count)
-    while axis > 0 {
-      let extent = shape[axis - 1]
-      if extent != 1 {
-        let fits = operands.indices.allSatisfy { index in
-          switch steps[index] {
-          case nil: true
-          case 0: strides[index][axis - 1] == 0
-          default: strides[index][axis - 1] == inner
-          }
-        }
-        guard fits else { break }
-        for index in operands.indices where steps[index] == nil {
-          steps[index] = strides[index][axis - 1] == 0 ? 0 : 1
-        }
-        inner *= extent
-      }
-      axis -= 1
-    }
-    innerCount = inner
-    innerSteps = steps.map { $0 ?? 1 }
-    outerExtents = (0..<axis).map { shape[$0] }
-    outerStrides = strides.map { Array($0.prefix(axis)) }
-  }
-
-  func forEach(_ body: (_ outOffset: Int, _ offsets: [Int]) -> Void) {
-    let total = outerExtents.reduce(1, *)
-    guard total > 0, innerCount > 0 else { return }
-    var index = [Int](repeating: 0, count: outerExtents.count)
-    var offsets = [Int](repeating: 0, count: outerStrides.count)
-    for run in 0..<total {
-      body(run * innerCount, offsets)
-      var axis = outerExtents.count - 1
-      while axis >= 0 {
-        index[axis] += 1
-        for operand in offsets.indices { offsets[operand] += outerStrides[operand][axis] }
-        if index[axis] < outerExtents[axis] { break }
-        for operand in offsets.indices {
-          offsets[operand] -= outerStrides[operand][axis] * outerExtents[axis]
-        }
-        index[axis] = 0
-        axis -= 1
-      }
     }
   }
 }

@@ -24,7 +24,7 @@ extension Tensor {
       order.sorted() == Array(0..<rank),
       "\(order) is not an order of the \(rank) axes of \(shape)")
     var strides = [Int](repeating: 1, count: rank)
-    for axis in (0..<max(rank - 1, 0)).reversed() {
+    for axis in (0..<Swift.max(rank - 1, 0)).reversed() {
       strides[axis] = strides[axis + 1] * shape[axis + 1]
     }
     let outShape = Shape(order.map { shape[$0] })

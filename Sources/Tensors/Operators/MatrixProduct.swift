@@ -9,14 +9,17 @@ extension Tensor {
   /// ```swift
   /// q.matmul(k, transposingOther: true)   // q k^T
   /// ```
+  /// As in NumPy, a vector on the left is a row and one on the right a column, whose axis goes again:
+  /// `v.matmul(w)` of two vectors is their inner product.
+  ///
   /// - Parameters:
-  ///   - other: [..., k, n]; either operand may be a plain matrix while the other has leading
-  ///     axes, otherwise the leading axes are equal.
+  ///   - other: [..., k, n]; leading axes are stretched to each other. A plain matrix serves all of the
+  ///     other's leading axes as it is; what is stretched beyond that is copied first.
   ///   - transposingSelf: whether the last two axes of `self` are swapped first.
   ///   - transposingOther: whether the last two axes of `other` are swapped first.
   /// - Returns: [..., m, n].
   ///
-  /// Stops, printing both shapes, when the inner extents or the leading axes differ.
+  /// Stops, printing both shapes, when the inner extents differ or the leading axes cannot be stretched.
   public func matmul(
     _ other: Tensor, transposingSelf: Bool = false, transposingOther: Bool = false
   ) -> Tensor {
@@ -24,9 +27,17 @@ extension Tensor {
     func mistake() -> String {
       "matmul cannot multiply \(shape)\(transposingSelf ? " (transposed)" : "") and "
         + "\(other.shape)\(transposingOther ? " (transposed)" : ""): it needs [..., m, k] times "
-        + "[..., k, n] with equal leading axes, or one plain matrix"
+        + "[..., k, n] with leading axes that are equal, 1 or not there, or vectors"
     }
-    expect(rank >= 2 && other.rank >= 2, mistake())
+    guard rank >= 2 && other.rank >= 2 else {
+      expect(
+        rank >= 1 && other.rank >= 1 && (rank > 1 || !transposingSelf)
+          && (other.rank > 1 || !transposingOther), mistake())
+      let product = (rank == 1 ? expandedDimensions(at: 0) : self).matmul(
+        other.rank == 1 ? other.expandedDimensions(at: 1) : other,
+        transposingSelf: transposingSelf, transposingOther: transposingOther)
+      return product.squeezed(axes: (rank == 1 ? [-2] : []) + (other.rank == 1 ? [-1] : []))
+    }
     let m = shape[transposingSelf ? -1 : -2]
     let k = shape[transposingSelf ? -2 : -1]
     let n = other.shape[transposingOther ? -2 : -1]
@@ -39,7 +50,12 @@ extension Tensor {
     }
     let lead = shape.prefix(rank - 2)
     let otherLead = other.shape.prefix(other.rank - 2)
-    expect(lead == otherLead || lead.rank == 0 || otherLead.rank == 0, mistake())
+    guard lead == otherLead || lead.rank == 0 || otherLead.rank == 0 else {
+      guard let common = lead.broadcast(with: otherLead) else { callerMistake(mistake()) }
+      return broadcast(to: common + shape.suffix(from: rank - 2)).matmul(
+        other.broadcast(to: common + other.shape.suffix(from: other.rank - 2)),
+        transposingSelf: transposingSelf, transposingOther: transposingOther)
+    }
     let outLead = lead.rank == 0 ? otherLead : lead
     let batch = outLead.elementCount
     let aStride = lead.rank == 0 ? 0 : m * k

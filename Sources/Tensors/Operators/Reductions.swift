@@ -36,21 +36,6 @@ extension Tensor {
     sum(alongAxis: axis, keepingAxis: keepingAxis) / Double(shape[axis])
   }
 
-  /// The position of the largest element of each row of the last axis; the first of equals.
-  public func argmaxOfRows() -> [Int32] {
-    let cols = shape[-1]
-    let rows = cols == 0 ? 0 : count / cols
-    // All empty arrays share their storage, which the initialiser would write to.
-    guard rows > 0 else { return [] }
-    return [Int32](unsafeUninitializedCapacity: rows) { buffer, initialized in
-      switch dtype {
-      case .float32: ck_argmax_rows_f32(storage.f32, buffer.baseAddress, rows, cols)
-      case .float64: ck_argmax_rows_f64(storage.f64, buffer.baseAddress, rows, cols)
-      }
-      initialized = rows
-    }
-  }
-
   /// The Euclidean norm of each sample (all axes but the first), in double precision.
   public var normsOfSamples: [Double] {
     expect(rank > 0, "a scalar has no batch axis")
@@ -76,7 +61,8 @@ extension Tensor {
   private func scaledNorm(of range: Range<Int>) -> Double {
     let largest = ck_max_abs_f64(storage.f64 + range.lowerBound, range.count)
     guard largest > 0 && largest.isFinite else { return largest }
-    let scale = Double(sign: .plus, exponent: min(-Int(largest.exponent), 1000), significand: 1)
+    let scale = Double(
+      sign: .plus, exponent: Swift.min(-Int(largest.exponent), 1000), significand: 1)
     var sum = 0.0
     for index in range { sum += (storage.f64[index] * scale) * (storage.f64[index] * scale) }
     return sum.squareRoot() / scale

@@ -20,12 +20,11 @@ extension Tensor {
     }.recorded(
       from: [self],
       { v, _, _ in
-        let nothing = Tensor.zeros([batch] + v.shape.suffix(from: 1), dtype: v.dtype)
-        guard !areDistinct(positions) else { return [nothing.replacing(positions, v)] }
-        let parts = distinctParts(positions).map { rows in
-          nothing.replacing(rows.map { positions[$0] }, v.samples(rows))
+        guard areDistinct(positions) else {
+          return [v.summedByPosition(IntTensor(positions), extent: batch)]
         }
-        return [parts.dropFirst().reduce(parts[0], +)]
+        let nothing = Tensor.zeros([batch] + v.shape.suffix(from: 1), dtype: v.dtype)
+        return [nothing.replacing(positions, v)]
       })
   }
 
@@ -79,17 +78,4 @@ private func areDistinct(_ positions: [Int]) -> Bool {
   // As a rule they ascend.
   zip(positions, positions.dropFirst()).allSatisfy { $0 < $1 }
     || Set(positions).count == positions.count
-}
-
-/// The rows of `positions` in parts, in each of which no position occurs twice.
-private func distinctParts(_ positions: [Int]) -> [[Int]] {
-  var parts: [[Int]] = []
-  var occurrences: [Int: Int] = [:]
-  for (row, position) in positions.enumerated() {
-    let part = occurrences[position, default: 0]
-    occurrences[position] = part + 1
-    if part == parts.count { parts.append([]) }
-    parts[part].append(row)
-  }
-  return parts
 }

@@ -93,15 +93,17 @@ extension Tensor {
   ///
   /// loss = log sum e^x - x[target].
   ///
-  /// - Parameter targets: one class per row, in row-major order of the leading axes.
+  /// - Parameter targets: one class per row, of the shape of the leading axes or as a vector.
   /// - Returns: the losses, of the shape of the leading axes.
   ///
-  /// Stops when the number of targets is not the number of rows or a class does not exist.
-  public func crossEntropy(targets: [Int32]) -> Tensor {
+  /// Stops when the targets do not fit the rows or a class does not exist.
+  public func crossEntropy(targets: IntTensor) -> Tensor {
     let (rows, cols) = rowsAndColumns
     expect(
-      targets.count == rows,
-      "logits of shape \(shape) have \(rows) rows, but there are \(targets.count) targets")
+      targets.shape == shape.prefix(rank - 1) || targets.shape == [rows],
+      "logits of shape \(shape) have \(rows) rows, which targets of shape \(targets.shape) do not fit"
+    )
+    let targets = targets.elements
     if let wrong = targets.first(where: { $0 < 0 || $0 >= Int32(cols) }) {
       callerMistake("class \(wrong) does not exist: logits of shape \(shape) have \(cols) classes")
     }

@@ -12,6 +12,17 @@ extension Tensor {
     drawn(shape, dtype, &generator, ck_philox_uniform_f32, ck_philox_uniform_f64)
   }
 
+  /// Numbers drawn evenly from a range, with 23 random bits.
+  ///
+  /// The bounds themselves come up only by rounding, where the range is far from 0 for its length.
+  public static func uniform(
+    _ shape: Shape, in range: Range<Double>, dtype: DType = .float32,
+    using generator: inout Philox
+  ) -> Tensor {
+    uniform(shape, dtype: dtype, using: &generator)
+      .affine(scale: range.upperBound - range.lowerBound, offset: range.lowerBound)
+  }
+
   /// Numbers drawn from the standard normal distribution (Box and Muller).
   public static func normal(
     _ shape: Shape, dtype: DType = .float32, using generator: inout Philox

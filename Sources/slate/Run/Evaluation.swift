@@ -66,7 +66,7 @@ struct Evaluation {
     guard try images.mask(0) != nil else { return nil }
     images.warnOfAmbiguousMasks()
     let scores = try pieces { range, batch -> [SegmentationScores] in
-      let tokens = model.dvae.logits(batch).argmaxOfRows()
+      let tokens = model.dvae.logits(batch).argmax(alongAxis: -1)
       let attention = try model.slots(ofTokens: tokens, noise: slotNoise(range)).attention
       let predicted = SegmentationMask.segmentations(
         fromAttention: attention.reshaped(

@@ -1,0 +1,79 @@
+/// A function of tensors with a derivative of its own.
+///
+/// ```swift
+/// let logistic = CustomOperator("logistic") { x in
+///   1 / (1 + (-x[0]).exp())
+/// } pullback: { v, x, y in
+///   [v * y * (1 - y)]
+/// }
+/// let y = try logistic(x)
+/// ```
+/// For functions whose derivative the tape would find at a loss of digits, time or memory, or not at all:
+/// a value that comes from elsewhere, an approximation whose slope is agreed upon (straight-through
+/// estimates), an iteration that is differentiated at its end.
+///
+/// The value is computed without recording, so that nothing inside it is held. The pullback is the rule
+/// on the way back. Where it is written in tensor operators, on the inputs and the output that it is
+/// handed, it is differentiated again, to any order. Where it is not (numbers were taken out by `scalars`),
+/// say `differentiatesAgain: false`: a second derivative then stops with the operator's name instead of
+/// being wrong. `GradientChecks` in ConformanceChecks compares a rule with differences.
+public struct CustomOperator: Sendable {
+  /// From the inputs to the value.
+  public typealias Value = @Sendable (_ inputs: [Tensor]) throws -> Tensor
+  /// J^T v for each input, nil for zero, given the cotangent v, the inputs and the value.
+  public typealias Pullback =
+    @Sendable (
+      _ v: Tensor, _ inputs: [Tensor], _ output: Tensor
+    ) throws -> [Tensor?]
+
+  private let name: StaticString
+  private let differentiatesAgain: Bool
+  private let value: Value
+  private let pullback: Pullback
+
+  /// A function and its rule.
+  ///
+  /// - Parameters:
+  ///   - name: what the operator is called in messages and profiles.
+  ///   - differentiatesAgain: whether the rule is made of tensor operators; default true.
+  ///   - value: f.
+  ///   - pullback: v -> J^T v, one tensor of the shape and dtype of each input, or nil where f does not
+  ///     depend on it.
+  public init(
+    _ name: StaticString, differentiatesAgain: Bool = true, value: @escaping Value,
+    pullback: @escaping Pullback
+  ) {
+    (self.name, self.differentiatesAgain) = (name, differentiatesAgain)
+    (self.value, self.pullback) = (value, pullback)
+  }
+
+  /// f of some tensors, recorded if one of them is.
+  ///
+  /// What the closures capture counts as a constant: hand over as inputs whatever is to be
+  /// differentiated.
+  ///
+  /// Stops on the way back when the rule returns another number of tensors, or another shape or dtype.
+  /// - Throws: what the value throws; on the way back, what the pullback throws.
+  public func callAsFunction(_ inputs: Tensor...) throws -> Tensor { try self.of(inputs) }
+
+  /// f of a list of tensors; see `callAsFunction(_:)`.
+  public func of(_ inputs: [Tensor]) throws -> Tensor {
+    let output = try withoutRecording { try value(inputs.map { $0.detached() }) }.detached()
+    return output.recorded(
+      from: inputs, keepingOutput: true, opaque: !differentiatesAgain, operation: name,
+      { v, output, needs in
+        let products = try pullback(v, inputs, output)
+        expect(
+          products.count == inputs.count,
+          "the pullback of \(name) returned \(products.count) tensors for \(inputs.count) inputs")
+        for (position, (product, input)) in zip(products, inputs).enumerated() {
+          guard let product, needs[position] else { continue }
+          expect(
+            product.shape == input.shape && product.dtype == input.dtype,
+            "the pullback of \(name) returned \(product.dtype) \(product.shape) for input "
+              + "\(position), which is \(input.dtype) \(input.shape)")
+        }
+        return products
+      })
+  }
+}
