@@ -75,6 +75,9 @@ let package = Package(
       name: "CustomCell", dependencies: ["ImplicitLayers", "NeuralLayers", "Training", "Tensors"],
       path: "Examples/CustomCell"),
     .executableTarget(
+      name: "TensorTour", dependencies: ["ConformanceChecks", "ImplicitLayers", "Tensors"],
+      path: "Examples/TensorTour"),
+    .executableTarget(
       name: "Kepler", dependencies: ["ImplicitLayers", "Tensors"], path: "Examples/Kepler"),
     .executableTarget(
       name: "Equations", dependencies: ["ImplicitLayers", "Tensors"], path: "Examples/Equations"),
@@ -185,7 +188,7 @@ let package = Package(
       name: "DocumentationTests",
       dependencies: [
         "slate", "FixedPoint", "CustomSolver", "CustomEstimator", "Equations", "RidgePenalty",
-        "EquilibriumHessian", "Portfolio",
+        "EquilibriumHessian", "Portfolio", "TensorTour",
       ]),
   ],
   swiftLanguageModes: [.v6]
