@@ -40,6 +40,25 @@ import Testing
     #expect(values == [[7, 7], [2, 1]] && positions == [[1, 2], [2, 0]])
   }
 
+  /// Long rows are searched sixteen numbers at a time.
+  @Test("an extreme of a long line is found wherever it is", arguments: [DType.float32, .float64])
+  func longLines(_ dtype: DType) {
+    let numbers = testTensor([37], seed: 5, dtype: dtype).scalars
+    for position in numbers.indices {
+      for (special, places) in [(2.0, [position, 36]), (.nan, [position, 20]), (-2, [position])] {
+        var line = numbers
+        for place in places { line[place] = special }
+        let first = places.min() ?? 0
+        let x = Tensor(line + line, shape: [2, 37], dtype: dtype)
+        let found =
+          special == -2
+          ? [x.argmin(alongAxis: 1), x.transposed().argmin(alongAxis: 0)]
+          : [x.argmax(alongAxis: 1), x.transposed().argmax(alongAxis: 0)]
+        #expect(found == [[first, first] as [Int], [first, first]].map { IntTensor($0) })
+      }
+    }
+  }
+
   @Test func clampingKeepsTheDerivativeOnItsBounds() throws {
     #expect(try slope([-1, 0, 0.5, 1, 2]) { $0.clamped(to: 0...1) } == [0, 1, 1, 1, 0])
   }
