@@ -16,24 +16,31 @@ public struct DiscreteVAE: Module {
   private let decoderOutput: Convolution2D
 
   /// An autoencoder with random weights.
-  public init(vocabularySize: Int, using generator: inout Philox) {
+  ///
+  /// - Parameters:
+  ///   - vocabularySize: the number of tokens.
+  ///   - width: the channels of its features; default 64, as published.
+  ///   - generator: for the weights.
+  public init(vocabularySize: Int, width: Int = 64, using generator: inout Philox) {
     encoderBlocks =
-      [ConvolutionBlock(3, 64, kernel: 4, stride: 4, using: &generator)]
-      + (0..<6).map { _ in ConvolutionBlock(64, 64, using: &generator) }
-    encoderOutput = Convolution2D(64, vocabularySize, kernel: 1, using: &generator)
+      [ConvolutionBlock(3, width, kernel: 4, stride: 4, using: &generator)]
+      + (0..<6).map { _ in ConvolutionBlock(width, width, using: &generator) }
+    encoderOutput = Convolution2D(width, vocabularySize, kernel: 1, using: &generator)
     let quarter = [
-      ConvolutionBlock(vocabularySize, 64, using: &generator),
-      ConvolutionBlock(64, 64, kernel: 3, padding: 1, using: &generator),
-      ConvolutionBlock(64, 64, using: &generator), ConvolutionBlock(64, 64, using: &generator),
-      ConvolutionBlock(64, 256, using: &generator),
+      ConvolutionBlock(vocabularySize, width, using: &generator),
+      ConvolutionBlock(width, width, kernel: 3, padding: 1, using: &generator),
+      ConvolutionBlock(width, width, using: &generator),
+      ConvolutionBlock(width, width, using: &generator),
+      ConvolutionBlock(width, 4 * width, using: &generator),
     ]
     let half = [
-      ConvolutionBlock(64, 64, kernel: 3, padding: 1, using: &generator),
-      ConvolutionBlock(64, 64, using: &generator), ConvolutionBlock(64, 64, using: &generator),
-      ConvolutionBlock(64, 256, using: &generator),
+      ConvolutionBlock(width, width, kernel: 3, padding: 1, using: &generator),
+      ConvolutionBlock(width, width, using: &generator),
+      ConvolutionBlock(width, width, using: &generator),
+      ConvolutionBlock(width, 4 * width, using: &generator),
     ]
     decoderStages = [quarter, half]
-    decoderOutput = Convolution2D(64, 3, kernel: 1, using: &generator)
+    decoderOutput = Convolution2D(width, 3, kernel: 1, using: &generator)
   }
 
   /// The published names: positions in a sequence that counts the pixel shuffles.

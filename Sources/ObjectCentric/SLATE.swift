@@ -16,6 +16,8 @@ public struct SLATE: Module {
     public var imageSize = 64
     /// The number of different tokens.
     public var vocabularySize = 1024
+    /// The channels of the autoencoder's features; 64 as published.
+    public var autoencoderWidth = 64
     /// The width of embeddings and transformer.
     public var modelSize = 192
     /// The number of slots.
@@ -34,11 +36,13 @@ public struct SLATE: Module {
     public var dropout = 0.1
     /// Where slots start.
     public var slotInitialization = SlotInitialization.random
-    /// The deviation of the positions' initial values; 1 as published.
+    /// The deviation of the positions' values, of trained ones at the start; 1 as published.
     ///
     /// Token embeddings have deviation 1: smaller positions let slots first compete by what tokens
     /// show rather than by where they are.
     public var positionDeviation = 1.0
+    /// Where positions come from; trained as published.
+    public var positionEncoding = PositionEncoding.learned
 
     /// The published defaults for 3D Shapes.
     public init() {}
@@ -72,6 +76,17 @@ public struct SLATE: Module {
   let tfDec: TransformerDecoder
   let out: Linear
 
+  /// Where positions come from.
+  public enum PositionEncoding: String, Sendable, Codable, CaseIterable {
+    /// Trained vectors, drawn at random, as published.
+    case learned
+    /// Waves along rows and columns that stay as they are.
+    ///
+    /// What slots can tell apart by place then stays small beside what they can tell apart by content:
+    /// trained positions grow until slots divide small pictures by regions.
+    case sinusoidal
+  }
+
   /// A model with random weights.
   ///
   /// Stops when the image size is not a positive multiple of 4 or heads do not divide widths.
@@ -80,15 +95,13 @@ public struct SLATE: Module {
       configuration.imageSize > 0 && configuration.imageSize % 4 == 0,
       "the image size must be a positive multiple of 4, not \(configuration.imageSize)")
     self.configuration = configuration
-    dvae = DiscreteVAE(vocabularySize: configuration.vocabularySize, using: &generator)
+    dvae = DiscreteVAE(
+      vocabularySize: configuration.vocabularySize, width: configuration.autoencoderWidth,
+      using: &generator)
     dictionary = TokenDictionary(
       dictionary: Embedding(
         configuration.vocabularySize + 1, configuration.modelSize, using: &generator))
-    positionalEncoder = PositionalEncoder(
-      pe: Parameter(
-        .truncatedNormal(
-          [1, 1 + configuration.tokenCount, configuration.modelSize],
-          deviation: configuration.positionDeviation, using: &generator)))
+    positionalEncoder = PositionalEncoder(configuration, using: &generator)
     slotAttn = SlotAttentionEncoder(configuration, using: &generator)
     slotProj = Linear(
       configuration.slotSize, configuration.modelSize, bias: false, using: &generator)
@@ -102,10 +115,5 @@ public struct SLATE: Module {
   /// The vectors of tokens; entry 0 is the beginning of a sequence, token t is entry t + 1.
   struct TokenDictionary: Module {
     let dictionary: Embedding
-  }
-
-  /// Learned positions, [1, 1 + tokens, width].
-  struct PositionalEncoder: Module {
-    let pe: Parameter
   }
 }

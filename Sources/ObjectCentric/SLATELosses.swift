@@ -9,7 +9,7 @@ extension SLATE {
   public struct Noise: Sendable {
     /// Gumbel noise of the relaxed tokens, [batch, grid, grid, vocabulary].
     public let gumbelRelaxed: Tensor
-    /// Gumbel noise of the target tokens, independent of the first.
+    /// Gumbel noise of the target tokens, independent of the first, or 0 for the likeliest tokens.
     public let gumbelHard: Tensor
     /// Normal noise of the initial slots, [batch, slots, slot size].
     public let slots: Tensor
@@ -22,15 +22,26 @@ extension SLATE {
     }
 
     /// Noise for a batch: three draws.
+    ///
+    /// - Parameters:
+    ///   - batch: the number of images.
+    ///   - configuration: the model's sizes.
+    ///   - drawsTargets: whether target tokens are drawn, as published and by default; otherwise they
+    ///     are the likeliest ones, and their noise is 0. Where the dVAE is not trained any more, drawn
+    ///     tokens only add what cannot be predicted.
+    ///   - dtype: default float32.
+    ///   - generator: of the draws.
     public init(
-      batch: Int, _ configuration: Configuration, dtype: DType = .float32,
-      using generator: inout Philox
+      batch: Int, _ configuration: Configuration, drawsTargets: Bool = true,
+      dtype: DType = .float32, using generator: inout Philox
     ) {
       let grid: Shape = [
         batch, configuration.gridSize, configuration.gridSize, configuration.vocabularySize,
       ]
       gumbelRelaxed = .gumbel(grid, dtype: dtype, using: &generator)
-      gumbelHard = .gumbel(grid, dtype: dtype, using: &generator)
+      gumbelHard =
+        drawsTargets
+        ? .gumbel(grid, dtype: dtype, using: &generator) : .zeros(grid, dtype: dtype)
       slots = .normal(
         [batch, configuration.slotCount, configuration.slotSize], dtype: dtype,
         using: &generator)
@@ -65,18 +76,42 @@ extension SLATE {
     of image: Tensor, noise: Noise, temperature: Double, hard: Bool = false,
     dropout generator: inout Philox?
   ) throws -> Losses {
-    let batch = image.shape[0]
     let logits = dvae.logits(image)
     let reconstruction = decode(
       logits, noise: noise.gumbelRelaxed, temperature: temperature, hard: hard)
-    let targets = withoutRecording { (logits + noise.gumbelHard).argmax(alongAxis: -1) }
-    let embeddings = embed(targets, batch: batch, using: &generator)
-    let slots = try slotAttn.slotAttention(slotInput(embeddings, noise: noise.slots))
     return Losses(
       squaredError: (image - reconstruction).square().sum(),
-      crossEntropy: crossEntropy(
-        of: slots, embeddings: embeddings, targets: targets, using: &generator),
+      crossEntropy: try crossEntropy(logits: logits, noise: noise, using: &generator),
       reconstruction: reconstruction)
+  }
+
+  /// The cross-entropy of a batch alone, summed over tokens and samples; as in `losses`.
+  ///
+  /// No gradient reaches the dVAE, and its decoder is not applied: what is left of a step where the
+  /// dVAE stays as it is.
+  ///
+  /// - Parameters:
+  ///   - image: [batch, height, width, 3].
+  ///   - noise: the random draws; `gumbelRelaxed` is not looked at.
+  ///   - generator: for dropout; nil outside training.
+  /// - Returns: a sum over the batch.
+  /// - Throws: what the fixed-point layer throws.
+  public func crossEntropy(
+    of image: Tensor, noise: Noise, dropout generator: inout Philox?
+  ) throws -> Tensor {
+    try crossEntropy(
+      logits: withoutRecording { dvae.logits(image) }, noise: noise, using: &generator)
+  }
+
+  /// The cross-entropy of tokens drawn from `logits`, [batch, grid, grid, vocabulary].
+  private func crossEntropy(
+    logits: Tensor, noise: Noise, using generator: inout Philox?
+  ) throws -> Tensor {
+    let targets = withoutRecording { (logits + noise.gumbelHard).argmax(alongAxis: -1) }
+    let embeddings = embed(targets, batch: logits.shape[0], using: &generator)
+    let slots = try slotAttn.slotAttention(slotInput(embeddings, noise: noise.slots))
+    return crossEntropy(
+      of: slots, embeddings: embeddings, targets: targets, using: &generator)
   }
 
   /// What slot attention starts from, given embedded tokens.
@@ -149,7 +184,7 @@ extension SLATE {
       [.full(0, [batch, 1]), tokens.reshaped([batch, length]) + 1], alongAxis: 1)
     let vectors = dictionary.dictionary(entries)
     return Dropout(configuration.dropout)(
-      vectors + positionalEncoder.pe.tensor, using: &generator)
+      vectors + positionalEncoder.positions, using: &generator)
   }
 }
 

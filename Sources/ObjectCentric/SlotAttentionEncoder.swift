@@ -36,7 +36,9 @@ public struct SlotAttentionEncoder: Module {
       slotInit = nil
     case .learned:
       (slotMu, slotLogSigma) = (nil, nil)
-      slotInit = Parameter(.xavierUniform([1, slots, width], using: &generator))
+      // Far apart, as drawn starts are: from starts that are nearly alike, slots divide a picture by
+      // regions more often.
+      slotInit = Parameter(.normal([1, slots, width], using: &generator))
     }
     slotAttention = SlotAttention(
       featureSize: configuration.modelSize, slotSize: configuration.slotSize,

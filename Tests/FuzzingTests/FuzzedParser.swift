@@ -105,6 +105,7 @@ enum FuzzedParser: String, CaseIterable, Sendable {
     var sizes = Preset.quickstart.configuration
     sizes.imageSize = 16
     sizes.vocabSize = 8
+    sizes.dvaeWidth = 64
     (sizes.dModel, sizes.slotSize, sizes.mlpHiddenSize) = (8, 8, 8)
     (sizes.numDecBlocks, sizes.numHeads, sizes.numSlots) = (1, 2, 2)
     return sizes

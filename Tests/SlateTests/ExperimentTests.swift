@@ -30,10 +30,10 @@ import Testing
     let first = try experiment("datasets", "--steps", "3", "--seeds", "1", out: "all")
     #expect(first.status == 0, "\(first.errors)")
     // Both run at the same time: which one ends first is not said.
-    #expect(first.output.contains("[2/2] generated scenes, "))
-    #expect(first.output.contains("] generated scenes, implicit, seed 0: cross-entropy"))
+    #expect(first.output.contains("[2/2] plain scenes, "))
+    #expect(first.output.contains("] plain scenes, implicit, seed 0: cross-entropy"))
     let before = try text("all/results.json")
-    let checkpoint = "all/runs/generated-scenes-implicit-seed0/checkpoint.safetensors"
+    let checkpoint = "all/runs/plain-scenes-implicit-seed0/checkpoint.safetensors"
     let date = try modified(checkpoint)
     let again = try experiment("datasets", "--steps", "3", "--seeds", "1", out: "all")
     #expect(again.status == 0 && again.output.contains("2 runs, 2 finished already"))
@@ -50,7 +50,7 @@ import Testing
     #expect(rows.compactMap { $0["failed"] as? Int } == [0, 0])
     let quantities = try #require(rows[0]["quantities"] as? [String: [String: Any]])
     let entropy = try #require(quantities["val_cross_entropy"])
-    let values = runs.filter { $0["arm"] as? String == "generated scenes, vanilla" }
+    let values = runs.filter { $0["arm"] as? String == "plain scenes, vanilla" }
       .compactMap { ($0["values"] as? [String: Double])?["val_cross_entropy"] }
     #expect(values.count == 2)
     #expect(abs((entropy["mean"] as? Double ?? 0) - (values[0] + values[1]) / 2) < 1e-9)
@@ -62,17 +62,16 @@ import Testing
     #expect(try text("all/times.json").contains("seconds_step"))
 
     let page = try text("all/report.md")
-    for part in ["1659", "generated scenes, vanilla", "±", "pictures.png", "val-cross-entropy.svg"]
-    {
+    for part in ["1659", "plain scenes, vanilla", "±", "pictures.png", "val-cross-entropy.svg"] {
       #expect(page.contains(part), "\(part)")
     }
     #expect(try text("all/val-cross-entropy.svg").contains("fill-opacity"))
     #expect(try Image(contentsOfFile: folder.path("all/pictures.png")).height > 5 * 96)
     // Each run is one like any other.
-    let run = folder.path("all/runs/generated-scenes-vanilla-seed1")
+    let run = folder.path("all/runs/plain-scenes-vanilla-seed1")
     #expect(try SlateProgram.run("evaluate", run, "--images", "2").status == 0)
     let table = try SlateProgram.run(
-      "table", run, folder.path("all/runs/generated-scenes-vanilla-seed0"), "--format", "csv")
+      "table", run, folder.path("all/runs/plain-scenes-vanilla-seed0"), "--format", "csv")
     #expect(table.output.contains("all,val_cross_entropy,"), "\(table.errors)")
   }
 
@@ -91,7 +90,7 @@ import Testing
     let arguments =
       ["experiment", "datasets", "--images", "2", "--out", folder.path("parts")] + options
     let process = try SlateProgram.start(arguments)
-    let metrics = folder.path("parts/runs/generated-scenes-vanilla-seed0/metrics.jsonl")
+    let metrics = folder.path("parts/runs/plain-scenes-vanilla-seed0/metrics.jsonl")
     func lines() -> Int {
       (try? String(contentsOfFile: metrics, encoding: .utf8))?.split(separator: "\n")
         .count { $0.contains("\"loss\"") } ?? 0
@@ -121,14 +120,14 @@ import Testing
         ["experiment", "datasets", "--images", "2", "--out", folder.path("some")] + options)
     }
     #expect(try make().status == 0)
-    let run = "some/runs/generated-scenes-implicit-seed0"
+    let run = "some/runs/plain-scenes-implicit-seed0"
     try FileManager.default.removeItem(atPath: folder.path("\(run)/scores.json"))
     for name in ["checkpoint.safetensors", "checkpoint.previous.safetensors"] {
       try Data("nonsense".utf8).write(to: folder.url.appending(path: "\(run)/\(name)"))
     }
     let damaged = try make()
     #expect(damaged.status == 0 && damaged.errors.contains("1 of 2 runs failed"))
-    #expect(damaged.output.contains("generated scenes, implicit, seed 0 failed: "))
+    #expect(damaged.output.contains("plain scenes, implicit, seed 0 failed: "))
     let page = try text("some/report.md")
     #expect(page.contains("## Failed runs") && page.contains("checkpoint.safetensors"), "\(page)")
     let rows = try #require(try object("some/results.json")["table"] as? [[String: Any]])
@@ -165,7 +164,7 @@ import Testing
       try experiment("magic", out: "x"), "no experiment 'magic'",
       "complexity, solvers, tricks, iterations, datasets, estimators")
     expectRefused(
-      try experiment("solvers", "--data", "a", "b", out: "x"), "2 folders", "datasets")
+      try experiment("solvers", "--data", "a", "b", out: "x"), "2 sets", "datasets")
     expectRefused(try experiment("solvers", "--seeds", "0", out: "x"), "--seeds 0")
     expectRefused(
       try experiment("solvers", "--inception", "w.safetensors", out: "x"), "measures no FID")

@@ -14,7 +14,7 @@ import Training
   @Test("masks are compared with what slots attend to")
   func segmentation() throws {
     let run = folder.path("run")
-    #expect(try SlateProgram.trainTiny("--steps", "2", out: run).status == 0)
+    #expect(try SlateProgram.trainTiny("--steps", "2", "--scenes", "shaded", out: run).status == 0)
     let outcome = try SlateProgram.run(
       "evaluate", run, "--split", "test", "--images", "3", "--json")
     let values = try JSONDecoder().decode([String: Double?].self, from: Data(outcome.output.utf8))
@@ -25,7 +25,8 @@ import Training
     #expect(Set(values.keys) == Set(names))
     for score in ["miou", "mbo", "kmeans_miou", "random_miou", "kmeans_mbo", "random_mbo"] {
       let value = try #require(values[score] ?? nil)
-      #expect(value > 0 && value <= 1, "\(score)")
+      // A model that has learned nothing may see one segment, which is the background's.
+      #expect((score == "miou" ? value >= 0 : value > 0) && value <= 1, "\(score)")
     }
     let table = try SlateProgram.run("evaluate", run, "--split", "test", "--images", "3").output
     #expect(table.hasPrefix("3 test images of generated scenes"), "\(table)")

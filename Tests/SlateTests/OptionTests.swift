@@ -17,7 +17,7 @@ import Testing
     try object(String(contentsOfFile: folder.path(path), encoding: .utf8))
   }
 
-  @Test("every option of the published code that decides something is understood")
+  @Test("every option that has a number, in the words of the published code, is understood")
   func publishedNames() throws {
     let values: [(option: String, value: String)] = [
       ("seed", "3"), ("batch-size", "7"), ("image-size", "32"), ("lr-dvae", "0.25"),
@@ -26,6 +26,8 @@ import Testing
       ("num-iterations", "9"), ("num-slots", "8"), ("num-slot-heads", "2"), ("slot-size", "14"),
       ("mlp-hidden-size", "17"), ("patience", "19"), ("clip", "0.75"), ("tau-start", "2"),
       ("tau-final", "0.0625"), ("tau-steps", "23"),
+      // Those that it does not have.
+      ("dvae-steps", "29"), ("dvae-width", "12"), ("pos-deviation", "0.375"),
     ]
     let printed = try SlateProgram.run(
       ["train", "--print-config", "--hard"] + values.flatMap { ["--\($0.option)", $0.value] })

@@ -88,7 +88,7 @@ struct SlateProgram {
   private static let tiny = [
     "--image-size", "16", "--vocab-size", "12", "--d-model", "8", "--num-slots", "2",
     "--slot-size", "8", "--mlp-hidden-size", "8", "--num-dec-blocks", "1", "--num-heads", "2",
-    "--batch-size", "4", "--val-images", "10", "--workers", "2",
+    "--batch-size", "4", "--dvae-steps", "0", "--val-images", "10", "--workers", "2",
   ]
 
   /// Runs `slate` where no file may grow beyond some blocks, as on a full disk.

@@ -69,6 +69,72 @@ import Testing
     }
   }
 
+  @Test("the dVAE is trained first, then everything else")
+  func dvaeSteps() throws {
+    let data = GeneratedScenes(imageSize: 16, training: 16, held: 4)
+    let configuration = try configuration {
+      $0.batchSize = 4
+      $0.dvaeSteps = 2
+      $0.lrWarmupSteps = 0
+      $0.steps = 4
+      $0.patience = 0
+    }
+    func trainer() throws -> Trainer {
+      try Trainer(configuration, loader: BatchLoader(data, batchSize: 4, seed: 1))
+    }
+    /// The values of the dVAE's parameters, then of all others.
+    func values(_ trainer: Trainer) -> (dvae: [[Double]], rest: [[Double]]) {
+      let all = trainer.model.namedParameters
+      return (
+        all.filter { $0.name.hasPrefix("dvae.") }.map(\.parameter.tensor.scalars),
+        all.filter { !$0.name.hasPrefix("dvae.") }.map(\.parameter.tensor.scalars)
+      )
+    }
+    var run = try trainer()
+    let start = values(run)
+    for _ in 0..<2 {
+      let record = try run.advance()
+      #expect(record.crossEntropy == nil && record.mse == record.loss)
+    }
+    let middle = values(run)
+    #expect(middle.rest == start.rest && middle.dvae != start.dvae)
+    for step in 3...4 {
+      let record = try run.advance()
+      #expect(record.mse == nil && record.crossEntropy == record.loss, "step \(step)")
+      // Adam's first step has the size of the rate whatever the gradient: its moments begin here.
+      let moved = zip(values(run).rest.joined(), middle.rest.joined()).map { abs($0 - $1) }.max()
+      if step == 3 {
+        let largest = try #require(moved)
+        #expect(abs(largest - record.rates.main) < 1e-3 * record.rates.main, "\(largest)")
+      }
+    }
+    let end = values(run)
+    #expect(end.dvae == middle.dvae && end.rest != middle.rest)
+  }
+
+  @Test("a run that stops where the dVAE is done goes on as if it had not", arguments: [2, 3])
+  func resumedAfterTheAutoencoder(_ stop: Int) throws {
+    let folder = try TemporaryFolder()
+    let whole = try SlateProgram.trainTiny(
+      "--dvae-steps", "2", "--steps", "5", out: folder.path("whole"))
+    let parts = folder.path("parts")
+    let begun = try SlateProgram.trainTiny("--dvae-steps", "2", "--steps", "\(stop)", out: parts)
+    let resumed = try SlateProgram.run("train", "--resume", parts, "--steps", "5", "--workers", "2")
+    #expect(
+      whole.status == 0 && begun.status == 0 && resumed.status == 0,
+      "\(whole.errors) \(begun.errors) \(resumed.errors)")
+    #expect(try folder.checkpointTensors("whole") == folder.checkpointTensors("parts"))
+  }
+
+  @Test("slots are trained on the likeliest tokens where the dVAE is trained first")
+  func likeliestTokens() throws {
+    let drawn = try configuration()
+    let likeliest = try configuration { $0.dvaeSteps = 5 }
+    var (first, second) = (Philox(seed: 4), Philox(seed: 4))
+    #expect(drawn.noise(batch: 2, using: &first).gumbelHard.scalars.contains { $0 != 0 })
+    #expect(likeliest.noise(batch: 2, using: &second).gumbelHard.scalars.allSatisfy { $0 == 0 })
+  }
+
   @Test("the n-application variant is n - 1 iterations and one differentiated application")
   func lastIsDifferentiated() throws {
     let last = try gradients(

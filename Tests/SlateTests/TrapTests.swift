@@ -36,9 +36,10 @@ import Training
   @Test(
     "what a checkpoint says of its run",
     arguments: [
-      ("\"data\":{}", "\"data\":{\"limit\":0}"), ("\"data\":{}", "\"data\":{\"limit\":-1}"),
-      ("\"data\":{}", "\"data\":{\"limit\":8589934592}"),
-      ("\"data\":{}", "\"data\":{\"centerCrop\":-3}"),
+      ("\"data\":{\"scenes\":\"plain\"}", "\"data\":{\"limit\":0}"),
+      ("\"data\":{\"scenes\":\"plain\"}", "\"data\":{\"limit\":-1}"),
+      ("\"data\":{\"scenes\":\"plain\"}", "\"data\":{\"limit\":8589934592}"),
+      ("\"data\":{\"scenes\":\"plain\"}", "\"data\":{\"centerCrop\":-3}"),
       ("\"stale\":0", "\"stale\":9223372036854775807"), ("\"stale\":0", "\"stale\":-1"),
       ("\"patience\":2,", "\"patience\":0,"), ("\"factor\":1", "\"factor\":-1"),
       ("\"solver\":\"iteration\"", "\"solver\":\"anderson:65\""),
@@ -73,6 +74,7 @@ import Training
   func claims() throws {
     let path = folder.path("claims.safetensors")
     var tensors: [(name: String, tensor: Tensor)] = [
+      ("dvae.encoder.6.weight", .zeros([8])), ("dvae.encoder.1.m.weight", .zeros([8, 8, 1, 1])),
       ("dictionary.dictionary.weight", .zeros([3, 60_000])),
       ("positional_encoder.pe", .zeros([1, 17, 0])), ("slot_proj.weight", .zeros([0, 60_000])),
       ("slot_attn.slot_attention.mlp.0.weight", .zeros([60_000, 0])),

@@ -8,10 +8,9 @@ import Tensors
 /// let image = try data.image(3, of: .train)
 /// let mask = try data.mask(3, of: .train)        // which object each pixel shows
 /// ```
-/// Discs, squares, triangles, hexagons and stars of clearly different colours, shaded as if lit from
-/// the upper left, lie on a soft gradient and cover each other in part, never wholly. Scene i of a
-/// part is a function of (seed, part, i), so nothing is stored and nothing depends on the order of
-/// asking.
+/// Discs, squares, triangles, hexagons and stars of clearly different colours, drawn as `SceneStyle`
+/// says. Scene i of a part is a function of (seed, part, i), so nothing is stored and nothing depends
+/// on the order of asking.
 public struct GeneratedScenes: ImageDataset {
   /// The number of rows, and of columns, of every image.
   public let imageSize: Int
@@ -19,6 +18,8 @@ public struct GeneratedScenes: ImageDataset {
   public let seed: UInt64
   /// How many objects a scene has.
   public let objects: ClosedRange<Int>
+  /// How they are drawn.
+  public let style: SceneStyle
   private let counts: [Split: Int]
 
   /// A collection of scenes.
@@ -26,16 +27,18 @@ public struct GeneratedScenes: ImageDataset {
   /// - Parameters:
   ///   - imageSize: pixels of a side, at least 8.
   ///   - seed: default 0.
-  ///   - objects: how many a scene has, between 1 and 6; default 2 to 4, so that a model with a slot
-  ///     for each and one for the background needs 5.
+  ///   - style: how they are drawn; default shaded.
+  ///   - objects: how many a scene has, between 1 and 6; default the style's. A model needs a slot
+  ///     for each and one for the background.
   ///   - training: the number of training scenes; default 10,000, many enough not to be learned by
   ///     heart in a short run.
   ///   - held: the number of validation scenes, and of test scenes; default 500.
   public init(
-    imageSize: Int, seed: UInt64 = 0, objects: ClosedRange<Int> = 2...4, training: Int = 10_000,
-    held: Int = 500
+    imageSize: Int, seed: UInt64 = 0, style: SceneStyle = .shaded,
+    objects: ClosedRange<Int>? = nil, training: Int = 10_000, held: Int = 500
   ) {
     expect(imageSize >= 8, "a generated scene has at least 8 x 8 pixels, not \(imageSize)")
+    let objects = objects ?? style.objects
     expect(
       objects.lowerBound >= 1 && objects.upperBound <= 6,
       "a generated scene has between 1 and 6 objects, not \(objects)")
@@ -43,12 +46,15 @@ public struct GeneratedScenes: ImageDataset {
       training >= 1 && held >= 1, "a part has at least one scene, not \(training) or \(held)")
     self.imageSize = imageSize
     self.seed = seed
+    self.style = style
     self.objects = objects
     counts = [.train: training, .validation: held, .test: held]
   }
 
-  /// "generated scenes" and the seed.
-  public var description: String { "generated scenes (seed \(seed))" }
+  /// "generated scenes", their style where they are not shaded, and the seed.
+  public var description: String {
+    "generated \(style == .shaded ? "" : "\(style) ")scenes (seed \(seed))"
+  }
 
   /// The number of scenes in a part.
   public func count(of split: Split) -> Int { counts[split] ?? 0 }
@@ -75,6 +81,7 @@ public struct GeneratedScenes: ImageDataset {
       case .test: 2
       }
     var generator = Philox(seed: seed).substream(part).substream(UInt64(index))
-    return Scene(objects: objects, using: &generator)
+    return Scene(
+      style, hasMirror: index % 2 == 0, objects: objects, using: &generator)
   }
 }

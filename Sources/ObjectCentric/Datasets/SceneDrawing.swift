@@ -12,9 +12,10 @@ extension Scene {
 
   /// The picture, and the number of the object that each pixel shows (back to front, from 1).
   func drawn(size: Int) -> (image: Image, mask: SegmentationMask) {
-    var canvas = Canvas(size: size, background: background)
+    var canvas = Canvas(size: size, background)
+    for reflection in reflections { canvas.paint(reflection, id: 0, isShaded: isShaded) }
     for (position, object) in objects.enumerated() {
-      canvas.paint(object, id: UInt16(position + 1))
+      canvas.paint(object, id: UInt16(position + 1), isShaded: isShaded)
     }
     return (canvas.image, SegmentationMask(width: size, height: size, ids: canvas.ids))
   }
@@ -25,14 +26,32 @@ private struct Canvas {
   var pixels: [SIMD4<Float>]
   var ids: [UInt16]
 
-  init(size: Int, background: Scene.Background) {
+  init(size: Int, _ background: Scene.Background) {
     self.size = size
     pixels = [SIMD4<Float>](repeating: .zero, count: size * size)
     ids = [UInt16](repeating: 0, count: size * size)
+    switch background {
+    case .plain(let color): fill { _ in color }
+    case .gradient(let gradient): fill(gradient)
+    case .room(let room): fill(room.color)
+    }
+  }
+
+  /// Gives each pixel the colour at its centre.
+  private mutating func fill(_ color: (_ place: SIMD2<Float>) -> SIMD3<Float>) {
     let step = 1 / Float(size)
-    let (from, to) = (SIMD4(background.from, 0), SIMD4(background.to, 0))
+    for y in 0..<size {
+      for x in 0..<size {
+        pixels[y * size + x] = SIMD4(color((SIMD2(Float(x), Float(y)) + 0.5) * step), 0)
+      }
+    }
+  }
+
+  private mutating func fill(_ gradient: Scene.Gradient) {
+    let step = 1 / Float(size)
+    let (from, to) = (SIMD4(gradient.from, 0), SIMD4(gradient.to, 0))
     // sin(a + b) = sin a cos b + cos a sin b, with a of the row and b of the column.
-    let parts = background.waves.map { wave in
+    let parts = gradient.waves.map { wave in
       (0..<size).map { position -> (row: SIMD2<Float>, column: SIMD2<Float>) in
         let place = (Float(position) + 0.5) * step
         let (a, b) = (wave.vector.y * place + wave.phase, wave.vector.x * place)
@@ -42,7 +61,7 @@ private struct Canvas {
     for y in 0..<size {
       for x in 0..<size {
         let place = (SIMD2(Float(x), Float(y)) + 0.5) * step - 0.5
-        let along = (place * background.direction).sum() * 0.7 + 0.5
+        let along = (place * gradient.direction).sum() * 0.7 + 0.5
         var light: Float = 1
         for part in parts { light += 0.018 * (part[y].row * part[x].column).sum() }
         pixels[y * size + x] = (from + (to - from) * along) * light
@@ -50,8 +69,8 @@ private struct Canvas {
     }
   }
 
-  /// Paints a soft shadow to the lower right, then the object itself.
-  mutating func paint(_ object: Scene.Object, id: UInt16) {
+  /// Paints a soft shadow to the lower right where the scene is shaded, then the object itself.
+  mutating func paint(_ object: Scene.Object, id: UInt16, isShaded: Bool) {
     let scale = Float(size)
     let (center, radius) = (object.center * scale, object.radius * scale)
     let outline = Contour(object, center: center, radius: radius)
@@ -66,13 +85,15 @@ private struct Canvas {
         let index = y * size + x
         let away = (place - shadow) / (radius * 1.45)
         let shade = max(0, 1 - (away * away).sum())
-        pixels[index] *= 1 - 0.34 * shade * shade
+        if isShaded { pixels[index] *= 1 - 0.34 * shade * shade }
         let distance = outline.signedDistance(to: place)
         guard distance < 0.5 else { continue }
         let coverage = min(1, 0.5 - distance)
         let offset = (place - center) / radius
         let lit =
-          outline.isDisc ? ball(color, offset) : plate(color, offset, depth: -distance / radius)
+          !isShaded
+          ? color
+          : outline.isDisc ? ball(color, offset) : plate(color, offset, depth: -distance / radius)
         pixels[index] += (lit - pixels[index]) * coverage
         if coverage >= 0.5 { ids[index] = id }
       }
@@ -108,6 +129,16 @@ private struct Canvas {
       count = size * size * 3
     }
     return Image(width: size, height: size, pixels: bytes)
+  }
+}
+
+extension Scene.Room {
+  /// The colour of floor, wall or mirror: the floor is darker where it is far, a mirror shows it.
+  fileprivate func color(at place: SIMD2<Float>) -> SIMD3<Float> {
+    if place.y >= horizon { return floor * (0.86 + 0.14 * (place.y - horizon) / (1 - horizon)) }
+    guard let mirror, mirror.contains(place.x), place.y > top else { return wall }
+    let height = (horizon - place.y) / (horizon - top)
+    return floor * (0.84 - 0.12 * height)
   }
 }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import ObjectCentric
 
 /// Where images come from and how they are read.
 struct DataOptions: ParsableArguments {
@@ -12,12 +13,27 @@ struct DataOptions: ParsableArguments {
         is a folder of PNG and JPEG files, split 70-15-15.
         """, valueName: "path"))
   var data: String?
+  @Option(
+    help: ArgumentHelp(
+      "How generated scenes are drawn; default plain.",
+      discussion: """
+        plain: 3 or 4 flat shapes on dark grey; shaded: 2 to 4 lit shapes with shadows on a soft \
+        gradient; mirror: 3 to 6 on a floor, half of the scenes with a mirror behind them.
+        """, valueName: "style"))
+  var scenes: SceneStyle?
   @OptionGroup var reading: ReadingOptions
+
+  func validate() throws {
+    if data != nil, scenes != nil {
+      throw ValidationError("--data names images and --scenes generates them: give one of the two")
+    }
+  }
 
   /// The source that these options name; what they leave open is as in a run.
   func source(or run: DataSource? = nil) -> DataSource {
     var source = run ?? DataSource()
     if let data { source.setPath(data) }
+    if let scenes { source.setScenes(scenes) }
     reading.apply(to: &source)
     return source
   }
@@ -57,3 +73,5 @@ struct ReadingOptions: ParsableArguments {
     source.maxUnreadable = files.maxUnreadable ?? source.maxUnreadable
   }
 }
+
+extension SceneStyle: ExpressibleByArgument {}

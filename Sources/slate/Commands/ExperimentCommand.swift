@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import ObjectCentric
 
 /// `slate experiment`.
 struct ExperimentCommand: ParsableCommand {
@@ -40,6 +41,12 @@ struct ExperimentCommand: ParsableCommand {
       "Folders of images, as for train; several for datasets alone. Default generated scenes.",
       valueName: "path"))
   var data: [String] = []
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Generated scenes, as for train; several styles for datasets alone. Default plain.",
+      valueName: "style"))
+  var scenes: [SceneStyle] = []
   @OptionGroup(title: "Data") var reading: ReadingOptions
   @Option(
     help: ArgumentHelp(
@@ -71,9 +78,11 @@ struct ExperimentCommand: ParsableCommand {
         throw ValidationError("--\(option) \(value): it must be between 1 and \(most)")
       }
     }
-    guard data.count <= 1 || experiment.takesSeveralDataSets else {
+    let sets = data.count + scenes.count
+    guard sets <= 1 || experiment.takesSeveralDataSets else {
       throw ValidationError(
-        "--data was given \(data.count) folders; \(name) looks at one, and datasets at several")
+        "--data and --scenes name \(sets) sets of images; \(name) looks at one, and datasets at several"
+      )
     }
     guard inception == nil || experiment.quantities.contains(.distance) else {
       throw ValidationError("--inception belongs to datasets; \(name) measures no FID")
@@ -118,12 +127,12 @@ struct ExperimentCommand: ParsableCommand {
       throw ValidationError("there is no experiment '\(name)'")
     }
     var setting = ExperimentSetting(scale: scale, steps: steps)
-    setting.data = data.map { path in
-      var source = DataSource(path: path)
+    setting.data = (data.map { DataSource(path: $0) } + scenes.map(setting.generatedScenes)).map {
+      var source = $0
       reading.apply(to: &source)
       return source
     }
-    if data.isEmpty {
+    if setting.data.isEmpty {
       var generated = setting.source
       let usual = generated
       reading.apply(to: &generated)

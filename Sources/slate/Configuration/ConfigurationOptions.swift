@@ -25,6 +25,8 @@ struct ConfigurationOptions: ParsableArguments {
   var imageSize: Int?
   @Option(help: .of("The number of different tokens", \.vocabSize, "count"))
   var vocabSize: Int?
+  @Option(help: .of("The channels of the dVAE's features", \.dvaeWidth, "count"))
+  var dvaeWidth: Int?
   @Option(help: .of("The width of embeddings and transformer", \.dModel, "width"))
   var dModel: Int?
   @Option(help: .of("The number of slots", \.numSlots, "count"))
@@ -49,7 +51,14 @@ struct ConfigurationOptions: ParsableArguments {
       "Where slots start: drawn for each image (random), or a vector for each slot (learned)",
       \.slotInit, "start"))
   var slotInit: SLATE.SlotInitialization?
-  @Option(help: .of("The deviation of the positions' initial values", \.posDeviation, "value"))
+  @Option(
+    help: .of(
+      """
+      Where positions come from: trained vectors (learned), or waves that stay as they are \
+      (sinusoidal)
+      """, \.posEncoding, "encoding"))
+  var posEncoding: SLATE.PositionEncoding?
+  @Option(help: .of("The deviation of the positions' (initial) values", \.posDeviation, "value"))
   var posDeviation: Double?
 
   @Option(
@@ -102,6 +111,12 @@ struct ConfigurationOptions: ParsableArguments {
     help: .of(
       "Epochs without improvement until the rates are halved, or 0 for never", \.patience, "count"))
   var patience: Int?
+  @Option(
+    help: .of(
+      """
+      First steps in which the dVAE is trained alone, then kept as it is; or 0 to train all together
+      """, \.dvaeSteps, "count"))
+  var dvaeSteps: Int?
   @Option(help: .of("The first temperature of the relaxed tokens", \.tauStart, "value"))
   var tauStart: Double?
   @Option(help: .of("The last temperature", \.tauFinal, "value"))
@@ -136,6 +151,7 @@ struct ConfigurationOptions: ParsableArguments {
     }
     set(\.imageSize, imageSize)
     set(\.vocabSize, vocabSize)
+    set(\.dvaeWidth, dvaeWidth)
     set(\.dModel, dModel)
     set(\.numSlots, numSlots)
     set(\.slotSize, slotSize)
@@ -145,6 +161,7 @@ struct ConfigurationOptions: ParsableArguments {
     set(\.numSlotHeads, numSlotHeads)
     set(\.dropout, dropout)
     set(\.slotInit, slotInit)
+    set(\.posEncoding, posEncoding)
     set(\.posDeviation, posDeviation)
     set(\.gradient, gradient)
     set(\.solver, solver)
@@ -162,6 +179,7 @@ struct ConfigurationOptions: ParsableArguments {
     set(\.lrWarmupSteps, lrWarmupSteps)
     set(\.clip, clip)
     set(\.patience, patience)
+    set(\.dvaeSteps, dvaeSteps)
     set(\.tauStart, tauStart)
     set(\.tauFinal, tauFinal)
     set(\.tauSteps, tauSteps)
@@ -190,6 +208,7 @@ extension ArgumentHelp {
 }
 
 extension SLATE.SlotInitialization: ExpressibleByArgument {}
+extension SLATE.PositionEncoding: ExpressibleByArgument {}
 
 extension RunConfiguration {
   fileprivate func replacing(withFile path: String) throws -> RunConfiguration {

@@ -4,9 +4,9 @@ import ArgumentParser
 enum Preset: String, CaseIterable, ExpressibleByArgument, Sendable {
   /// Small, for minutes on a laptop: implicit gradients and none of the published tricks.
   ///
-  /// Slots are trained vectors, reached straight through, and positions start small: on small data
-  /// slots then separate objects within a few thousand steps, where they otherwise divide the picture
-  /// by regions first.
+  /// The dVAE comes first and then stays as it is; slots start from trained vectors, reached straight
+  /// through; positions are small and fixed. On plain scenes slots then find objects and background
+  /// within a few thousand steps, where they otherwise divide the picture by regions.
   case quickstart
   /// The published defaults for 3D Shapes.
   case shapes3d
@@ -21,8 +21,9 @@ enum Preset: String, CaseIterable, ExpressibleByArgument, Sendable {
     var result = RunConfiguration()
     switch self {
     case .quickstart:
-      result.imageSize = 32
+      result.imageSize = 48
       result.vocabSize = 64
+      result.dvaeWidth = 48
       result.dModel = 64
       result.numSlots = 5
       result.slotSize = 64
@@ -31,11 +32,13 @@ enum Preset: String, CaseIterable, ExpressibleByArgument, Sendable {
       result.dropout = 0
       result.slotInit = .learned
       result.straightThrough = true
-      result.posDeviation = 0.2
+      result.posEncoding = .sinusoidal
+      result.posDeviation = 0.35
       result.batchSize = 16
-      result.steps = 5000
-      result.lrDvae = 1e-3
-      result.lrMain = 5e-4
+      result.steps = 6000
+      result.dvaeSteps = 1500
+      result.lrDvae = 2e-3
+      result.lrMain = 1e-3
       result.lrWarmupSteps = 0
       result.clip = 0
       result.patience = 0

@@ -9,6 +9,8 @@ import ObjectCentric
 struct RunConfiguration: Codable, Equatable, Sendable {
   var imageSize = 64
   var vocabSize = 1024
+  /// The channels of the dVAE's features.
+  var dvaeWidth = 64
   var dModel = 192
   var numSlots = 3
   var slotSize = 192
@@ -19,7 +21,8 @@ struct RunConfiguration: Codable, Equatable, Sendable {
   var dropout = 0.1
 
   var slotInit = SLATE.SlotInitialization.random
-  /// The deviation of the initial positions.
+  var posEncoding = SLATE.PositionEncoding.learned
+  /// The deviation of the positions, of trained ones at the start.
   var posDeviation = 1.0
 
   var solver = SolverChoice.iteration
@@ -48,6 +51,9 @@ struct RunConfiguration: Codable, Equatable, Sendable {
   var clip = 1.0
   /// Epochs without a better validation loss until both rates are halved; 0 switches it off.
   var patience = 4
+  /// The first steps, in which the dVAE is trained alone and after which it stays as it is; 0 trains
+  /// all together, as published.
+  var dvaeSteps = 0
   var tauStart = 1.0
   var tauFinal = 0.1
   var tauSteps = 30_000
@@ -72,13 +78,14 @@ struct RunConfiguration: Codable, Equatable, Sendable {
     let tokens = (imageSize / 4) * (imageSize / 4) + 1
     let width = max(vocabSize, 4 * dModel)
     return [
-      ("vocab-size", vocabSize, [vocabSize + 1, max(dModel, 64)]),
+      ("vocab-size", vocabSize, [vocabSize + 1, max(dModel, dvaeWidth)]),
+      ("dvae-width", dvaeWidth, [4 * dvaeWidth, 9 * dvaeWidth]),
       ("d-model", dModel, [4 * dModel, max(dModel, slotSize)]),
       ("slot-size", slotSize, [3 * slotSize, max(slotSize, mlpHiddenSize)]),
       ("mlp-hidden-size", mlpHiddenSize, [batchSize, numSlots, mlpHiddenSize]),
       ("num-slots", numSlots, [batchSize, numSlots, max(slotSize, numSlotHeads * tokens)]),
       ("num-heads", numHeads, [batchSize, numHeads, tokens, tokens]),
-      ("batch-size", batchSize, [batchSize, tokens, max(width, 16 * 64)]),
+      ("batch-size", batchSize, [batchSize, tokens, max(width, 16 * dvaeWidth)]),
     ]
   }
 
@@ -87,6 +94,7 @@ struct RunConfiguration: Codable, Equatable, Sendable {
     var model = SLATE.Configuration()
     model.imageSize = imageSize
     model.vocabularySize = vocabSize
+    model.autoencoderWidth = dvaeWidth
     model.modelSize = dModel
     model.slotCount = numSlots
     model.slotSize = slotSize
@@ -97,6 +105,7 @@ struct RunConfiguration: Codable, Equatable, Sendable {
     model.dropout = dropout
     model.slotInitialization = slotInit
     model.positionDeviation = posDeviation
+    model.positionEncoding = posEncoding
     return model
   }
 
@@ -111,7 +120,8 @@ struct RunConfiguration: Codable, Equatable, Sendable {
       imageSize % 4 == 0 && (8...1024).contains(imageSize), "image-size", imageSize,
       "a multiple of 4 between 8 and 1024")
     let sizes = [
-      ("vocab-size", vocabSize), ("d-model", dModel), ("num-slots", numSlots),
+      ("vocab-size", vocabSize), ("dvae-width", dvaeWidth), ("d-model", dModel),
+      ("num-slots", numSlots),
       ("slot-size", slotSize), ("mlp-hidden-size", mlpHiddenSize),
       ("num-dec-blocks", numDecBlocks), ("num-heads", numHeads),
       ("num-slot-heads", numSlotHeads), ("iterations", iterations), ("batch-size", batchSize),
@@ -122,7 +132,8 @@ struct RunConfiguration: Codable, Equatable, Sendable {
     }
     for (option, value) in [
       ("steps", steps), ("lr-warmup-steps", lrWarmupSteps), ("patience", patience),
-      ("tau-steps", tauSteps), ("val-every", valEvery), ("probe-every", probeEvery),
+      ("tau-steps", tauSteps), ("dvae-steps", dvaeSteps), ("val-every", valEvery),
+      ("probe-every", probeEvery),
     ] {
       try require(
         (0...RunConfiguration.largestCount).contains(value), option, value, "0 or more")

@@ -15,6 +15,7 @@ extension RunConfiguration {
       }
       return shape
     }
+    dvaeWidth = try shape("dvae.encoder.6.weight", rank: 1)[0]
     let dictionary = try shape("dictionary.dictionary.weight", rank: 2)
     (vocabSize, dModel) = (dictionary[0] - 1, dictionary[1])
     let tokens = try shape("positional_encoder.pe", rank: 3)[1] - 1
@@ -29,10 +30,13 @@ extension RunConfiguration {
     // a width are looked for before a model is made.
     let blocks = (0..<numDecBlocks).map { "tf_dec.blocks.\($0).ffn.0.weight" }
     let squares =
-      [("slot_attn.slot_attention.gru.weight_ih", [3 * slotSize, slotSize])]
+      [
+        ("dvae.encoder.1.m.weight", [dvaeWidth, dvaeWidth, 1, 1]),
+        ("slot_attn.slot_attention.gru.weight_ih", [3 * slotSize, slotSize]),
+      ]
       + blocks.map { ($0, [4 * dModel, dModel]) }
     for (name, extents) in squares {
-      let found = try shape(name, rank: 2)
+      let found = try shape(name, rank: extents.count)
       guard found == Shape(extents) else {
         throw RunError(
           path: path, reason: "'\(name)' has shape \(found) instead of \(Shape(extents))",

@@ -106,7 +106,8 @@ extension DataSource {
     func option(_ name: String, _ value: Int?) -> [String] {
       value.map { [name, "\($0)"] } ?? []
     }
-    return (place.map { ["--data", $0] } ?? []) + option("--center-crop", centerCrop)
+    return (place.map { ["--data", $0] } ?? (scenes.map { ["--scenes", $0.rawValue] } ?? []))
+      + option("--center-crop", centerCrop)
       + option("--limit", limit) + option("--mask-ignore", maskIgnore)
       + (exifOrientation.map { [$0 ? "--exif-orientation" : "--no-exif-orientation"] } ?? [])
       + option("--max-unreadable", maxUnreadable)

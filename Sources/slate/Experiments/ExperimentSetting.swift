@@ -1,4 +1,5 @@
 import ArgumentParser
+import ObjectCentric
 
 /// How large the runs of an experiment are.
 enum ExperimentScale: String, CaseIterable, ExpressibleByArgument, Sendable {
@@ -47,7 +48,13 @@ struct ExperimentSetting: Sendable {
     }
     result.steps = steps
     result.lrWarmupSteps = steps * 12 / 100
-    result.tauSteps = scale == .paper ? steps * 12 / 100 : steps * 30 / 100
+    if scale == .paper {
+      result.tauSteps = steps * 12 / 100
+    } else {
+      // The dVAE comes first, as in the quick start.
+      result.dvaeSteps = steps / 4
+      result.tauSteps = result.dvaeSteps
+    }
     result.probeEvery = max(10, steps / 20)
     return result
   }
@@ -56,12 +63,15 @@ struct ExperimentSetting: Sendable {
   var source: DataSource { sources[0] }
 
   /// The images, each set on its own.
-  var sources: [DataSource] {
-    guard data.isEmpty else { return data }
+  var sources: [DataSource] { data.isEmpty ? [generatedScenes(.plain)] : data }
+
+  /// Scenes in a number that fits the scale.
+  func generatedScenes(_ style: SceneStyle) -> DataSource {
     var generated = DataSource()
+    generated.setScenes(style)
     // Epochs of a hundred steps, so that the decay of the rates, which counts epochs, can act.
     generated.limit = scale == .small ? 1600 : nil
-    return [generated]
+    return generated
   }
 
   /// The base with changes.

@@ -5,6 +5,8 @@ import ObjectCentric
 struct DataSource: Codable, Equatable {
   /// A folder or file as it was given; nil for generated scenes.
   var path: String?
+  /// How generated scenes are drawn; nil for shaded ones.
+  var scenes: SceneStyle?
   /// The same from the root, so that the run can be used from any folder.
   var absolutePath: String?
   /// The side of a central square that is cut out.
@@ -23,13 +25,18 @@ struct DataSource: Codable, Equatable {
 
   /// A source at `path`, seen from the current folder; default generated scenes.
   init(path: String? = nil) {
-    if let path { setPath(path) }
+    if let path { setPath(path) } else { scenes = .plain }
   }
 
   /// Other images, at `path` as seen from the current folder.
   mutating func setPath(_ path: String) {
     self.path = path
     absolutePath = URL(filePath: path).standardizedFileURL.path
+  }
+
+  /// Generated scenes in place of other images.
+  mutating func setScenes(_ style: SceneStyle) {
+    (path, absolutePath, scenes) = (nil, nil, style)
   }
 
   /// Where the images are: where they were, or, if nothing is there any more, where the path leads from
@@ -64,14 +71,17 @@ struct DataSource: Codable, Equatable {
   ///   fit into memory.
   func open(imageSize: Int, seed: UInt64) throws -> any ImageDataset {
     guard let place else {
-      guard let limit else { return GeneratedScenes(imageSize: imageSize, seed: seed) }
+      guard let limit else {
+        return GeneratedScenes(imageSize: imageSize, seed: seed, style: scenes ?? .shaded)
+      }
       guard limit <= DataSource.mostScenes else {
         throw ConfigurationError(
           option: "limit", value: "\(limit)",
           rule: "at most \(DataSource.mostScenes) for generated scenes")
       }
       return GeneratedScenes(
-        imageSize: imageSize, seed: seed, training: limit, held: max(1, limit / 5))
+        imageSize: imageSize, seed: seed, style: scenes ?? .shaded, training: limit,
+        held: max(1, limit / 5))
     }
     var options = DatasetOptions(imageSize: imageSize, centerCrop: centerCrop, limit: limit)
     options.appliesOrientation = exifOrientation ?? false

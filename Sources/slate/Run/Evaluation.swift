@@ -40,7 +40,7 @@ struct Evaluation {
       var draws = streams.validation.startingAtSample(range.lowerBound)
       var none: Philox?
       return try withoutRecording {
-        let noise = SLATE.Noise(batch: range.count, configuration.model, using: &draws)
+        let noise = configuration.noise(batch: range.count, using: &draws)
         let losses = try model.losses(
           of: images, noise: noise, temperature: temperature, hard: configuration.hard,
           dropout: &none)

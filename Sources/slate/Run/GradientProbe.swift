@@ -45,7 +45,7 @@ struct GradientProbe {
     var draws = noise
     var none: Philox?
     let losses = try model.losses(
-      of: images, noise: SLATE.Noise(batch: count, configuration.model, using: &draws),
+      of: images, noise: configuration.noise(batch: count, using: &draws),
       temperature: temperature, dropout: &none)
     _ = try gradients(of: losses.crossEntropy)
     var result = watched.found.withLock { $0 }

@@ -35,6 +35,17 @@ struct RunState: Codable, Equatable {
     self.fingerprint = fingerprint
   }
 
+  /// A description with the values that runs of before did not write: they trained as published.
+  private static func withLaterValues(_ json: Data) -> Data {
+    guard
+      var state = (try? JSONSerialization.jsonObject(with: json)) as? [String: Any],
+      let written = state["configuration"] as? [String: Any]
+    else { return json }
+    let later: [String: Any] = ["dvaeSteps": 0, "dvaeWidth": 64, "posEncoding": "learned"]
+    state["configuration"] = written.merging(later) { value, _ in value }
+    return (try? JSONSerialization.data(withJSONObject: state)) ?? json
+  }
+
   /// The state that a checkpoint holds.
   ///
   /// - Throws: `RunError` naming the file when there is none, it makes no sense, or it is not that of
@@ -51,7 +62,8 @@ struct RunState: Codable, Equatable {
           path: path, reason: "it holds weights but no run",
           remedy: "bring published weights in with `slate import`")
       }
-      self = try JSONDecoder().decode(RunState.self, from: Data(text.utf8))
+      self = try JSONDecoder().decode(
+        RunState.self, from: RunState.withLaterValues(Data(text.utf8)))
       configuration = try configuration.validated()
       data = try data.validated()
     } catch let error as DecodingError {

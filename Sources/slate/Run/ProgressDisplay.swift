@@ -25,8 +25,9 @@ struct ProgressDisplay {
     if !isTerminal {
       if (record.step - first) % interval == 0 || record.step == total {
         Console.tell(
-          "step \(record.step)/\(total)  loss \(record.loss.short)  cross-entropy "
-            + "\(record.crossEntropy.short)  mse \(record.mse.short)")
+          "step \(record.step)/\(total)  loss \(record.loss.short)"
+            + (record.crossEntropy.map { "  cross-entropy \($0.short)" } ?? "")
+            + (record.mse.map { "  mse \($0.short)" } ?? ""))
       }
       return
     }

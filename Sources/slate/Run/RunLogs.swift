@@ -21,14 +21,17 @@ struct RunLogs {
 
   /// A training step.
   mutating func append(_ record: Trainer.Record, seconds: Double) throws {
+    let losses = [("cross_entropy", record.crossEntropy), ("mse", record.mse)].compactMap { loss in
+      loss.1.map { (loss.0, $0) }
+    }
     let slots =
-      [
-        ("gradient_norm", record.gradientNorm), ("slot_gradient_norm", record.slotGradientNorm),
-      ] + (record.probe.map(values) ?? [])
+      [("gradient_norm", record.gradientNorm)]
+      + (record.slotGradientNorm.map { [("slot_gradient_norm", $0)] } ?? [])
+      + (record.probe.map(values) ?? [])
     try metrics.append(
       [
         ("step", .integer(record.step)), ("loss", .number(record.loss)),
-        ("cross_entropy", .number(record.crossEntropy)), ("mse", .number(record.mse)),
+      ] + losses.map { ($0.0, .number($0.1)) } + [
         ("tau", .number(record.tau)), ("lr_dvae", .number(record.rates.dvae)),
         ("lr_main", .number(record.rates.main)),
       ] + slots.map { ($0.0, .number($0.1)) } + [
@@ -38,10 +41,10 @@ struct RunLogs {
       ])
     try events.append(
       scalars: [
-        ("TRAIN/loss", record.loss), ("TRAIN/cross_entropy", record.crossEntropy),
-        ("TRAIN/mse", record.mse), ("TRAIN/tau", record.tau),
+        ("TRAIN/loss", record.loss), ("TRAIN/tau", record.tau),
         ("TRAIN/lr_dvae", record.rates.dvae), ("TRAIN/lr_main", record.rates.main),
-      ] + slots.map { ("SLOTS/" + $0.0, $0.1) }, step: record.step)
+      ] + losses.map { ("TRAIN/" + $0.0, $0.1) } + slots.map { ("SLOTS/" + $0.0, $0.1) },
+      step: record.step)
   }
 
   private func values(_ probe: ProbeMeasurement) -> [(String, Double)] {

@@ -5,9 +5,20 @@ extension Trainer {
   ///
   /// The first steps, in which memory is taken from the system, are not measured.
   ///
+  /// Where the dVAE is trained first, its steps and those after them are two profiles.
+  ///
   /// - Returns: a summary, and a table by operator.
   /// - Throws: as `advance`.
   mutating func profileOfSteps() throws -> String {
+    guard configuration.trainedPart(at: progress.step) == .autoencoder else {
+      return try profileOfNextSteps()
+    }
+    let autoencoder = try profileOfNextSteps()
+    skipAutoencoder()
+    return "the dVAE: \(autoencoder)\nall else: \(try profileOfNextSteps())"
+  }
+
+  private mutating func profileOfNextSteps() throws -> String {
     for _ in 0..<2 { _ = try advance() }
     let steps = 5
     let start = ContinuousClock.now

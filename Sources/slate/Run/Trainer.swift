@@ -99,19 +99,21 @@ struct Trainer {
   struct Record {
     /// The number of steps taken, this one included.
     var step: Int
-    var crossEntropy: Double
-    var mse: Double
+    /// Nil where only the dVAE is trained.
+    var crossEntropy: Double?
+    /// Of the dVAE; nil where it is not trained any more.
+    var mse: Double?
     var tau: Double
     /// The infinity norm of the gradient before clipping.
     var gradientNorm: Double
-    /// The same of slot attention's parameters alone.
-    var slotGradientNorm: Double
+    /// The same of slot attention's parameters alone; nil where only the dVAE is trained.
+    var slotGradientNorm: Double?
     var rates: (dvae: Double, main: Double)
     var times: Times
     /// What was found at the slots' fixed point, where it was looked at.
     var probe: ProbeMeasurement?
 
-    var loss: Double { crossEntropy + mse }
+    var loss: Double { (crossEntropy ?? 0) + (mse ?? 0) }
   }
 
   /// Where the seconds of a step went.
@@ -136,15 +138,16 @@ struct Trainer {
     let start = ContinuousClock.now
     let before = clock()
     var record = Record(
-      step: progress.step + 1, crossEntropy: 0, mse: 0, tau: temperature, gradientNorm: 0,
-      slotGradientNorm: 0, rates: rates, times: Times(), probe: nil)
+      step: progress.step + 1, tau: temperature, gradientNorm: 0, rates: rates, times: Times())
     let table = try accumulatedGradients(&record)
     let norm = GradientNorm(of: parameters, in: table)
     record.gradientNorm = norm.infinity
-    record.slotGradientNorm =
-      GradientNorm(
-        of: parameters.filter { $0.name.hasPrefix("slot_attn.slot_attention.") }, in: table
-      ).infinity
+    if record.crossEntropy != nil {
+      record.slotGradientNorm =
+        GradientNorm(
+          of: parameters.filter { $0.name.hasPrefix("slot_attn.slot_attention.") }, in: table
+        ).infinity
+    }
     guard record.loss.isFinite, norm.infinity.isFinite else {
       try expectFiniteParameters()
       throw NotFinite(
@@ -153,6 +156,8 @@ struct Trainer {
         crossEntropy: record.crossEntropy, mse: record.mse)
     }
     let rates = record.rates
+    // The dVAE stays as it is now, and moments of what was not trained yet are counted from here.
+    if progress.step == configuration.dvaeSteps { optimizer = Adam() }
     optimizer.step(
       parameters, gradients: table,
       scale: configuration.clip > 0 ? norm.clippingFactor(bound: configuration.clip) : 1
@@ -167,7 +172,9 @@ struct Trainer {
   /// The learning rates of the next step.
   private var rates: (dvae: Double, main: Double) {
     let decay = progress.plateau?.factor ?? 1
-    let warmup = LinearWarmup(steps: configuration.lrWarmupSteps).factor(at: progress.step)
+    // What is trained after the dVAE warms up then.
+    let warmup = LinearWarmup(steps: configuration.lrWarmupSteps)
+      .factor(at: max(0, progress.step - configuration.dvaeSteps))
     return (configuration.lrDvae * decay, configuration.lrMain * decay * warmup)
   }
 
@@ -185,8 +192,10 @@ struct Trainer {
             .measure(images, temperature: temperature, noise: noise.substream(0))
         }
         for sum in try differentiate(images, share: share, first: first, noise: noise) {
-          record.crossEntropy += sum.crossEntropy * share
-          record.mse += sum.squaredError * share
+          if let entropy = sum.crossEntropy {
+            record.crossEntropy = (record.crossEntropy ?? 0) + entropy * share
+          }
+          if let error = sum.squaredError { record.mse = (record.mse ?? 0) + error * share }
           table.add(sum.gradients)
         }
       } catch {
@@ -198,8 +207,13 @@ struct Trainer {
     return table
   }
 
+  /// Goes to the first step that does not train the dVAE.
+  mutating func skipAutoencoder() { progress.step = configuration.dvaeSteps }
+
   private var probeIsDue: Bool {
-    configuration.probeEvery > 0 && progress.step % configuration.probeEvery == 0
+    configuration.probeEvery > 0
+      && configuration.trainedPart(at: progress.step) != .autoencoder
+      && progress.step % configuration.probeEvery == 0
   }
 
   /// Takes note of a validation; at the end of an epoch it may lower the learning rates.
@@ -234,26 +248,47 @@ struct Trainer {
   /// Adds to the time that training has taken.
   mutating func setSeconds(_ seconds: Double) { progress.seconds = seconds }
 
+  /// Sums over a part of a batch.
+  private struct PartialSums: Sendable {
+    let crossEntropy: Double?
+    let squaredError: Double?
+    let gradients: Gradients
+  }
+
   /// Sums of losses, and gradients, of the parts of a batch.
   ///
   /// Each worker differentiates its part on a tape of its own; the caller adds in their order. Image
   /// i of a step draws the same noise however the step is divided into batches and parts.
   private func differentiate(
     _ images: Tensor, share: Double, first: Int, noise: Philox
-  ) throws -> [(crossEntropy: Double, squaredError: Double, gradients: Gradients)] {
+  ) throws -> [PartialSums] {
     let (model, configuration, temperature) = (model, configuration, temperature)
+    let part = configuration.trainedPart(at: progress.step)
     return try Workers.mapRanges(of: images.shape[0]) { range in
       let sample = first + range.lowerBound
       var draws = noise.substream(0).startingAtSample(sample)
       var dropout: Philox? = noise.substream(1).startingAtSample(sample)
-      let losses = try model.losses(
-        of: images.slice(range),
-        noise: SLATE.Noise(batch: range.count, configuration.model, using: &draws),
-        temperature: temperature, hard: configuration.hard, dropout: &dropout)
-      let loss = (losses.squaredError + losses.crossEntropy) * share
-      return (
-        losses.crossEntropy.scalar, losses.squaredError.scalar, try gradients(of: loss)
-      )
+      let (images, part) = (images.slice(range), part)
+      let noise = configuration.noise(batch: range.count, using: &draws)
+      switch part {
+      case .everything:
+        let losses = try model.losses(
+          of: images, noise: noise, temperature: temperature, hard: configuration.hard,
+          dropout: &dropout)
+        let loss = (losses.squaredError + losses.crossEntropy) * share
+        return PartialSums(
+          crossEntropy: losses.crossEntropy.scalar, squaredError: losses.squaredError.scalar,
+          gradients: try gradients(of: loss))
+      case .autoencoder:
+        let loss = model.squaredError(
+          of: images, noise: noise, temperature: temperature, hard: configuration.hard)
+        return PartialSums(
+          crossEntropy: nil, squaredError: loss.scalar, gradients: try gradients(of: loss * share))
+      case .slots:
+        let loss = try model.crossEntropy(of: images, noise: noise, dropout: &dropout)
+        return PartialSums(
+          crossEntropy: loss.scalar, squaredError: nil, gradients: try gradients(of: loss * share))
+      }
     }
   }
 
@@ -294,4 +329,26 @@ extension RunConfiguration {
   func temperature(at step: Int) -> Double {
     CosineAnnealing(from: tauStart, to: tauFinal, steps: tauSteps).value(at: step)
   }
+
+  /// Noise for a batch.
+  ///
+  /// Where the dVAE is trained first, what slots are trained on are its likeliest tokens.
+  func noise(batch: Int, using generator: inout Philox) -> SLATE.Noise {
+    SLATE.Noise(batch: batch, model, drawsTargets: dvaeSteps == 0, using: &generator)
+  }
+
+  /// What a step trains after a number of steps.
+  func trainedPart(at step: Int) -> TrainedPart {
+    step < dvaeSteps ? .autoencoder : dvaeSteps > 0 ? .slots : .everything
+  }
+}
+
+/// What a step of training changes.
+enum TrainedPart: Sendable {
+  /// All of the model, as published.
+  case everything
+  /// The dVAE alone.
+  case autoencoder
+  /// All but the dVAE.
+  case slots
 }

@@ -56,6 +56,49 @@ import Testing
     }
   }
 
+  @Test("plain scenes show each object in one colour on one grey")
+  func plainScenes() throws {
+    let data = GeneratedScenes(imageSize: 48, seed: 2, style: .plain)
+    #expect(data.description == "generated plain scenes (seed 2)")
+    var counts: Set<Int> = []
+    for index in 0..<60 {
+      let image = data.image(index, of: .train)
+      let mask = try #require(data.mask(index, of: .train))
+      counts.insert(mask.objectCount)
+      for id in 0...UInt16(mask.objectCount) {
+        let colors = mask.ids.indices.filter { mask.ids[$0] == id }
+          .map { Array(image.pixels[3 * $0..<3 * $0 + 3]) }
+        // Edges are smoothed: what is left is one colour.
+        let mostCommon = Dictionary(grouping: colors) { $0 }.map(\.value.count).max() ?? 0
+        #expect(2 * mostCommon > colors.count, "scene \(index), object \(id)")
+        if id == 0 { #expect(colors.contains([51, 51, 51])) }
+      }
+    }
+    #expect(counts == [3, 4])
+  }
+
+  @Test("every second scene has a mirror, which belongs to the background")
+  func mirrors() throws {
+    let data = GeneratedScenes(imageSize: 64, seed: 2, style: .mirror)
+    #expect(data.description == "generated mirror scenes (seed 2)")
+    /// Pixels above the floor that belong to no object and are coloured.
+    func reflected(_ index: Int) throws -> Int {
+      let image = data.image(index, of: .train)
+      let mask = try #require(data.mask(index, of: .train))
+      return (0..<19 * 64).count { pixel in
+        let channels = image.pixels[3 * pixel..<3 * pixel + 3]
+        let spread = Int(channels.max() ?? 0) - Int(channels.min() ?? 0)
+        return mask.ids[pixel] == 0 && spread > 60
+      }
+    }
+    let found = try (0..<40).map(reflected)
+    // A smooth edge of an object that reaches above the horizon has a few such pixels.
+    #expect(found.enumerated().allSatisfy { $0.offset % 2 == 0 || $0.element < 20 }, "\(found)")
+    #expect(found.enumerated().count { $0.offset % 2 == 0 && $0.element > 20 } >= 18, "\(found)")
+    let counts = Set(try (0..<40).map { try #require(data.mask($0, of: .train)).objectCount })
+    #expect(counts.isSubset(of: [3, 4, 5, 6]) && counts.count >= 3, "\(counts)")
+  }
+
   @Test func theNumberOfObjectsIsChosen() {
     let data = GeneratedScenes(imageSize: 48, objects: 6...6, training: 7, held: 5)
     #expect(Split.allCases.map { data.count(of: $0) } == [7, 5, 5])

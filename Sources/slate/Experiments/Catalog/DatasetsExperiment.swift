@@ -34,7 +34,7 @@ extension Experiment {
   private static func dataSetNames(_ sources: [DataSource]) -> [String] {
     let names = sources.map { source in
       source.path.map { URL(filePath: $0).standardizedFileURL.lastPathComponent }
-        ?? "generated scenes"
+        ?? "\(source.scenes ?? .shaded) scenes"
     }
     return names.indices.map { index in
       names.count { $0 == names[index] } > 1
