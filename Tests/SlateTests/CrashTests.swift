@@ -164,7 +164,8 @@ import Training
       let outcome = try SlateProgram.shell(
         "ulimit -v 1500000 && exec timeout -k 1 60 \"$@\"",
         [
-          "train", "--image-size", "128", "--batch-size", "512", "--val-images", "1", "--steps",
+          "train", "--dvae-steps", "0", "--image-size", "128", "--batch-size", "512",
+          "--val-images", "1", "--steps",
           "1", "--workers", "2",
           "--out", path("run"),
         ])

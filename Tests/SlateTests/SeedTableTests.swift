@@ -154,4 +154,25 @@ import Testing
     let form = try SlateProgram.run("table", runs[0], "--format", "html")
     #expect(form.status == 64 && form.errors.contains("markdown"))
   }
+
+  @Test("runs on other generated scenes are rows of their own; further training drops old scores")
+  func scenes() throws {
+    let folder = try TemporaryFolder()
+    for style in ["plain", "mirror"] {
+      let trained = try SlateProgram.trainTiny(
+        "--steps", "1", "--scenes", style, out: folder.path(style))
+      #expect(trained.status == 0, "\(trained.errors)")
+    }
+    let table = try SlateProgram.run(
+      "table", folder.path("plain"), folder.path("mirror"), "--evaluate")
+    #expect(table.status == 0, "\(table.errors)")
+    for style in ["plain", "mirror"] {
+      #expect(table.output.contains("generated \(style) scenes"), "\(table.output)")
+    }
+    let scores = folder.path("plain/scores.json")
+    #expect(FileManager.default.fileExists(atPath: scores))
+    let resumed = try SlateProgram.run(
+      "train", "--resume", folder.path("plain"), "--steps", "2", "--workers", "2")
+    #expect(resumed.status == 0 && !FileManager.default.fileExists(atPath: scores))
+  }
 }

@@ -4,7 +4,8 @@ import Tensors
 ///
 /// |F| divided by it is an estimate of how far z is from where F is 0, whatever the units of F. At the
 /// first point it is |(I - J^T) F| / |F|: the |F| at which the linear model of F is 0 is no nearer than
-/// |F|^2 / |(I - J^T) F|. From then on it is the least of the last three slopes of chords, each from a
+/// |F|^2 / |(I - J^T) F|. It says nothing where it is not finite, or where the step that it predicts is not
+/// small beside z: near 0 the logarithm is so steep that each step seems small. From then on it is the least of the last three slopes of chords, each from a
 /// sample's best point so far to the next better one, as long as F changes by more than rounding: steps in
 /// succession go in different directions, and what is left of F may be due to one in which F changes
 /// little. Chords to worse points count for nothing: a step that was too long has seen slopes that are not
@@ -31,11 +32,11 @@ struct SlopeGauge: PerSample, Sendable {
     guard let best else {
       (best, norms) = (KnownPoint(point), point.norms)
       recent = try withoutRecording { try initialSlopes(at: point) }
-        .flatMap { Array(repeating: $0, count: Self.kept) }
-      return least
+        .flatMap { [$0] + Array(repeating: .nan, count: Self.kept - 1) }
+      return known(at: point)
     }
     let isBetter = zip(point.norms, norms).map { $0.isFinite && !($1 <= $0) }
-    guard isBetter.contains(true) else { return least }
+    guard isBetter.contains(true) else { return known(at: point) }
     let steps = (point.z - best.z).normsOfSamples
     let changes = (point.residual - best.residual).normsOfSamples
     let noise = point.noise
@@ -46,13 +47,18 @@ struct SlopeGauge: PerSample, Sendable {
       recent.replaceSubrange(kept, with: [changes[row] / steps[row]] + recent[kept].dropLast())
     }
     self.best = best.replacing(isBetter, with: KnownPoint(point))
-    return least
+    return known(at: point)
   }
 
-  /// The least that is known of each sample.
-  private var least: [Double] {
-    stride(from: 0, to: recent.count, by: Self.kept).map { start in
-      recent[start..<start + Self.kept].reduce(.nan, Double.minimum)
+  /// The least that is known of each sample; NaN where there is no chord yet and the first slope cannot be
+  /// relied on.
+  private func known(at point: Iterate) -> [Double] {
+    let sizes = point.z.normsOfSamples
+    return sizes.indices.map { row in
+      let kept = recent[row * Self.kept..<(row + 1) * Self.kept]
+      let slope = kept.reduce(.nan, Double.minimum)
+      let hasChord = !kept[kept.startIndex + 1].isNaN
+      return hasChord || point.norms[row] <= 0.1 * slope * sizes[row] ? slope : .nan
     }
   }
 
@@ -64,5 +70,6 @@ struct SlopeGauge: PerSample, Sendable {
       .replacingSamples(isZero, with: ones)
     let product = try direction - point.map.linearization(at: point.z).pullback(direction)
     return zip(product.normsOfSamples, direction.normsOfSamples).map { $0 / $1 }
+      .map { $0.isFinite ? $0 : .nan }
   }
 }

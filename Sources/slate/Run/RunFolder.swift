@@ -16,6 +16,14 @@ struct RunFolder {
       FileManager.default.fileExists(atPath: $0.path)
     }
   }
+  /// Removes what was measured of the model, which is about to change.
+  func removeScores() {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
+    for name in names where name.wholeMatch(of: /scores(-\d+)?\.json/) != nil {
+      try? FileManager.default.removeItem(at: url.appending(path: name))
+    }
+  }
+
   /// What the process that trains holds a lock on.
   var lock: URL { url.appending(path: "lock") }
 

@@ -12,6 +12,7 @@ struct RunRecord: Codable {
     let description: String
     let path: String?
     let absolutePath: String?
+    let scenes: SceneStyle?
     let centerCrop: Int?
     let limit: Int?
     let maskIgnore: Int?
@@ -60,6 +61,7 @@ struct RunRecord: Codable {
     self.configuration = configuration
     self.data = Images(
       description: images.description, path: data.path, absolutePath: data.absolutePath,
+      scenes: data.scenes,
       centerCrop: data.centerCrop, limit: data.limit, maskIgnore: data.maskIgnore,
       exifOrientation: data.exifOrientation, maxUnreadable: data.maxUnreadable,
       fingerprint: fingerprint, train: images.count(of: .train),

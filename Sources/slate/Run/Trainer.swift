@@ -66,6 +66,9 @@ struct Trainer {
     try self.init(configuration, loader: loader, progress: progress)
     try run.checkpoint.restore(model)
     optimizer = try run.checkpoint.optimizer(for: model)
+    // What other options train from here on has no moments, or stale ones.
+    let trained = run.state.configuration.trainedPart(at: max(0, progress.step - 1))
+    if configuration.trainedPart(at: progress.step) != trained { optimizer = Adam() }
   }
 
   private init(_ configuration: RunConfiguration, loader: BatchLoader, progress: Progress) throws {
@@ -227,7 +230,9 @@ struct Trainer {
         mse: losses.mse)
     }
     let epochEnds = progress.step > 0 && progress.step % stepsPerEpoch == 0
-    if epochEnds { progress.plateau?.observe(losses.published) }
+    if epochEnds, configuration.trainedPart(at: progress.step - 1) != .autoencoder {
+      progress.plateau?.observe(losses.published)
+    }
     progress.bestLoss = min(progress.bestLoss ?? .infinity, losses.published)
     progress.validated = progress.step
   }

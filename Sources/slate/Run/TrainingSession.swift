@@ -59,6 +59,12 @@ struct TrainingSession {
     try writeDescriptions()
     announce()
     if let slowness = machine.slowness { Console.warn(slowness) }
+    let configuration = trainer.configuration
+    if configuration.dvaeSteps >= configuration.steps, configuration.steps > 0 {
+      Console.warn(
+        "all \(configuration.steps) steps train the dVAE alone, and slots stay untrained: give more "
+          + "--steps, or fewer --dvae-steps than \(configuration.dvaeSteps)")
+    }
     let isComplete: Bool
     do {
       isComplete = try train(until: signal)
@@ -83,6 +89,7 @@ struct TrainingSession {
   ///
   /// - Returns: whether the last ones were made.
   private mutating func train(until signal: StopSignal) throws -> Bool {
+    if trainer.progress.step < trainer.configuration.steps { folder.removeScores() }
     while !signal.isReceived {
       if validationIsDue {
         do {

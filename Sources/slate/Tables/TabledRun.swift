@@ -1,4 +1,5 @@
 import Foundation
+import ObjectCentric
 import Training
 
 /// A run as a table sees it.
@@ -15,8 +16,11 @@ struct TabledRun {
   private struct Record: Decodable {
     struct Images: Decodable {
       let path: String?
+      let scenes: String?
       let limit: Int?
       let centerCrop: Int?
+      let maskIgnore: Int?
+      let exifOrientation: Bool?
     }
     let data: Images
   }
@@ -67,9 +71,13 @@ struct TabledRun {
     guard let data = FileManager.default.contents(atPath: folder.record.path),
       let record = try? decoder.decode(Record.self, from: data).data
     else { return "" }
-    let numbers = [("limit", record.limit), ("center-crop", record.centerCrop)]
-      .compactMap { name, value in value.map { "\(name) \($0)" } }
-    return ([record.path ?? "generated scenes"] + numbers).joined(separator: " ")
+    let numbers = [
+      ("limit", record.limit), ("center-crop", record.centerCrop),
+      ("mask-ignore", record.maskIgnore),
+    ].compactMap { name, value in value.map { "\(name) \($0)" } }
+    let name = record.path ?? "generated \(record.scenes ?? SceneStyle.shaded.rawValue) scenes"
+    let turned = record.exifOrientation == true ? ["exif-orientation"] : []
+    return ([name] + numbers + turned).joined(separator: " ")
   }
 
   /// What `slate evaluate --json` prints of a run.

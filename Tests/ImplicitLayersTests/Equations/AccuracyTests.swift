@@ -140,4 +140,14 @@ import Testing
       #expect(alone.report.samples[0].slope == together.report.samples[sample].slope)
     }
   }
+
+  @Test("a start where g is steep is not taken for a solution")
+  func steepStarts() throws {
+    let logarithm = try? root(of: { $0.log() }, from: Self.column([1e-10]))
+    #expect(logarithm.map { abs($0.scalars[0] - 1) < 1e-5 } ?? true, "\(logarithm as Any)")
+    let squareRoot = try? root(of: { $0.sqrt() - 1 }, from: Self.column([0]))
+    #expect(squareRoot.map { abs($0.scalars[0] - 1) < 1e-5 } ?? true, "\(squareRoot as Any)")
+    let sine = try? root(of: { $0.asin() - 1 }, from: Self.column([1]))
+    #expect(sine.map { abs($0.scalars[0] - 0.8414709848) < 1e-5 } ?? true, "\(sine as Any)")
+  }
 }
