@@ -106,21 +106,25 @@ public struct SegmentationMask: Sendable, Equatable {
   }
 
   /// A picture of the mask: black background, a colour for each object, and grey for what is ignored.
+  ///
+  /// Eight colours come back darker: read by colour, the picture tells up to 64 objects apart.
   public var image: Image {
-    let colors: [SIMD3<UInt8>] = [
+    let colors: [SIMD3<Float>] = [
       SIMD3(230, 60, 50), SIMD3(70, 130, 240), SIMD3(80, 190, 90), SIMD3(245, 200, 60),
       SIMD3(170, 90, 210), SIMD3(60, 200, 205), SIMD3(250, 140, 50), SIMD3(240, 120, 180),
     ]
     var pixels: [UInt8] = []
     pixels.reserveCapacity(ids.count * 3)
     for id in ids {
-      let color: SIMD3<UInt8> =
-        switch id {
-        case 0: SIMD3(0, 0, 0)
-        case SegmentationMask.ignored: SIMD3(128, 128, 128)
-        default: colors[(Int(id) - 1) % colors.count]
-        }
-      for channel in 0..<3 { pixels.append(color[channel]) }
+      let color: SIMD3<Float>
+      switch id {
+      case 0: color = SIMD3(repeating: 0)
+      case SegmentationMask.ignored: color = SIMD3(repeating: 128)
+      default:
+        let (round, place) = (Int(id) - 1).quotientAndRemainder(dividingBy: colors.count)
+        color = colors[place] * (1 - 0.115 * Float(round % colors.count))
+      }
+      for channel in 0..<3 { pixels.append(UInt8(color[channel].rounded())) }
     }
     return Image(width: width, height: height, pixels: pixels)
   }

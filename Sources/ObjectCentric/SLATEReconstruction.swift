@@ -26,16 +26,38 @@ extension SLATE {
   /// - Throws: what the fixed-point layer throws.
   public func reconstruct(_ image: Tensor, slotNoise noise: Tensor) throws -> Reconstruction {
     try withoutRecording {
-      let (batch, grid) = (image.shape[0], configuration.gridSize)
-      let tokens = dvae.logits(image).argmax(alongAxis: -1)
-      let (slots, attention) = try slots(ofTokens: tokens, noise: noise)
-      let generated = generate(from: slotProj(slots))
-      return Reconstruction(
-        image: dvae.decode(
-          ids: generated.reshaped([batch, grid, grid]),
-          vocabularySize: configuration.vocabularySize
-        ).clamped(to: 0...1),
-        attention: attention, slots: slots)
+      let (slots, attention) = try slots(of: image, noise: noise)
+      return Reconstruction(image: composed(slots), attention: attention, slots: slots)
+    }
+  }
+
+  /// The image of slots, which need not come from one image: the tokens that they predict, one after
+  /// the other, most probable first, decoded.
+  ///
+  /// - Parameter slots: [batch, count, slot size]; as many as there are to show, in any order.
+  /// - Returns: [batch, height, width, 3] in [0, 1], not recorded.
+  public func composed(_ slots: Tensor) -> Tensor {
+    withoutRecording {
+      let (batch, grid) = (slots.shape[0], configuration.gridSize)
+      return dvae.decode(
+        ids: generate(from: slotProj(slots)).reshaped([batch, grid, grid]),
+        vocabularySize: configuration.vocabularySize
+      ).clamped(to: 0...1)
+    }
+  }
+
+  /// The slots of images and the attention with which they were last updated, not recorded.
+  ///
+  /// - Parameters:
+  ///   - image: [batch, height, width, 3].
+  ///   - noise: of the initial slots, [batch, slots, slot size].
+  /// - Returns: slots [batch, slots, slot size] and attention [batch, slots, grid, grid].
+  /// - Throws: what the fixed-point layer throws.
+  public func slots(
+    of image: Tensor, noise: Tensor
+  ) throws -> (slots: Tensor, attention: Tensor) {
+    try withoutRecording {
+      try slots(ofTokens: dvae.logits(image).argmax(alongAxis: -1), noise: noise)
     }
   }
 

@@ -22,9 +22,9 @@ struct Slate: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      Train.self, Evaluate.self, Reconstruct.self, ExperimentCommand.self, Table.self, Compare.self,
-      Plot.self, DataCommand.self,
-      Import.self, FrechetInceptionDistance.self, Doctor.self,
+      Train.self, Evaluate.self, Reconstruct.self, Slots.self, Compose.self,
+      ExperimentCommand.self, Table.self, Compare.self, Plot.self, DataCommand.self, Import.self,
+      FrechetInceptionDistance.self, Doctor.self,
     ])
 
   /// Runs the command that the arguments name.

@@ -134,6 +134,14 @@ import Testing
     #expect(rows.compactMap { $0["failed"] as? Int } == [0, 1])
     #expect((rows[1]["quantities"] as? [String: Any])?.isEmpty == true)
 
+    // A lock that cannot be taken is a failure, not something to wait for.
+    try FileManager.default.removeItem(atPath: folder.path(run))
+    try FileManager.default.createDirectory(
+      atPath: folder.path("\(run)/lock"), withIntermediateDirectories: true)
+    let locked = try make()
+    #expect(locked.status == 0 && locked.errors.contains("1 of 2 runs failed"))
+    #expect(locked.output.contains("not writable"), "\(locked.output)")
+
     try FileManager.default.removeItem(atPath: folder.path(run))
     #expect(try make().status == 0)
     #expect(try !text("some/report.md").contains("Failed runs"))

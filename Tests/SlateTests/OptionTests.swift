@@ -58,6 +58,23 @@ import Testing
     #expect(both.status != 0 && both.errors.contains("--straight-through"))
   }
 
+  @Test("a complete file of an older version trains as it did then, a part of one as the preset")
+  func olderConfigurations() throws {
+    let printed = try object(SlateProgram.run("train", "--print-config").output)
+    #expect(printed["dvae_steps"] as? Int == 1500)
+    let later = ["dvae_steps", "dvae_width", "pos_encoding"]
+    let older = printed.filter { !later.contains($0.key) }
+    func steps(of values: [String: Any]) throws -> Int? {
+      try JSONSerialization.data(withJSONObject: values)
+        .write(to: folder.url.appending(path: "config.json"))
+      let outcome = try SlateProgram.run(
+        "train", "--print-config", "--config", folder.path("config.json"))
+      return try object(outcome.output)["dvae_steps"] as? Int
+    }
+    #expect(try steps(of: older) == 0)
+    #expect(try steps(of: older.filter { $0.key != "seed" }) == 1500)
+  }
+
   @Test("where data, logs and checkpoints are, in the published words; a run by epochs")
   func publishedPaths() throws {
     try writeImages(20, folder, "images")

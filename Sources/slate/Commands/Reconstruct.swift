@@ -25,45 +25,12 @@ struct Reconstruct: ParsableCommand {
 
   func run() throws {
     let loaded = try LoadedRun(at: runPath)
-    let configuration = loaded.state.configuration
-    let size = configuration.imageSize
-    let shown = try files.read(
-      images, defaults: loaded.state.data
-    ).map { $0.resized(width: size, height: size) }
-    var noise = RandomStreams(seed: configuration.seed).validation
+    let images = try files.read(images, defaults: loaded.state.data).map(\.image)
     let sheet = try reconstructionSheet(
-      loaded.model, images: Tensor(images: shown, size: size),
-      slotNoise: .normal(
-        [shown.count, configuration.numSlots, configuration.slotSize], using: &noise))
+      loaded.model, images: loaded.tensor(of: images),
+      slotNoise: loaded.slotNoise(count: images.count))
     try sheet.write(to: URL(filePath: out))
     Console.print("wrote \(out)")
-  }
-}
-
-extension FileOptions {
-  /// The pictures that a user names one by one, the first of which that cannot be read is an error
-  /// unless some were allowed.
-  ///
-  /// - Throws: `UnreadableImages` when too many cannot be read.
-  fileprivate func read(_ paths: [String], defaults: DataSource) throws -> [Image] {
-    let tolerance = maxUnreadable ?? 0
-    var (pictures, errors): ([Image], [any Error]) = ([], [])
-    for path in paths {
-      do {
-        pictures.append(
-          try Image(
-            contentsOfFile: path,
-            appliesOrientation: exifOrientation ?? defaults.exifOrientation ?? false))
-      } catch {
-        errors.append(error)
-      }
-    }
-    if let first = errors.first, errors.count > tolerance || pictures.isEmpty {
-      throw UnreadableImages(
-        count: errors.count, part: "the images named", tolerance: tolerance, first: "\(first)")
-    }
-    for error in errors { Console.warn("skipped \(error)") }
-    return pictures
   }
 }
 

@@ -208,10 +208,17 @@ struct ConfigurationError: Error, CustomStringConvertible {
 // MARK: - Files
 
 extension RunConfiguration {
+  /// Values that runs of before did not write, and what they trained with.
+  static var laterValues: [String: Any] {
+    ["dvaeSteps": 0, "dvaeWidth": 64, "posEncoding": "learned"]
+  }
+
   /// The configuration as JSON, in snake case.
   func json() throws -> String { try snakeCaseJSON(self) }
 
   /// This configuration with the values that a JSON object holds, under their names.
+  ///
+  /// A complete file of an older version means what it meant then, also for values that came later.
   ///
   /// - Throws: `RunError` naming the file when it is no object, has an unknown name, or a value of
   ///   the wrong kind; `ConfigurationError` for a value that makes no sense.
@@ -228,12 +235,18 @@ extension RunConfiguration {
       let reason = (error as NSError).userInfo["NSDebugDescription"] as? String
       throw refused("it is no JSON (\(reason?.withoutFullStop ?? error.localizedDescription))")
     }
-    guard let changes = object as? [String: Any] else {
+    guard var changes = object as? [String: Any] else {
       throw refused("it is JSON, but no object {...} of names and values")
     }
     guard
       let values = try JSONSerialization.jsonObject(with: Data(json().utf8)) as? [String: Any]
     else { throw refused("the configuration cannot be written as JSON") }
+    // A file with everything that was written before is that of a run of then, and complete.
+    let later = Dictionary(
+      uniqueKeysWithValues: RunConfiguration.laterValues.map { ($0.inSnakeCase, $1) })
+    if values.keys.allSatisfy({ changes[$0] != nil || later[$0] != nil }) {
+      changes.merge(later) { value, _ in value }
+    }
     if let name = changes.keys.sorted().first(where: { values[$0] == nil }) {
       throw refused("it has the unknown name '\(name)'")
     }

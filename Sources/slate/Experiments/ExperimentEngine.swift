@@ -84,14 +84,9 @@ struct ExperimentEngine {
 
   /// Whether a process that was begun by an earlier command, which was killed, has still to save.
   private mutating func isHeldByAnother(_ run: ExperimentPlan.Run) -> Bool {
-    guard FileManager.default.fileExists(atPath: run.folder.lock.path) else { return false }
-    do {
-      _ = try HeldRun(run.folder)
-      return false
-    } catch {
-      display.waits(for: run, "\(error)")
-      return true
-    }
+    guard let holder = HeldRun.otherHolder(of: run.folder) else { return false }
+    display.waits(for: run, "\(holder) is still writing to it")
+    return true
   }
 
   private func begin(_ run: ExperimentPlan.Run) throws -> Active {

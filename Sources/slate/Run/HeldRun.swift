@@ -24,7 +24,7 @@ final class HeldRun {
         remedy: "change its permissions, or choose a folder that is writable")
     }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
-      let owner = self.owner
+      let owner = HeldRun.owner(in: descriptor)
       throw RunError(
         path: folder.url.relativePath,
         reason: "\(owner.map { "process \($0)" } ?? "another process") is writing to this run",
@@ -38,6 +38,16 @@ final class HeldRun {
   }
 
   deinit { close(descriptor) }
+
+  /// The process that has hold of a folder, "process 123", where it is not this one; nil where there
+  /// is none, or the lock cannot be looked at, which taking hold of the folder will explain.
+  static func otherHolder(of folder: RunFolder) -> String? {
+    let descriptor = open(folder.lock.path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK else { return nil }
+    return owner(in: descriptor).map { "process \($0)" } ?? "another process"
+  }
 
   /// Makes the folder for a new run, and takes hold of it.
   ///
@@ -81,8 +91,8 @@ final class HeldRun {
     }
   }
 
-  /// The number that the process which has the lock left in the file.
-  private var owner: String? {
+  /// The number that the process which has the lock left in its file.
+  private static func owner(in descriptor: Int32) -> String? {
     var bytes = [UInt8](repeating: 0, count: 20)
     let count = pread(descriptor, &bytes, bytes.count, 0)
     return Int(String(decoding: bytes.prefix(max(count, 0)).prefix { $0 != 10 }, as: UTF8.self))

@@ -41,8 +41,7 @@ struct RunState: Codable, Equatable {
       var state = (try? JSONSerialization.jsonObject(with: json)) as? [String: Any],
       let written = state["configuration"] as? [String: Any]
     else { return json }
-    let later: [String: Any] = ["dvaeSteps": 0, "dvaeWidth": 64, "posEncoding": "learned"]
-    state["configuration"] = written.merging(later) { value, _ in value }
+    state["configuration"] = written.merging(RunConfiguration.laterValues) { value, _ in value }
     return (try? JSONSerialization.data(withJSONObject: state)) ?? json
   }
 
