@@ -74,4 +74,29 @@ import Testing
     // With other draws the means over these scenes are 0.65 and 0.45.
     #expect(scores.colors > 20 * 0.5 && scores.chance < 20 * 0.5, "\(scores)")
   }
+
+  @Test(
+    "whole squares go to who has most of them, ties to the lower number, ignored pixels to others")
+  func squares() {
+    let mask = SegmentationMask(
+      width: 4, height: 4,
+      ids: [
+        1, 1, 2, 0,
+        1, 0, 0, 2,
+        3, .max, .max, .max,
+        .max, .max, .max, .max,
+      ])
+    let squares = mask.madeOfSquares(2)
+    #expect(
+      squares.ids == [
+        1, 1, 0, 0,
+        1, 1, 0, 0,
+        3, 3, .max, .max,
+        3, 3, .max, .max,
+      ])
+    #expect(mask.madeOfSquares(1) == mask)
+    // What is made of squares already is not changed, and scores fully.
+    #expect(squares.madeOfSquares(2) == squares)
+    #expect(SegmentationScores(predicted: squares, truth: squares).meanIntersectionOverUnion == 1)
+  }
 }

@@ -19,7 +19,7 @@ import Training
       "evaluate", run, "--split", "test", "--images", "3", "--json")
     let values = try JSONDecoder().decode([String: Double?].self, from: Data(outcome.output.utf8))
     let segmentation = ["ari", "fg_ari", "miou", "mbo"]
-    let baselines = segmentation.flatMap { ["kmeans_\($0)", "random_\($0)"] }
+    let baselines = segmentation.flatMap { ["kmeans_\($0)", "random_\($0)", "tokens_\($0)"] }
     let names =
       ["cross_entropy", "mse", "mse_hard", "reconstruction_mse"] + segmentation + baselines
     #expect(Set(values.keys) == Set(names))
@@ -31,7 +31,9 @@ import Training
     let table = try SlateProgram.run("evaluate", run, "--split", "test", "--images", "3").output
     #expect(table.hasPrefix("3 test images of generated scenes"), "\(table)")
     #expect(table.split(separator: "\n").count == 1 + names.count - baselines.count)
-    #expect(table.contains(/fg_ari +[-.\d]+ +\(kmeans [-.\d]+, random [-.\d]+\)/), "\(table)")
+    #expect(
+      table.contains(/fg_ari +[-.\d]+ +\(kmeans [-.\d]+, random [-.\d]+, tokens [-.\d]+\)/),
+      "\(table)")
 
     // More iterations of the trained model are another model; as many as in training are the same.
     func entropy(_ options: String...) throws -> Double? {

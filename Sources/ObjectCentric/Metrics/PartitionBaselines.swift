@@ -73,6 +73,36 @@ extension SegmentationMask {
     return SegmentationMask(width: width, height: height, ids: ids)
   }
 
+  /// The mask with each square of `side` x `side` pixels given whole to the object that has most of it:
+  /// nearly the best that a segmentation made of such squares can be.
+  ///
+  /// Slots share out whole tokens, squares of 4 x 4 pixels, so that this bounds what a model can score,
+  /// however well it knows the objects. Of objects that have equally much the one of the lowest number
+  /// gets the square. What is ignored stays so where nothing else is in the square.
+  ///
+  /// Stops unless both extents are multiples of `side`.
+  public func madeOfSquares(_ side: Int) -> SegmentationMask {
+    expect(
+      side > 0 && width % side == 0 && height % side == 0,
+      "a mask of \(width) x \(height) pixels is not made of squares of \(side) x \(side)")
+    var squares: [UInt16] = []
+    for row in 0..<height / side {
+      for column in 0..<width / side {
+        var sizes: [UInt16: Int] = [:]
+        for y in row * side..<(row + 1) * side {
+          for x in column * side..<(column + 1) * side {
+            sizes[ids[y * width + x], default: 0] += 1
+          }
+        }
+        if sizes.count > 1 { sizes[SegmentationMask.ignored] = nil }
+        let largest = sizes.max { ($0.value, $1.key) < ($1.value, $0.key) }
+        squares.append(largest?.key ?? SegmentationMask.ignored)
+      }
+    }
+    return SegmentationMask(width: width / side, height: height / side, ids: squares)
+      .resized(width: width, height: height)
+  }
+
   private static func expectSegments(_ count: Int) {
     expect(
       (1..<Int(SegmentationMask.ignored)).contains(count),

@@ -4,7 +4,7 @@ import Tensors
 
 /// What `slate evaluate` measures of a run, under the names that it prints.
 struct EvaluationScores {
-  /// A measurement, with what segmentations without a model come to.
+  /// A measurement, with what other segmentations come to.
   struct Row {
     let name: String
     let value: Double?
@@ -57,7 +57,7 @@ struct EvaluationScores {
   }
 
   /// The names of the segmentations that need no model, in the order of `Evaluation.baselines`.
-  static let baselines = ["kmeans", "random"]
+  static let baselines = ["kmeans", "random", "tokens"]
 
   private static func named(_ scores: SegmentationScores) -> [(name: String, value: Double?)] {
     [
@@ -66,7 +66,7 @@ struct EvaluationScores {
     ]
   }
 
-  /// A JSON object on one line; baselines are `kmeans_NAME` and `random_NAME`.
+  /// A JSON object on one line; baselines are `kmeans_NAME` and so on.
   var json: String {
     let values = rows.flatMap { row in
       [(row.name, row.value)] + row.baselines.map { ("\($0.name)_\(row.name)", $0.value) }
@@ -91,8 +91,8 @@ struct EvaluationScores {
 
 extension Evaluation {
   /// What segmentations without a model come to on the same images, as means: k-means of colours and
-  /// positions, and random regions, each into as many segments as the model has slots; nil where the
-  /// data has no masks.
+  /// positions, and random regions, each into as many segments as the model has slots; and the true
+  /// masks as whole tokens, which a model can hardly surpass. Nil where the data has no masks.
   func baselines() throws -> [SegmentationScores]? {
     guard try images.mask(0) != nil else { return nil }
     let root = RandomStreams(seed: configuration.seed).validation.substream(2)
@@ -108,6 +108,7 @@ extension Evaluation {
           predicted: .randomRegions(
             width: image.width, height: image.height, count: count, using: &draws),
           truth: truth),
+        SegmentationScores(predicted: truth.madeOfSquares(4), truth: truth),
       ]
     }.compactMap { $0 }
     return scores.transposed().compactMap { SegmentationScores.mean($0) }
