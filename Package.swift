@@ -11,6 +11,7 @@ let package = Package(
     .library(name: "ConformanceChecks", targets: ["ConformanceChecks"]),
     .library(name: "EstimatorComparison", targets: ["EstimatorComparison"]),
     .library(name: "NeuralLayers", targets: ["NeuralLayers"]),
+    .library(name: "DataLoading", targets: ["DataLoading"]),
     .library(name: "Training", targets: ["Training"]),
     .library(name: "Images", targets: ["Images"]),
     .library(name: "ObjectCentric", targets: ["ObjectCentric"]),
@@ -46,6 +47,7 @@ let package = Package(
     .target(
       name: "ConformanceChecks", dependencies: ["ImplicitLayers", "NeuralLayers", "Tensors"]),
     .target(name: "NeuralLayers", dependencies: ["Tensors"]),
+    .target(name: "DataLoading", dependencies: ["Tensors"]),
     .target(name: "Training", dependencies: ["NeuralLayers", "Tensors"]),
     .target(name: "CImageCodecs", dependencies: ["CJPEG", "CPNG"]),
     .target(name: "CProcess"),
@@ -54,7 +56,7 @@ let package = Package(
     .target(
       name: "ObjectCentric",
       dependencies: [
-        "ImplicitLayers", "NeuralLayers", "Tensors", "Images",
+        "DataLoading", "ImplicitLayers", "NeuralLayers", "Tensors", "Images",
         .target(name: "CHDF5", condition: .when(traits: ["HDF5"])),
       ]),
     .executableTarget(
@@ -74,6 +76,12 @@ let package = Package(
     .executableTarget(
       name: "CustomCell", dependencies: ["ImplicitLayers", "NeuralLayers", "Training", "Tensors"],
       path: "Examples/CustomCell"),
+    .executableTarget(
+      name: "Digits",
+      dependencies: [
+        "DataLoading", "Images", "ImplicitLayers", "NeuralLayers", "Tensors", "Training",
+      ],
+      path: "Examples/Digits", exclude: ["make_digits.py"], resources: [.copy("Data")]),
     .executableTarget(
       name: "TensorTour", dependencies: ["ConformanceChecks", "ImplicitLayers", "Tensors"],
       path: "Examples/TensorTour"),
@@ -98,7 +106,8 @@ let package = Package(
     .executableTarget(
       name: "SlotAttention",
       dependencies: [
-        "EstimatorComparison", "ImplicitLayers", "NeuralLayers", "ObjectCentric", "Tensors",
+        "EstimatorComparison", "Images", "ImplicitLayers", "NeuralLayers", "ObjectCentric",
+        "Tensors", "Training",
       ],
       path: "Examples/SlotAttention"),
     .executableTarget(
@@ -151,6 +160,8 @@ let package = Package(
     .testTarget(
       name: "NeuralLayersTests", dependencies: ["NeuralLayers", "Tensors", "TestSupport"]),
     .testTarget(
+      name: "DataLoadingTests", dependencies: ["DataLoading", "Tensors", "TestFolders"]),
+    .testTarget(
       name: "TrainingTests",
       dependencies: ["Training", "NeuralLayers", "Tensors", "TestFolders", "TestSupport"],
       resources: [.copy("Fixtures")]),
@@ -166,9 +177,9 @@ let package = Package(
     .testTarget(
       name: "ExamplesTests",
       dependencies: [
-        "CompareEstimators", "CustomCell", "CustomEstimator", "CustomSolver", "EquilibriumHessian",
-        "Equations", "Kepler", "PageRank", "Portfolio", "RidgePenalty", "Sinkhorn", "SlotAttention",
-        "TestFolders",
+        "CompareEstimators", "CustomCell", "CustomEstimator", "CustomSolver", "Digits",
+        "EquilibriumHessian", "Equations", "Kepler", "PageRank", "Portfolio", "RidgePenalty",
+        "Sinkhorn", "SlotAttention", "TestFolders",
       ]),
     .testTarget(
       name: "SlateTests",
@@ -188,7 +199,7 @@ let package = Package(
       name: "DocumentationTests",
       dependencies: [
         "slate", "FixedPoint", "CustomSolver", "CustomEstimator", "Equations", "RidgePenalty",
-        "EquilibriumHessian", "Portfolio", "TensorTour",
+        "EquilibriumHessian", "Portfolio", "TensorTour", "Digits", "SlotAttention",
       ]),
   ],
   swiftLanguageModes: [.v6]

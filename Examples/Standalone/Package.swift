@@ -1,5 +1,4 @@
 // swift-tools-version: 6.1
-// snippet.manifest
 import PackageDescription
 
 let package = Package(
@@ -15,4 +14,3 @@ let package = Package(
       ])
   ]
 )
-// snippet.end

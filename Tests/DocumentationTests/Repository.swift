@@ -15,6 +15,12 @@ enum Repository {
     return try (top + found.sorted { $0.path < $1.path }).map { try Page($0) }
   }
 
+  /// A file without the line feeds at its end; nil if it is missing.
+  static func whole(_ path: String) -> String? {
+    (try? String(contentsOf: root.appending(path: path), encoding: .utf8))?
+      .trimmingCharacters(in: .newlines)
+  }
+
   /// The lines of a file between `// snippet.NAME` and `// snippet.end`, without the indentation
   /// that they share; nil if the file or the region is missing, or empty.
   static func region(_ name: String, of path: String) -> String? {

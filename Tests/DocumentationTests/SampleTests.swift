@@ -4,7 +4,7 @@ import Testing
 /// Code in the documentation is code that compiles, and prints what is said.
 ///
 /// A Swift block has the comment `sample: FILE#REGION` on the line before it, where the file marks
-/// the region with `// snippet.REGION` and `// snippet.end`. A block with the comment
+/// the region with `// snippet.REGION` and `// snippet.end`, or `sample: FILE` for all of it. A block with the comment
 /// `output: COMMAND` holds what the command prints, all of it; with `part of output: COMMAND`, some
 /// consecutive lines of it. Digits are compared as far as they hold on every processor (`Agreement`). What
 /// depends on more than rounding, or takes minutes, has the comment `measured: MACHINE`, and the page
@@ -21,10 +21,14 @@ import Testing
           continue
         }
         let parts = comment.dropFirst("sample: ".count).split(separator: "#").map(String.init)
-        #expect(parts.count == 2, "\(place): '\(comment)' names no file and region")
-        guard parts.count == 2 else { continue }
-        let region = Repository.region(parts[1], of: parts[0])
-        #expect(region != nil, "\(place): there is no region \(parts[1]) in \(parts[0])")
+        guard (1...2).contains(parts.count) else {
+          Issue.record("\(place): '\(comment)' names no file and region")
+          continue
+        }
+        let region =
+          parts.count == 2
+          ? Repository.region(parts[1], of: parts[0]) : Repository.whole(parts[0])
+        #expect(region != nil, "\(place): there is no \(comment.dropFirst("sample: ".count))")
         #expect(block.text == region, "\(place): differs from \(parts[0])")
       }
     }

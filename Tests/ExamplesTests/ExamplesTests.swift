@@ -10,6 +10,20 @@ import Testing
     #expect(try #require(numbers(last).first) > 95, "\(output)")
   }
 
+  @Test func digitsAreReadByEveryNetwork() throws {
+    let output = try ExampleProgram(name: "Digits").output("quick")
+    let rows = output.split(separator: "\n").dropFirst(2).prefix(4).map { row in
+      row.split(separator: "|").dropFirst().map { numbers($0) }
+    }
+    try #require(rows.count == 4, "\(output)")
+    for row in rows {
+      #expect(row[0] == rows[3][0], "networks of one size: \(output)")
+      #expect(try #require(row[1].first) > 88, "\(output)")
+    }
+    // Bytes between the passes: an implicit gradient keeps one application, unrolling all of them.
+    #expect(rows[0][3][0] * 2 < rows[2][3][0], "\(output)")
+  }
+
   @Test func customSolverPasses() throws {
     let output = try ExampleProgram(name: "CustomSolver").output()
     #expect(output.hasPrefix("heavy ball passes every check"))

@@ -34,7 +34,7 @@ import Training
     try checkpoint.restore(restored)
     #expect(restored(x).scalars == model(x).scalars)
     #expect(restored.singularVector.tensor.scalars == model.singularVector.tensor.scalars)
-    _ = try checkpoint.optimizer(for: restored)
+    try checkpoint.restore(&optimizer, for: restored)
     restored.iterate()
     model.iterate()
     #expect(restored(x).scalars == model(x).scalars)

@@ -1,3 +1,4 @@
+import DataLoading
 import Foundation
 import Images
 import Tensors
@@ -95,20 +96,33 @@ public struct BatchLoader: Sendable {
   public func epoch(
     _ number: Int, from position: Int = 0, goingOn goesOn: Bool = false
   ) -> BatchSequence {
-    BatchSequence(self, epoch: number, position: position, goesOn: goesOn, warn: warn)
+    BatchSequence(self, epoch: number, position: position, goesOn: goesOn)
   }
 
-  /// The positions in the data set in the order of an epoch (Fisher and Yates).
-  func order(of epoch: Int) -> [Int] {
-    var order = Array(0..<data.count(of: split))
-    guard let seed, order.count > 1 else { return order }
-    var generator = Philox(seed: seed).substream(UInt64(epoch))
-    for last in stride(from: order.count - 1, to: 0, by: -1) {
-      let other = Int(generator.next().multipliedFullWidth(by: UInt64(last + 1)).high)
-      order.swapAt(last, other)
-    }
-    return order
+  /// The positions in the data set in the order of an epoch.
+  func order(of epoch: Int) -> [Int] { loader.order.indices(ofEpoch: epoch) }
+
+  /// The same as a loader of any data.
+  var loader: DataLoader<CachedImages> {
+    DataLoader(
+      CachedImages(data: data, split: split, cache: cache), batchSize: batchSize, seed: seed,
+      lastBatch: dropsLast ? .dropped : .kept, threads: threads, prefetch: prefetch,
+      tolerance: tolerance, warn: warn)
   }
+}
+
+/// A part of a data set, whose images are decoded once where memory allows.
+struct CachedImages: Dataset {
+  let data: any ImageDataset
+  let split: Split
+  let cache: ImageCache
+
+  var count: Int { data.count(of: split) }
+  func example(_ index: Int) throws -> Image {
+    try cache.image(index) { try data.image(index, of: split) }
+  }
+  func batch(of examples: [Image]) -> Tensor { Tensor(images: examples, size: data.imageSize) }
+  func name(_ index: Int) -> String { data.name(index, of: split) }
 }
 
 /// Some images, ready for the model.

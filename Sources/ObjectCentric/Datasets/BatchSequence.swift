@@ -1,4 +1,4 @@
-import Foundation
+import DataLoading
 import Images
 import Tensors
 
@@ -7,83 +7,45 @@ import Tensors
 /// One thread at a time takes batches. Decoding ends when the sequence is released.
 public final class BatchSequence {
   private let loader: BatchLoader
-  private let warn: @Sendable (String) -> Void
-  private let pipeline: DecodingPipeline
-  private var unreadable = 0
-  /// Seconds that `next()` waited because an image was not decoded yet: 0 if decoding is never the
-  /// bottleneck.
-  public private(set) var secondsWaited = 0.0
+  private let batches: Batches<CachedImages>
   /// Images that were delivered.
   public private(set) var imagesDelivered = 0
 
-  init(
-    _ loader: BatchLoader, epoch: Int, position: Int, goesOn: Bool,
-    warn: @escaping @Sendable (String) -> Void
-  ) {
+  init(_ loader: BatchLoader, epoch: Int, position: Int, goesOn: Bool) {
     self.loader = loader
-    self.warn = warn
-    let (data, split, cache) = (loader.data, loader.split, loader.cache)
-    pipeline = DecodingPipeline(
-      epoch: epoch, position: position, goesOn: goesOn,
-      window: loader.prefetch * loader.batchSize, orderOf: { loader.order(of: $0) }
-    ) { index in try cache.image(index) { try data.image(index, of: split) } }
-    pipeline.start(threads: loader.threads)
+    batches =
+      goesOn
+      ? loader.loader.batches(from: LoaderPlace(epoch: epoch, position: position))
+      : loader.loader.epoch(epoch, from: position)
   }
 
-  deinit { pipeline.stop() }
+  /// Seconds that `next()` waited because an image was not decoded yet: 0 if decoding is never the
+  /// bottleneck.
+  public var secondsWaited: Double { batches.secondsWaited }
 
   /// Seconds of processor time that the threads spent decoding, together: what training could not
   /// use where all processors are busy.
-  public var secondsDecoding: Double { pipeline.secondsDecoding }
+  public var secondsDecoding: Double { batches.secondsReading }
 
   /// The next batch, or nil at the end of the epoch.
   ///
   /// - Throws: `UnreadableImages` when more than `tolerance` images of the epoch could not be read.
   public func next() throws -> Batch? {
-    var images: [Image] = []
-    var indices: [Int] = []
-    while images.count < loader.batchSize {
-      let taken = pipeline.take(loader.batchSize - images.count)
-      secondsWaited += taken.secondsWaited
-      guard !taken.images.isEmpty else { break }
-      for (index, result) in taken.images {
-        switch result {
-        case .success(let image):
-          images.append(image)
-          indices.append(index)
-        case .failure(let error):
-          try passOver(index, error)
-        }
-      }
+    do {
+      guard let images = try batches.next() else { return nil }
+      imagesDelivered += images.shape[0]
+      return Batch(images: images, indices: batches.indices, endPosition: batches.place.position)
+    } catch let error as UnreadableExamples {
+      throw UnreadableImages(
+        count: error.count, part: "this epoch of \(loader.data.description)",
+        tolerance: error.tolerance, first: error.last ?? "")
     }
-    guard !images.isEmpty, images.count == loader.batchSize || !loader.dropsLast else { return nil }
-    imagesDelivered += images.count
-    let size = loader.data.imageSize
-    return Batch(
-      images: Tensor(images: images, size: size), indices: indices,
-      endPosition: pipeline.position)
   }
 
   /// Goes on to the batches of the next epoch, the first of which have been decoded meanwhile.
   ///
   /// Stops when `next()` has not returned nil yet, or when the sequence is one of a single epoch.
-  public func beginNextEpoch() {
-    unreadable = 0
-    pipeline.beginNextEpoch()
-  }
-
-  private func passOver(_ index: Int, _ error: any Error) throws {
-    unreadable += 1
-    let name = loader.data.name(index, of: loader.split)
-    let text = "\(error)"
-    let reason = text.contains(name) ? text : "\(name): \(text)"
-    warn("skipped \(reason)")
-    guard unreadable <= loader.tolerance else {
-      throw UnreadableImages(
-        count: unreadable, part: "this epoch of \(loader.data.description)",
-        tolerance: loader.tolerance, first: reason)
-    }
-  }
+  public func beginNextEpoch() { batches.beginNextEpoch() }
 }
 
 extension Tensor {

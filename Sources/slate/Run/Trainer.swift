@@ -65,7 +65,7 @@ struct Trainer {
     }
     try self.init(configuration, loader: loader, progress: progress)
     try run.checkpoint.restore(model)
-    optimizer = try run.checkpoint.optimizer(for: model)
+    try run.checkpoint.restore(&optimizer, for: model)
     // What other options train from here on has no moments, or stale ones.
     let trained = run.state.configuration.trainedPart(at: max(0, progress.step - 1))
     if configuration.trainedPart(at: progress.step) != trained { optimizer = Adam() }
@@ -176,9 +176,9 @@ struct Trainer {
   private var rates: (dvae: Double, main: Double) {
     let decay = progress.plateau?.factor ?? 1
     // What is trained after the dVAE warms up then.
-    let warmup = LinearWarmup(steps: configuration.lrWarmupSteps)
-      .factor(at: max(0, progress.step - configuration.dvaeSteps))
-    return (configuration.lrDvae * decay, configuration.lrMain * decay * warmup)
+    let warmup = Schedule.warmup(steps: configuration.lrWarmupSteps)
+      .delayed(by: configuration.dvaeSteps)
+    return (configuration.lrDvae * decay, configuration.lrMain * decay * warmup(progress.step))
   }
 
   /// The mean gradient over the batches of a step; losses, times and probe are noted in `record`.
@@ -332,7 +332,7 @@ extension RunConfiguration {
 
   /// The temperature of the relaxed tokens after a number of steps.
   func temperature(at step: Int) -> Double {
-    CosineAnnealing(from: tauStart, to: tauFinal, steps: tauSteps).value(at: step)
+    Schedule.cosine(from: tauStart, to: tauFinal, steps: tauSteps)(step)
   }
 
   /// Noise for a batch.

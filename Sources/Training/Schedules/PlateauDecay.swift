@@ -1,46 +1,4 @@
-import Foundation
 import Tensors
-
-/// A factor that grows linearly from almost 0 to 1 over the first steps.
-public struct LinearWarmup: Sendable, Equatable {
-  /// The number of steps; 0 for none.
-  public let steps: Int
-
-  /// A warm-up over `steps` steps.
-  public init(steps: Int) {
-    expect(steps >= 0, "a warm-up cannot last \(steps) steps")
-    self.steps = steps
-  }
-
-  /// min(1, (step + 1) / steps), for steps counted from 0.
-  public func factor(at step: Int) -> Double {
-    steps == 0 ? 1 : min(1, Double(step + 1) / Double(steps))
-  }
-}
-
-/// Half a cosine from one value to another, constant after that.
-public struct CosineAnnealing: Sendable, Equatable {
-  /// The value at step 0.
-  public let start: Double
-  /// The value from step `steps` on.
-  public let end: Double
-  /// The length in steps; 0 gives `end` from the beginning.
-  public let steps: Int
-
-  /// An annealing over `steps` steps.
-  public init(from start: Double, to end: Double, steps: Int) {
-    expect(steps >= 0, "an annealing cannot last \(steps) steps")
-    self.start = start
-    self.end = end
-    self.steps = steps
-  }
-
-  /// (start + end) / 2 + (start - end) / 2 cos(pi step / steps).
-  public func value(at step: Int) -> Double {
-    guard step < steps else { return end }
-    return (start + end) / 2 + (start - end) / 2 * cos(.pi * Double(step) / Double(steps))
-  }
-}
 
 /// A factor that is halved whenever the validation loss has not improved for some epochs.
 public struct PlateauDecay: Sendable, Equatable, Codable {

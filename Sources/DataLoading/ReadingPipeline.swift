@@ -1,18 +1,17 @@
 import Foundation
-import Images
 import Tensors
 
-/// Threads that decode images ahead of who takes them, in the order of an epoch and, if they are to,
+/// Threads that read examples ahead of who takes them, in the order of an epoch and, if they are to,
 /// of the epochs after it.
 ///
-/// The threads are `window` images ahead at most; going on beyond the end of an epoch, they never
-/// leave who takes the first images of the next one waiting for a pipeline that is empty. Where the
-/// system gives no thread, who takes images decodes them. The mutable
+/// The threads are `window` examples ahead at most; going on beyond the end of an epoch, they never
+/// leave who takes the first examples of the next one waiting for a pipeline that is empty. Where
+/// there is no thread, who takes examples reads them. The mutable
 /// state is guarded by one condition, which is why sharing the pipeline with its threads is safe
 /// although the compiler cannot check it.
-final class DecodingPipeline: @unchecked Sendable {
-  /// An image of the data set, and what became of it.
-  typealias Decoded = (index: Int, result: Result<Image, any Error>)
+final class ReadingPipeline<Example: Sendable>: @unchecked Sendable {
+  /// An example of the data set, and what became of it.
+  typealias Outcome = (index: Int, result: Result<Example, any Error>)
 
   /// A position in the order of an epoch.
   private struct Place: Hashable {
@@ -21,34 +20,34 @@ final class DecodingPipeline: @unchecked Sendable {
   }
 
   private let orderOf: @Sendable (_ epoch: Int) -> [Int]
-  private let decode: @Sendable (_ index: Int) throws -> Image
+  private let read: @Sendable (_ index: Int) throws -> Example
   private let goesOn: Bool
   private let window: Int
   private let condition = NSCondition()
-  /// Of the epochs that images are claimed or taken from.
+  /// Of the epochs that examples are claimed or taken from.
   private var orders: [Int: [Int]]
-  private var decoded: [Place: Result<Image, any Error>] = [:]
-  /// The next place that a thread decodes.
+  private var outcomes: [Place: Result<Example, any Error>] = [:]
+  /// The next place that a thread reads.
   private var claimed: Place
   /// The next place that is taken.
   private var taken: Place
   /// Places that are claimed and not taken.
   private var ahead = 0
   private var isStopped = false
-  private var decodingSeconds = 0.0
+  private var readingSeconds = 0.0
   private var threads = 0
 
   init(
     epoch: Int, position: Int, goesOn: Bool, window: Int,
     orderOf: @escaping @Sendable (_ epoch: Int) -> [Int],
-    decode: @escaping @Sendable (_ index: Int) throws -> Image
+    read: @escaping @Sendable (_ index: Int) throws -> Example
   ) {
     let order = orderOf(epoch)
     expect(
       position >= 0 && position <= order.count,
-      "an epoch of \(order.count) images cannot begin at position \(position)")
+      "an epoch of \(order.count) examples cannot begin at position \(position)")
     self.orderOf = orderOf
-    self.decode = decode
+    self.read = read
     self.goesOn = goesOn
     self.window = window
     orders = [epoch: order]
@@ -56,10 +55,10 @@ final class DecodingPipeline: @unchecked Sendable {
     taken = claimed
   }
 
-  /// How many images of the epoch's order have been taken.
+  /// How many examples of the epoch's order have been taken.
   var position: Int { condition.withLock { taken.position } }
   /// Processor time of the threads.
-  var secondsDecoding: Double { condition.withLock { decodingSeconds } }
+  var secondsReading: Double { condition.withLock { readingSeconds } }
 
   /// Starts up to `threads` threads: fewer where the system gives no more.
   func start(threads: Int) {
@@ -68,7 +67,7 @@ final class DecodingPipeline: @unchecked Sendable {
     }
   }
 
-  /// Lets the threads end after the image they are at.
+  /// Lets the threads end after the example they are at.
   func stop() {
     condition.withLock {
       isStopped = true
@@ -76,22 +75,22 @@ final class DecodingPipeline: @unchecked Sendable {
     }
   }
 
-  /// The next images of the epoch's order: `count` of them, or fewer at its end.
+  /// The next examples of the epoch's order: `count` of them, or fewer at its end.
   ///
   /// All are taken at once, because every call wakes the threads up.
-  func take(_ count: Int) -> (images: [Decoded], secondsWaited: Double) {
+  func take(_ count: Int) -> (examples: [Outcome], secondsWaited: Double) {
     condition.withLock {
-      var images: [Decoded] = []
+      var examples: [Outcome] = []
       var waited = Duration.zero
       let order = order(of: taken.epoch)
-      while images.count < count, taken.position < order.count {
-        if let result = decoded.removeValue(forKey: taken) {
-          images.append((order[taken.position], result))
+      while examples.count < count, taken.position < order.count {
+        if let result = outcomes.removeValue(forKey: taken) {
+          examples.append((order[taken.position], result))
           taken.position += 1
           ahead -= 1
         } else if threads == 0 {
           let (start, index) = (ContinuousClock.now, order[taken.position])
-          images.append((index, Result { try decode(index) }))
+          examples.append((index, Result { try read(index) }))
           taken.position += 1
           waited += ContinuousClock.now - start
         } else {
@@ -102,16 +101,16 @@ final class DecodingPipeline: @unchecked Sendable {
         }
       }
       condition.broadcast()
-      return (images, waited / .seconds(1))
+      return (examples, waited / .seconds(1))
     }
   }
 
-  /// Takes the images of the next epoch from now on; stops unless all of this one are taken.
+  /// Takes the examples of the next epoch from now on; stops unless all of this one are taken.
   func beginNextEpoch() {
     condition.withLock {
-      expect(goesOn, "the threads decode one epoch only")
+      expect(goesOn, "the threads read one epoch only")
       let left = order(of: taken.epoch).count - taken.position
-      expect(left == 0, "\(left) images of the epoch have not been taken yet")
+      expect(left == 0, "\(left) examples of the epoch have not been taken yet")
       orders[taken.epoch] = nil
       taken = Place(epoch: taken.epoch + 1, position: 0)
       if claimed.epoch < taken.epoch { claimed = taken }
@@ -121,17 +120,17 @@ final class DecodingPipeline: @unchecked Sendable {
   private func work() {
     while let (place, index) = claim() {
       let start = processorSeconds()
-      let result = Result { try decode(index) }
+      let result = Result { try read(index) }
       let spent = processorSeconds() - start
       condition.withLock {
-        decoded[place] = result
-        decodingSeconds += spent
+        outcomes[place] = result
+        readingSeconds += spent
         if place == taken { condition.broadcast() }
       }
     }
   }
 
-  /// The next place to decode, as soon as it lies within the window; nil when none is left.
+  /// The next place to read, as soon as it lies within the window; nil when none is left.
   private func claim() -> (place: Place, index: Int)? {
     condition.withLock {
       while !isStopped, ahead >= window { condition.wait() }

@@ -1,0 +1,136 @@
+import Foundation
+import Tensors
+
+/// The tensors of a file under the names that they are asked for by.
+struct CheckpointNames: Sendable {
+  /// A tensor of the file.
+  struct Named: Sendable {
+    /// What it belongs to besides the parameter, with a dot at the end: "optimizer.exp_avg." or
+    /// "average."; nil for the value of a parameter.
+    let kind: String?
+    /// The parameter's name.
+    let name: String
+    /// The tensor, under the name that it has in the file.
+    let entry: SafetensorsFile.Entry
+
+    var fullName: String { (kind ?? "") + name }
+  }
+
+  /// In the order of the file.
+  let entries: [Named]
+  private let positions: [ExactString: Int]
+
+  /// The names of the file.
+  init(_ file: SafetensorsFile) {
+    self.init(
+      file.entries.map { entry in
+        let kind = CheckpointNames.kind(of: entry.name)
+        return Named(kind: kind, name: String(entry.name.dropFirst(kind?.count ?? 0)), entry: entry)
+      })
+  }
+
+  init(_ entries: [Named]) {
+    self.entries = entries
+    positions = Dictionary(
+      entries.enumerated().map { (ExactString($1.fullName), $0) }, uniquingKeysWith: { a, _ in a })
+  }
+
+  /// The tensor of a name, with its kind if it has one.
+  subscript(name: String) -> SafetensorsFile.Entry? {
+    positions[ExactString(name)].map { entries[$0].entry }
+  }
+
+  /// "optimizer.exp_avg." of "optimizer.exp_avg.encoder.weight", "average." of "average.weight".
+  private static func kind(of name: String) -> String? {
+    if name.hasPrefix(Checkpoint.averagePrefix) { return Checkpoint.averagePrefix }
+    guard name.hasPrefix(SavedOptimizer.prefix),
+      let dot = name.dropFirst(SavedOptimizer.prefix.count).firstIndex(of: ".")
+    else { return nil }
+    return String(name[...dot])
+  }
+}
+
+extension Checkpoint {
+  /// The tensors of one part of a model, named as the part itself names them.
+  ///
+  /// ```swift
+  /// try Checkpoint(contentsOf: url).part(under: "encoder").restore(model.encoder)
+  /// ```
+  /// - Parameter prefix: of the names; "encoder" takes "encoder.0.weight" as "0.weight". What an
+  ///   optimiser or an average keeps of the part comes along.
+  /// - Returns: the same file, with these tensors only.
+  /// - Throws: `SafetensorsError`, with the prefixes that there are, when no name begins like this.
+  public func part(under prefix: String) throws -> Checkpoint {
+    let start = prefix.hasSuffix(".") || prefix.isEmpty ? prefix : prefix + "."
+    let part = names.entries.filter { $0.name.hasPrefix(start) }.map {
+      CheckpointNames.Named(
+        kind: $0.kind, name: String($0.name.dropFirst(start.count)), entry: $0.entry)
+    }
+    guard part.contains(where: { $0.kind == nil }) else {
+      throw SafetensorsError(
+        path: path, reason: "no tensor has a name that begins with '\(start)'",
+        remedy: "names begin with \(firstComponents)")
+    }
+    return Checkpoint(self, names: CheckpointNames(part))
+  }
+
+  /// The same tensors under other names.
+  ///
+  /// ```swift
+  /// let checkpoint = try Checkpoint(contentsOf: url).renamed(["classifier": "head", "bn": "norm"])
+  /// ```
+  /// - Parameter changes: from the file's names to the model's: whole names, or their beginnings up to
+  ///   a dot; the longest one that fits a name counts. What an optimiser or an average keeps is
+  ///   renamed too.
+  /// - Returns: the same file under the new names.
+  /// - Throws: `SafetensorsError` when a change is about no tensor, or two tensors get the same name.
+  public func renamed(_ changes: [String: String]) throws -> Checkpoint {
+    let longestFirst = changes.sorted { ($0.key.count, $0.key) > ($1.key.count, $1.key) }
+    var unused = Set(changes.keys)
+    func renamed(_ name: String) -> String {
+      for (old, new) in longestFirst where name == old || name.hasPrefix(old + ".") {
+        unused.remove(old)
+        return new + name.dropFirst(old.count)
+      }
+      return name
+    }
+    let changed = try self.renamed(renamed)
+    if let first = unused.sorted().first {
+      throw SafetensorsError(
+        path: path, reason: "there is no '\(first)' to be renamed to '\(changes[first] ?? "")'",
+        remedy: "names begin with \(firstComponents)")
+    }
+    return changed
+  }
+
+  /// The same tensors under the names that a function gives them.
+  ///
+  /// - Parameter newName: the model's name of a parameter for the file's.
+  /// - Returns: the same file under the new names.
+  /// - Throws: `SafetensorsError` when two tensors get the same name.
+  public func renamed(_ newName: (String) -> String) throws -> Checkpoint {
+    let changed = names.entries.map {
+      CheckpointNames.Named(kind: $0.kind, name: newName($0.name), entry: $0.entry)
+    }
+    var owners: [ExactString: String] = [:]
+    for named in changed {
+      if let other = owners.updateValue(named.entry.name, forKey: ExactString(named.fullName)) {
+        throw SafetensorsError(
+          path: path,
+          reason: "'\(other)' and '\(named.entry.name)' would both be called '\(named.fullName)'",
+          remedy: "give one of them another name, or take a part of the file with part(under:)")
+      }
+    }
+    return Checkpoint(self, names: CheckpointNames(changed))
+  }
+
+  /// What names begin with, up to eight of them, for messages.
+  private var firstComponents: String {
+    var seen: Set<String> = []
+    let components = names.entries.filter { $0.kind == nil }.compactMap { named in
+      named.name.split(separator: ".").first.map(String.init)
+    }.filter { seen.insert($0).inserted }
+    let shown = components.prefix(8).map { "'\($0)'" }.joined(separator: ", ")
+    return components.count > 8 ? shown + " and \(components.count - 8) others" : shown
+  }
+}
