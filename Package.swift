@@ -12,6 +12,7 @@ let package = Package(
     .library(name: "EstimatorComparison", targets: ["EstimatorComparison"]),
     .library(name: "NeuralLayers", targets: ["NeuralLayers"]),
     .library(name: "DataLoading", targets: ["DataLoading"]),
+    .library(name: "ImplicitModels", targets: ["ImplicitModels"]),
     .library(name: "Training", targets: ["Training"]),
     .library(name: "Images", targets: ["Images"]),
     .library(name: "ObjectCentric", targets: ["ObjectCentric"]),
@@ -48,6 +49,8 @@ let package = Package(
       name: "ConformanceChecks", dependencies: ["ImplicitLayers", "NeuralLayers", "Tensors"]),
     .target(name: "NeuralLayers", dependencies: ["Tensors"]),
     .target(name: "DataLoading", dependencies: ["Tensors"]),
+    .target(
+      name: "ImplicitModels", dependencies: ["ImplicitLayers", "NeuralLayers", "Tensors"]),
     .target(name: "Training", dependencies: ["NeuralLayers", "Tensors"]),
     .target(name: "CImageCodecs", dependencies: ["CJPEG", "CPNG"]),
     .target(name: "CProcess"),
@@ -82,6 +85,10 @@ let package = Package(
         "DataLoading", "Images", "ImplicitLayers", "NeuralLayers", "Tensors", "Training",
       ],
       path: "Examples/Digits", exclude: ["make_digits.py"], resources: [.copy("Data")]),
+    .executableTarget(
+      name: "BuildAModel",
+      dependencies: ["ImplicitLayers", "ImplicitModels", "NeuralLayers", "Tensors", "Training"],
+      path: "Examples/BuildAModel"),
     .executableTarget(
       name: "TensorTour", dependencies: ["ConformanceChecks", "ImplicitLayers", "Tensors"],
       path: "Examples/TensorTour"),
@@ -158,7 +165,16 @@ let package = Package(
       name: "EstimatorComparisonTests",
       dependencies: ["EstimatorComparison", "ImplicitLayers", "Tensors", "TestSupport"]),
     .testTarget(
-      name: "NeuralLayersTests", dependencies: ["NeuralLayers", "Tensors", "TestSupport"]),
+      name: "NeuralLayersTests",
+      dependencies: ["NeuralLayers", "Tensors", "TestSupport", "Training"],
+      exclude: ["Fixtures/make_torch_answers.py"],
+      resources: [.copy("Fixtures/torch_answers.safetensors")]),
+    .testTarget(
+      name: "ImplicitModelsTests",
+      dependencies: [
+        "ConformanceChecks", "ImplicitModels", "ImplicitLayers", "NeuralLayers", "Tensors",
+        "TestSupport",
+      ]),
     .testTarget(
       name: "DataLoadingTests", dependencies: ["DataLoading", "Tensors", "TestFolders"]),
     .testTarget(
@@ -198,8 +214,8 @@ let package = Package(
     .testTarget(
       name: "DocumentationTests",
       dependencies: [
-        "slate", "FixedPoint", "CustomSolver", "CustomEstimator", "Equations", "RidgePenalty",
-        "EquilibriumHessian", "Portfolio", "TensorTour", "Digits", "SlotAttention",
+        "slate", "FixedPoint", "BuildAModel", "CustomSolver", "CustomEstimator", "Equations",
+        "RidgePenalty", "EquilibriumHessian", "Portfolio", "TensorTour", "Digits", "SlotAttention",
       ]),
   ],
   swiftLanguageModes: [.v6]

@@ -23,11 +23,9 @@ func trainOnTheWholeWay() throws {
   let x = Tensor.normal([4, 3], using: &random)
   // snippet.mask
   let layer = DroppingLayer(recurrence: w, injection: Linear(3, 8, using: &random))
-  var generator: Philox? = Philox(seed: 3)  // nil drops nothing, as in evaluation
+  let context = LayerContext.training(noise: Philox(seed: 3))  // .evaluation drops nothing
   let dropout = Dropout(0.2)
-  let (mask, other) = (
-    dropout.mask([4, 8], using: &generator), dropout.mask([4, 8], using: &generator)
-  )
+  let (mask, other) = (dropout.mask([4, 8], in: context), dropout.mask([4, 8], in: context))
   let (z, again) = (try layer(.init(x: x, mask: mask)), try layer(.init(x: x, mask: mask)))
   print("the same mask, the same solution:", z.scalars == again.scalars)
   let otherwise = try layer(.init(x: x, mask: other))

@@ -26,4 +26,4 @@
   BOTH(X, trunc) BOTH(X, round) BOTH(X, tan) BOTH(X, sinh) BOTH(X, cosh) BOTH(X, asin)          \
   BOTH(X, acos) BOTH(X, atan) BOTH(X, asinh) BOTH(X, acosh) BOTH(X, atanh) BOTH(X, erf)         \
   BOTH(X, log1p) BOTH(X, expm1) BOTH(X, log2) BOTH(X, log10) BOTH(X, exp2)                      \
-  BOTH(X, strided_write) BOTH(X, arg_extreme) BOTH(X, cumulative_sum)
+  BOTH(X, strided_write) BOTH(X, arg_extreme) BOTH(X, cumulative_sum) BOTH(X, max_pool_places)

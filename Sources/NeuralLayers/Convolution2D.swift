@@ -1,7 +1,7 @@
 import Tensors
 
 /// A 2-D convolution of channels-last images.
-public struct Convolution2D: WeightedLayer {
+public struct Convolution2D: WeightedLayer, Layer {
   /// [out, in, kernel, kernel].
   public let weight: Parameter
   /// [out], if there is one.
@@ -41,6 +41,9 @@ public struct Convolution2D: WeightedLayer {
 
   /// The convolution of x, [batch, height, width, in].
   public func callAsFunction(_ x: Tensor) -> Tensor { applying(weight.tensor, to: x) }
+
+  /// The convolution of x, [batch, height, width, in].
+  public func callAsFunction(_ x: Tensor, in context: LayerContext) -> Tensor { self(x) }
 
   /// The convolution of x with another weight.
   public func applying(_ weight: Tensor, to x: Tensor) -> Tensor {

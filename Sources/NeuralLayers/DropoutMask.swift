@@ -4,7 +4,7 @@ import Tensors
 ///
 /// ```swift
 /// func inject(_ input: Input) -> Injection {             // once per solve
-///   Injection(x: embed(input), mask: dropout.mask([batch, width], using: &generator))
+///   Injection(x: embed(input), mask: dropout.mask([batch, width], in: context))
 /// }
 /// func step(_ z: Tensor, given u: Injection) -> Tensor { (recurrence(u.mask(z)) + u.x).tanh() }
 /// ```
@@ -40,21 +40,5 @@ public struct DropoutMask: Sendable {
   /// The mask of the samples at the given positions of the batch, for `injection(_:ofSamples:)`.
   public func samples(_ positions: [Int]) -> DropoutMask {
     DropoutMask(factors: factors?.samples(positions))
-  }
-}
-
-extension Dropout {
-  /// A mask for one solve; one that lets everything pass where there is no generator.
-  ///
-  /// - Parameters:
-  ///   - shape: [batch, ...], with 1 for axes whose entries share their mask.
-  ///   - dtype: that of what it masks; default float32.
-  ///   - generator: one draw is taken; nil outside training.
-  /// - Returns: the mask; it is no parameter and not recorded.
-  public func mask(
-    _ shape: Shape, dtype: DType = .float32, using generator: inout Philox?
-  ) -> DropoutMask {
-    guard rate > 0, generator != nil else { return DropoutMask() }
-    return DropoutMask(factors: self(.ones(shape, dtype: dtype), using: &generator))
   }
 }

@@ -1,30 +1,32 @@
 import Tensors
 
-/// A gated recurrent unit, in PyTorch's convention and with its names.
+/// A gated recurrent unit, in PyTorch's convention and, in checkpoints, with its names.
 ///
 /// Cho et al. 2014.
 public struct GRUCell: Module {
   /// [3 hidden, input], gates r, z, n.
-  public let weightIh: Parameter
+  public let inputWeight: Parameter
   /// [3 hidden, hidden].
-  public let weightHh: Parameter
+  public let stateWeight: Parameter
   /// [3 hidden].
-  public let biasIh: Parameter
+  public let inputBias: Parameter
   /// [3 hidden].
-  public let biasHh: Parameter
+  public let stateBias: Parameter
 
   /// A cell with Xavier-uniform input weights, orthogonal state weights and zero biases.
   public init(_ inputSize: Int, _ hiddenSize: Int, using generator: inout Philox) {
-    weightIh = Parameter(.xavierUniform([3 * hiddenSize, inputSize], using: &generator))
-    weightHh = Parameter(.orthogonal(3 * hiddenSize, hiddenSize, using: &generator))
-    biasIh = Parameter(.zeros([3 * hiddenSize]))
-    biasHh = Parameter(.zeros([3 * hiddenSize]))
+    inputWeight = Parameter(
+      .xavierUniform([3 * hiddenSize, inputSize], using: &generator), name: "weight_ih")
+    stateWeight = Parameter(
+      .orthogonal(3 * hiddenSize, hiddenSize, using: &generator), name: "weight_hh")
+    inputBias = Parameter(.zeros([3 * hiddenSize]), name: "bias_ih")
+    stateBias = Parameter(.zeros([3 * hiddenSize]), name: "bias_hh")
   }
 
   /// The next state, [rows, hidden], from an input [rows, input] and a state [rows, hidden].
   public func callAsFunction(_ input: Tensor, state: Tensor) -> Tensor {
     Tensor.gruGates(
-      inputs: input.linear(weightIh.tensor, bias: biasIh.tensor),
-      hidden: state.linear(weightHh.tensor, bias: biasHh.tensor), state: state)
+      inputs: input.linear(inputWeight.tensor, bias: inputBias.tensor),
+      hidden: state.linear(stateWeight.tensor, bias: stateBias.tensor), state: state)
   }
 }

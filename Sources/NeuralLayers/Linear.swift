@@ -1,7 +1,7 @@
 import Tensors
 
 /// y = x W^T + b.
-public struct Linear: WeightedLayer {
+public struct Linear: WeightedLayer, Layer {
   /// W, [out, in].
   public let weight: Parameter
   /// b, [out], if there is one.
@@ -45,37 +45,11 @@ public struct Linear: WeightedLayer {
     x.linear(weight.tensor, bias: bias?.tensor, rectified: rectified)
   }
 
+  /// x W^T + b.
+  public func callAsFunction(_ x: Tensor, in context: LayerContext) -> Tensor { self(x) }
+
   /// x W^T + b with another W.
   public func applying(_ weight: Tensor, to x: Tensor) -> Tensor {
     x.linear(weight, bias: bias?.tensor)
   }
-}
-
-/// Two linear layers with a rectifier between: the perceptron of transformers and slot attention.
-///
-/// Its parameters are named "0.weight" to "2.bias", the rectifier being number 1.
-public struct Perceptron: Module {
-  /// The layer before the rectifier.
-  public let hidden: Linear
-  /// The layer after it.
-  public let output: Linear
-
-  /// A perceptron in -> hidden -> out, Kaiming then Xavier with the given gain.
-  public init(
-    _ inputSize: Int, hidden hiddenSize: Int, _ outputSize: Int, gain: Double = 1,
-    using generator: inout Philox
-  ) {
-    hidden = Linear(inputSize, hiddenSize, initializer: .kaiming, using: &generator)
-    output = Linear(
-      hiddenSize, outputSize, initializer: .xavier(gain: gain), using: &generator)
-  }
-
-  /// The parameters under the names of a sequence of three layers.
-  public var namedParameters: [NamedParameter] {
-    hidden.namedParameters.map { $0.prefixed("0") }
-      + output.namedParameters.map { $0.prefixed("2") }
-  }
-
-  /// W2 max(W1 x + b1, 0) + b2.
-  public func callAsFunction(_ x: Tensor) -> Tensor { output(hidden(x, rectified: true)) }
 }

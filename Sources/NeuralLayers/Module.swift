@@ -12,13 +12,24 @@ import Tensors
 /// By default, every stored property that is a parameter or a module is found, and every optional,
 /// array or dictionary of these, however nested, in order of declaration. Names are the properties'
 /// names in snake case, joined by dots, with positions for arrays and keys for dictionaries: the
-/// convention of published state dictionaries. A parameter that is held in another way, say in a
-/// struct that is no module, stops the process with its place, rather than being left untrained; only
-/// what a closure captures cannot be seen.
+/// convention of published state dictionaries. Where a published name is another, a parameter is given
+/// it (`Parameter(_:name:)`), or a property (`parameterNames`). A parameter that is held in another way,
+/// say in a struct that is no module, stops the process with its place, rather than being left
+/// untrained, and so do two parameters of one name; only what a closure captures cannot be seen.
 public protocol Module: Sendable {
   /// The parameters with their names, each once: a parameter that several names lead to stands under
   /// the first of them and has the others as aliases.
   var namedParameters: [NamedParameter] { get }
+
+  /// The names under which properties' parameters are kept, by the properties' own names; default none,
+  /// which is the snake case of each.
+  ///
+  /// ```swift
+  /// static let parameterNames = ["attention": "self_attn", "layers": ""]
+  /// ```
+  /// The empty name leaves out the property: "0.weight" instead of "layers.0.weight". Stops when a name
+  /// is given for something that is no stored property.
+  static var parameterNames: [String: String] { get }
 }
 
 /// A parameter and its name within a module.
@@ -37,9 +48,12 @@ public struct NamedParameter: Sendable {
     self.aliases = aliases
   }
 
-  /// The same parameter as seen from a module that holds this one under `prefix`.
+  /// The same parameter as seen from a module that holds this one under `prefix`; the empty prefix adds
+  /// nothing.
   public func prefixed(_ prefix: String) -> NamedParameter {
-    NamedParameter("\(prefix).\(name)", parameter, aliases: aliases.map { "\(prefix).\($0)" })
+    prefix.isEmpty
+      ? self
+      : NamedParameter("\(prefix).\(name)", parameter, aliases: aliases.map { "\(prefix).\($0)" })
   }
 
   /// All names, the first one first.
@@ -64,6 +78,9 @@ extension Sequence<NamedParameter> {
 }
 
 extension Module {
+  /// No names but the properties' own.
+  public static var parameterNames: [String: String] { [:] }
+
   /// What the stored properties hold.
   public var namedParameters: [NamedParameter] { ParameterSearch.parameters(ofModule: self) }
 

@@ -5,17 +5,23 @@ import Tensors
 /// Vaswani et al. 2017.
 public struct MultiHeadAttention: Module {
   /// The projection of queries.
-  public let projQ: Linear
+  public let queryProjection: Linear
   /// The projection of keys.
-  public let projK: Linear
+  public let keyProjection: Linear
   /// The projection of values.
-  public let projV: Linear
+  public let valueProjection: Linear
   /// The projection of the result.
-  public let projO: Linear
+  public let outputProjection: Linear
   /// The number of heads, a divisor of the width.
   public let heads: Int
   /// The rate at which attention weights and results are dropped in training.
   public let dropout: Double
+
+  /// The published names.
+  public static let parameterNames = [
+    "queryProjection": "proj_q", "keyProjection": "proj_k", "valueProjection": "proj_v",
+    "outputProjection": "proj_o",
+  ]
 
   /// Attention of the given width.
   ///
@@ -32,10 +38,10 @@ public struct MultiHeadAttention: Module {
     expect(
       heads > 0 && width % heads == 0,
       "\(heads) heads do not divide a width of \(width); choose a number of heads that does")
-    projQ = Linear(width, width, bias: false, using: &generator)
-    projK = Linear(width, width, bias: false, using: &generator)
-    projV = Linear(width, width, bias: false, using: &generator)
-    projO = Linear(
+    queryProjection = Linear(width, width, bias: false, using: &generator)
+    keyProjection = Linear(width, width, bias: false, using: &generator)
+    valueProjection = Linear(width, width, bias: false, using: &generator)
+    outputProjection = Linear(
       width, width, bias: false, initializer: .xavier(gain: gain), using: &generator)
     self.heads = heads
     self.dropout = dropout
@@ -47,17 +53,23 @@ public struct MultiHeadAttention: Module {
   ///   - queries: what asks.
   ///   - memory: what is asked.
   ///   - causal: whether query r sees only 0...r + n - m; default false.
-  ///   - generator: for dropout; nil outside training.
+  ///   - context: in training, two draws are taken unless the dropout is 0.
   /// - Returns: [batch, m, width].
   public func callAsFunction(
-    _ queries: Tensor, to memory: Tensor, causal: Bool = false, using generator: inout Philox?
+    _ queries: Tensor, to memory: Tensor, causal: Bool = false, in context: LayerContext
   ) -> Tensor {
-    var own = generator ?? Philox(seed: 0)
-    let mixed = Tensor.attention(
-      queries: projQ(queries), keys: projK(memory), values: projV(memory), heads: heads,
-      causal: causal, dropout: generator == nil ? 0 : dropout, using: &own)
-    if generator != nil { generator = own }
-    return Dropout(dropout)(projO(mixed), using: &generator)
+    let (q, k, v) = (queryProjection(queries), keyProjection(memory), valueProjection(memory))
+    let mixed = { (rate: Double, generator: inout Philox) -> Tensor in
+      .attention(
+        queries: q, keys: k, values: v, heads: heads, causal: causal, dropout: rate,
+        using: &generator)
+    }
+    if dropout > 0, let dropped = context.draw(for: "MultiHeadAttention", { mixed(dropout, &$0) }) {
+      return Dropout(dropout)(outputProjection(dropped), in: context)
+    }
+    // Without dropout, nothing is drawn.
+    var unused = Philox(seed: 0)
+    return outputProjection(mixed(0, &unused))
   }
 
   /// The attention of one more position to itself and all before it, whose keys and values are in
@@ -68,23 +80,7 @@ public struct MultiHeadAttention: Module {
   ///   - cache: is extended by this position.
   /// - Returns: [batch, 1, width]; not recorded.
   public func callAsFunction(_ position: Tensor, extending cache: inout KeyValueCache) -> Tensor {
-    cache.append(keys: projK(position), values: projV(position))
-    return projO(cache.attention(of: projQ(position), heads: heads))
-  }
-}
-
-/// A table of vectors, one for each entry of a dictionary.
-public struct Embedding: Module {
-  /// [entries, width].
-  public let weight: Parameter
-
-  /// A table of normal vectors.
-  public init(_ entries: Int, _ width: Int, using generator: inout Philox) {
-    weight = Parameter(.normal([entries, width], using: &generator))
-  }
-
-  /// The vectors of `ids`: their shape, and the width.
-  public func callAsFunction(_ ids: IntTensor) -> Tensor {
-    weight.tensor.rows(ids)
+    cache.append(keys: keyProjection(position), values: valueProjection(position))
+    return outputProjection(cache.attention(of: queryProjection(position), heads: heads))
   }
 }

@@ -1,7 +1,9 @@
 import Tensors
 
+// Norms of samples: no statistics pass between them, so that the step of a fixed point may hold them.
+
 /// Layer norm over the last axis (Ba, Kiros and Hinton 2016), epsilon 1e-5.
-public struct LayerNorm: Module {
+public struct LayerNorm: Layer {
   /// The gain, [width], starting at 1.
   public let weight: Parameter
   /// The bias, [width], starting at 0.
@@ -17,27 +19,65 @@ public struct LayerNorm: Module {
   public func callAsFunction(_ x: Tensor) -> Tensor {
     x.layerNorm(gain: weight.tensor, bias: bias.tensor)
   }
+
+  /// The normalised x, [..., width].
+  public func callAsFunction(_ x: Tensor, in context: LayerContext) -> Tensor { self(x) }
 }
 
-/// Dropout while training: nothing when there is no generator.
-public struct Dropout: Sendable {
-  /// The fraction of elements that are dropped.
-  public let rate: Double
+/// Norm by the root mean square over the last axis (Zhang and Sennrich 2019).
+public struct RMSNorm: Layer {
+  /// The gain, [width], starting at 1.
+  public let weight: Parameter
+  /// What keeps the quotient defined.
+  public let epsilon: Double
 
-  /// Dropout at a rate in [0, 1).
-  public init(_ rate: Double) {
-    expect(rate >= 0 && rate < 1, "a dropout rate lies in [0, 1), not \(rate)")
-    self.rate = rate
+  /// A norm of the given width.
+  ///
+  /// - Parameters:
+  ///   - width: the extent of the last axis.
+  ///   - epsilon: default 1e-5; PyTorch's is the smallest step of its dtype.
+  public init(_ width: Int, epsilon: Double = 1e-5) {
+    weight = Parameter(.ones([width]))
+    self.epsilon = epsilon
   }
 
-  /// x with elements dropped, or x itself without a generator.
-  public func callAsFunction(_ x: Tensor, using generator: inout Philox?) -> Tensor {
-    generator?.dropping(rate, from: x) ?? x
+  /// x / sqrt(mean of x^2 + epsilon) * weight, [..., width].
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    x.rmsNorm(gain: weight.tensor, epsilon: epsilon)
   }
+
+  /// The normalised x, [..., width].
+  public func callAsFunction(_ x: Tensor, in context: LayerContext) -> Tensor { self(x) }
 }
 
-extension Philox {
-  fileprivate mutating func dropping(_ rate: Double, from x: Tensor) -> Tensor {
-    x.dropout(rate, using: &self)
+/// Group norm of channels-last samples (Wu and He 2018), epsilon 1e-5.
+public struct GroupNorm: Layer {
+  /// The gain, [channels].
+  public let weight: Parameter
+  /// The bias, [channels], starting at 0.
+  public let bias: Parameter
+  /// The number of groups, a divisor of the channels.
+  public let groups: Int
+
+  /// A group norm.
+  ///
+  /// - Parameters:
+  ///   - groups: a divisor of the channels; 1 is a norm of the whole sample.
+  ///   - channels: the extent of the last axis.
+  ///   - gain: what all gains start at; default 1.
+  public init(_ groups: Int, _ channels: Int, gain: Double = 1) {
+    expect(
+      groups > 0 && channels % groups == 0, "\(groups) groups do not divide \(channels) channels")
+    weight = Parameter(.full(gain, [channels]))
+    bias = Parameter(.zeros([channels]))
+    self.groups = groups
   }
+
+  /// The normalised x, [batch, ..., channels].
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    x.groupNorm(gain: weight.tensor, bias: bias.tensor, groups: groups)
+  }
+
+  /// The normalised x, [batch, ..., channels].
+  public func callAsFunction(_ x: Tensor, in context: LayerContext) -> Tensor { self(x) }
 }

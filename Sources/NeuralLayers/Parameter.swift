@@ -9,6 +9,12 @@ import Tensors
 /// ```
 /// A reference, so that a layer and an optimiser mean the same parameter.
 ///
+/// Checkpoints keep it under the name of the property that holds it, or under a name given here:
+///
+/// ```swift
+/// let inputWeight = Parameter(.zeros([6, 4]), name: "weight_ih")   // as published
+/// ```
+///
 /// Any number of threads may read `tensor` and differentiate with respect to it at the same time;
 /// `assign` must not run meanwhile, as it does between training steps. That is why sharing a
 /// parameter is safe although the compiler cannot check it.
@@ -22,12 +28,19 @@ public final class Parameter: @unchecked Sendable {
   /// parameters, and has no gradient.
   public let isTrained: Bool
 
+  /// The name within the module that holds it; nil for that of the property, in snake case.
+  public let name: String?
+
   /// A parameter with an initial value.
   ///
   /// - Parameters:
   ///   - value: the initial value.
+  ///   - name: within the module that holds it; default that of the property, in snake case. Several
+  ///     parameters of a module may not have the same.
   ///   - isTrained: default true.
-  public init(_ value: Tensor, isTrained: Bool = true) {
+  public init(_ value: Tensor, name: String? = nil, isTrained: Bool = true) {
+    expect(name != "", "a parameter's name is not empty: leave it out for that of the property")
+    self.name = name
     self.isTrained = isTrained
     tensor = isTrained ? value.variable() : value.detached()
   }

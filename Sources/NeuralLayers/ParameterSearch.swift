@@ -4,9 +4,29 @@ import Tensors
 enum ParameterSearch {
   /// The parameters of all stored properties, each once.
   static func parameters(ofModule module: some Module) -> [NamedParameter] {
-    storedProperties(of: module).flatMap { label, value in
-      parameters(in: value, name: snakeCase(label), holder: "\(type(of: module)).\(label)")
+    let properties = storedProperties(of: module)
+    let given = type(of: module).parameterNames
+    for name in given.keys where !properties.contains(where: { $0.label == name }) {
+      callerMistake(
+        "\(type(of: module)).parameterNames names '\(name)', which is none of its stored properties: "
+          + properties.map(\.label).joined(separator: ", "))
+    }
+    let found = properties.flatMap { label, value in
+      parameters(
+        in: value, name: given[label] ?? snakeCase(label), holder: "\(type(of: module)).\(label)")
     }.eachOnce
+    expectDifferentNames(found, of: module)
+    return found
+  }
+
+  /// Stops where two parameters have one name, of which a checkpoint would keep one.
+  private static func expectDifferentNames(_ found: [NamedParameter], of module: some Module) {
+    var seen: Set<String> = []
+    for name in found.flatMap(\.names) where !seen.insert(name).inserted {
+      callerMistake(
+        "two parameters of \(type(of: module)) have the name '\(name)': give one of them another by "
+          + "Parameter(_:name:), or its property by parameterNames")
+    }
   }
 
   /// Those of a class come after those of the class that it inherits from.
@@ -35,7 +55,7 @@ enum ParameterSearch {
   /// Stops the process where the value holds a parameter in a way that has no name.
   private static func parameters(in value: Any, name: String, holder: String) -> [NamedParameter] {
     switch value {
-    case let parameter as Parameter: return [NamedParameter(name, parameter)]
+    case let parameter as Parameter: return [NamedParameter(parameter.name ?? name, parameter)]
     case let module as any Module: return module.namedParameters.map { $0.prefixed(name) }
     case _ where isPlain(type(of: value)): return []
     default: break
@@ -46,11 +66,12 @@ enum ParameterSearch {
       return mirror.children.flatMap { parameters(in: $0.value, name: name, holder: holder) }
     case .collection:
       return mirror.children.enumerated().flatMap { position, child in
-        parameters(in: child.value, name: "\(name).\(position)", holder: "\(holder)[\(position)]")
+        parameters(
+          in: child.value, name: joined(name, "\(position)"), holder: "\(holder)[\(position)]")
       }
     case .dictionary:
       return entries(of: mirror).flatMap { key, value in
-        parameters(in: value, name: "\(name).\(key)", holder: "\(holder)[\(key)]")
+        parameters(in: value, name: joined(name, key), holder: "\(holder)[\(key)]")
       }
     default:
       var visited: Set<ObjectIdentifier> = []
@@ -93,6 +114,11 @@ enum ParameterSearch {
     if let container = type as? any Container.Type { return isPlain(container.elementType) }
     return type is any Numeric.Type || type is any StringProtocol.Type || type is Bool.Type
       || type is Tensor.Type || type is Shape.Type || type is DType.Type
+  }
+
+  /// A name within another; within the empty one, itself.
+  private static func joined(_ name: String, _ part: String) -> String {
+    name.isEmpty ? part : "\(name).\(part)"
   }
 
   /// "normInputs" becomes "norm_inputs".

@@ -22,9 +22,9 @@ import Tensors
 /// norm of at most k times that of the matrix.
 ///
 /// The weight is computed at every call; see `WeightNormalized` for how to save that.
-public struct SpectrallyNormalized<Layer: WeightedLayer>: Module {
+public struct SpectrallyNormalized<Inner: WeightedLayer>: Layer {
   /// The layer, whose weight is W.
-  public let layer: Layer
+  public let layer: Inner
   /// u, [out], of length 1.
   public let singularVector: Parameter
   /// c.
@@ -40,7 +40,7 @@ public struct SpectrallyNormalized<Layer: WeightedLayer>: Module {
   ///   - iterations: of the power iteration at the start; default 50.
   ///   - generator: one draw is taken, for u.
   public init(
-    _ layer: Layer, bound: Double = 1, iterations: Int = 50, using generator: inout Philox
+    _ layer: Inner, bound: Double = 1, iterations: Int = 50, using generator: inout Philox
   ) {
     expect(bound > 0 && bound.isFinite, "a largest singular value is positive, not \(bound)")
     self.layer = layer
@@ -83,6 +83,9 @@ public struct SpectrallyNormalized<Layer: WeightedLayer>: Module {
 
   /// What the layer makes of x with the weight W'.
   public func callAsFunction(_ x: Tensor) -> Tensor { layer.applying(weight, to: x) }
+
+  /// What the layer makes of x with that weight.
+  public func callAsFunction(_ x: Tensor, in context: LayerContext) -> Tensor { self(x) }
 }
 
 extension Tensor {

@@ -21,14 +21,14 @@ public protocol WeightedLayer: Module {
 ///
 /// The weight is computed at every call; where it is used many times, as in the iterations of a solve,
 /// take `weight` once, say in `inject`, and call `layer.applying(weight, to: z)`.
-public struct WeightNormalized<Layer: WeightedLayer>: Module {
+public struct WeightNormalized<Inner: WeightedLayer>: Layer {
   /// The layer, whose weight is v.
-  public let layer: Layer
+  public let layer: Inner
   /// g, [out].
   public let gain: Parameter
 
   /// The layer with g = |v|.
-  public init(_ layer: Layer) {
+  public init(_ layer: Inner) {
     self.layer = layer
     let lengths = layer.weight.tensor.detached().rowsOfOutputs.lengthsOfRows
     gain = Parameter(lengths.reshaped([lengths.count]))
@@ -44,6 +44,9 @@ public struct WeightNormalized<Layer: WeightedLayer>: Module {
 
   /// What the layer makes of x with the weight w.
   public func callAsFunction(_ x: Tensor) -> Tensor { layer.applying(weight, to: x) }
+
+  /// What the layer makes of x with that weight.
+  public func callAsFunction(_ x: Tensor, in context: LayerContext) -> Tensor { self(x) }
 }
 
 extension Tensor {

@@ -69,19 +69,19 @@ extension SLATE {
   ///   - noise: the random draws.
   ///   - temperature: of the relaxed tokens.
   ///   - hard: whether relaxed tokens are made one-hot, straight-through; default false.
-  ///   - generator: for dropout; nil outside training.
+  ///   - context: in training, dropout draws from its noise.
   /// - Returns: sums over the batch, so that parts of a batch add up.
   /// - Throws: what the fixed-point layer throws.
   public func losses(
     of image: Tensor, noise: Noise, temperature: Double, hard: Bool = false,
-    dropout generator: inout Philox?
+    in context: LayerContext
   ) throws -> Losses {
     let logits = dvae.logits(image)
     let reconstruction = decode(
       logits, noise: noise.gumbelRelaxed, temperature: temperature, hard: hard)
     return Losses(
       squaredError: (image - reconstruction).square().sum(),
-      crossEntropy: try crossEntropy(logits: logits, noise: noise, using: &generator),
+      crossEntropy: try crossEntropy(logits: logits, noise: noise, in: context),
       reconstruction: reconstruction)
   }
 
@@ -93,25 +93,25 @@ extension SLATE {
   /// - Parameters:
   ///   - image: [batch, height, width, 3].
   ///   - noise: the random draws; `gumbelRelaxed` is not looked at.
-  ///   - generator: for dropout; nil outside training.
+  ///   - context: in training, dropout draws from its noise.
   /// - Returns: a sum over the batch.
   /// - Throws: what the fixed-point layer throws.
   public func crossEntropy(
-    of image: Tensor, noise: Noise, dropout generator: inout Philox?
+    of image: Tensor, noise: Noise, in context: LayerContext
   ) throws -> Tensor {
     try crossEntropy(
-      logits: withoutRecording { dvae.logits(image) }, noise: noise, using: &generator)
+      logits: withoutRecording { dvae.logits(image) }, noise: noise, in: context)
   }
 
   /// The cross-entropy of tokens drawn from `logits`, [batch, grid, grid, vocabulary].
   private func crossEntropy(
-    logits: Tensor, noise: Noise, using generator: inout Philox?
+    logits: Tensor, noise: Noise, in context: LayerContext
   ) throws -> Tensor {
     let targets = withoutRecording { (logits + noise.gumbelHard).argmax(alongAxis: -1) }
-    let embeddings = embed(targets, batch: logits.shape[0], using: &generator)
+    let embeddings = embed(targets, batch: logits.shape[0], in: context)
     let slots = try slotAttn.slotAttention(slotInput(embeddings, noise: noise.slots))
     return crossEntropy(
-      of: slots, embeddings: embeddings, targets: targets, using: &generator)
+      of: slots, embeddings: embeddings, targets: targets, in: context)
   }
 
   /// What slot attention starts from, given embedded tokens.
@@ -123,11 +123,11 @@ extension SLATE {
   /// The cross-entropy of the tokens that the transformer predicts from slots, summed over tokens
   /// and samples.
   private func crossEntropy(
-    of slots: Tensor, embeddings: Tensor, targets: IntTensor, using generator: inout Philox?
+    of slots: Tensor, embeddings: Tensor, targets: IntTensor, in context: LayerContext
   ) -> Tensor {
     let decoded = tfDec(
       embeddings.slice(0..<configuration.tokenCount, alongAxis: 1), memory: slotProj(slots),
-      using: &generator)
+      in: context)
     return out(decoded).crossEntropy(targets: targets.flattened()).sum()
   }
 
@@ -145,14 +145,12 @@ extension SLATE {
   ) -> (input: SlotAttention.Input, loss: (_ slots: Tensor) -> Tensor) {
     let batch = image.shape[0]
     let targets = withoutRecording { (dvae.logits(image) + noise.gumbelHard).argmax(alongAxis: -1) }
-    var none: Philox?
-    let embeddings = embed(targets, batch: batch, using: &none)
+    let embeddings = embed(targets, batch: batch, in: .evaluation)
     return (
       slotInput(embeddings, noise: noise.slots),
       { slots in
-        var none: Philox?
         let entropy = crossEntropy(
-          of: slots, embeddings: embeddings, targets: targets, using: &none)
+          of: slots, embeddings: embeddings, targets: targets, in: .evaluation)
         return entropy / Double(batch)
       }
     )
@@ -177,14 +175,14 @@ extension SLATE {
 
   /// Embedded tokens behind the beginning of the sequence, [batch, 1 + tokens, width].
   func embed(
-    _ tokens: IntTensor, batch: Int, using generator: inout Philox?
+    _ tokens: IntTensor, batch: Int, in context: LayerContext
   ) -> Tensor {
     let length = configuration.tokenCount
     let entries = IntTensor.concatenated(
       [.full(0, [batch, 1]), tokens.reshaped([batch, length]) + 1], alongAxis: 1)
     let vectors = dictionary.dictionary(entries)
     return Dropout(configuration.dropout)(
-      vectors + positionalEncoder.positions, using: &generator)
+      vectors + positionalEncoder.positions, in: context)
   }
 }
 

@@ -72,9 +72,8 @@ extension SLATE {
     ofTokens tokens: IntTensor, noise: Tensor
   ) throws -> (slots: Tensor, attention: Tensor) {
     try withoutRecording {
-      var none: Philox?
       let (batch, grid) = (noise.shape[0], configuration.gridSize)
-      let embeddings = embed(tokens, batch: batch, using: &none)
+      let embeddings = embed(tokens, batch: batch, in: .evaluation)
       let (slots, attention) = try slotAttn.slotAttention.attended(
         slotInput(embeddings, noise: noise))
       return (slots, attention.reshaped([batch, configuration.slotCount, grid, grid]))

@@ -29,10 +29,10 @@ public struct TransformerDecoder: Module {
 
   /// The decoded sequence [batch, length, width], each position a function of those up to it.
   public func callAsFunction(
-    _ sequence: Tensor, memory: Tensor, using generator: inout Philox?
+    _ sequence: Tensor, memory: Tensor, in context: LayerContext
   ) -> Tensor {
     var x = sequence
-    for block in blocks { x = block(x, memory: memory, using: &generator) }
+    for block in blocks { x = block(x, memory: memory, in: context) }
     return layerNorm(x)
   }
 
@@ -49,52 +49,59 @@ public struct TransformerDecoder: Module {
 
   /// One block; the first one's residual stream starts from its layer-normed input.
   struct Block: Module {
-    let selfAttnLayerNorm: LayerNorm
-    let selfAttn: MultiHeadAttention
-    let encoderDecoderAttnLayerNorm: LayerNorm
-    let encoderDecoderAttn: MultiHeadAttention
-    let ffnLayerNorm: LayerNorm
-    let ffn: Perceptron
+    let selfAttentionNorm: LayerNorm
+    let selfAttention: MultiHeadAttention
+    let memoryAttentionNorm: LayerNorm
+    let memoryAttention: MultiHeadAttention
+    let perceptronNorm: LayerNorm
+    let perceptron: Perceptron
     let isFirst: Bool
     let dropout: Dropout
+
+    /// The published names.
+    static let parameterNames = [
+      "selfAttentionNorm": "self_attn_layer_norm", "selfAttention": "self_attn",
+      "memoryAttentionNorm": "encoder_decoder_attn_layer_norm",
+      "memoryAttention": "encoder_decoder_attn", "perceptronNorm": "ffn_layer_norm",
+      "perceptron": "ffn",
+    ]
 
     init(
       width: Int, heads: Int, dropout: Double, gain: Double, isFirst: Bool,
       using generator: inout Philox
     ) {
-      selfAttnLayerNorm = LayerNorm(width)
-      selfAttn = MultiHeadAttention(
+      selfAttentionNorm = LayerNorm(width)
+      selfAttention = MultiHeadAttention(
         width, heads: heads, dropout: dropout, gain: gain, using: &generator)
-      encoderDecoderAttnLayerNorm = LayerNorm(width)
-      encoderDecoderAttn = MultiHeadAttention(
+      memoryAttentionNorm = LayerNorm(width)
+      memoryAttention = MultiHeadAttention(
         width, heads: heads, dropout: dropout, gain: gain, using: &generator)
-      ffnLayerNorm = LayerNorm(width)
-      ffn = Perceptron(width, hidden: 4 * width, width, gain: gain, using: &generator)
+      perceptronNorm = LayerNorm(width)
+      perceptron = Perceptron(width, hidden: 4 * width, width, gain: gain, using: &generator)
       self.isFirst = isFirst
       self.dropout = Dropout(dropout)
     }
 
     func callAsFunction(
-      _ input: Tensor, memory: Tensor, using generator: inout Philox?
+      _ input: Tensor, memory: Tensor, in context: LayerContext
     ) -> Tensor {
-      let normed = selfAttnLayerNorm(input)
+      let normed = selfAttentionNorm(input)
       var x =
         (isFirst ? normed : input)
-        + selfAttn(normed, to: normed, causal: true, using: &generator)
+        + selfAttention(normed, to: normed, causal: true, in: context)
       x =
         x
-        + encoderDecoderAttn(encoderDecoderAttnLayerNorm(x), to: memory, using: &generator)
-      return x + dropout(ffn(ffnLayerNorm(x)), using: &generator)
+        + memoryAttention(memoryAttentionNorm(x), to: memory, in: context)
+      return x + dropout(perceptron(perceptronNorm(x)), in: context)
     }
 
     func callAsFunction(next input: Tensor, memory: Tensor, cache: inout KeyValueCache) -> Tensor {
-      var generator: Philox?
-      let normed = selfAttnLayerNorm(input)
-      var x = (isFirst ? normed : input) + selfAttn(normed, extending: &cache)
+      let normed = selfAttentionNorm(input)
+      var x = (isFirst ? normed : input) + selfAttention(normed, extending: &cache)
       x =
         x
-        + encoderDecoderAttn(encoderDecoderAttnLayerNorm(x), to: memory, using: &generator)
-      return x + ffn(ffnLayerNorm(x))
+        + memoryAttention(memoryAttentionNorm(x), to: memory, in: .evaluation)
+      return x + perceptron(perceptronNorm(x))
     }
   }
 }

@@ -48,6 +48,15 @@ private func flattened(_ tensors: [Tensor]) -> Tensor {
   return flat.count == 1 ? flat[0] : Tensor.concatenated(flat)
 }
 
+/// One run of what is computed again.
+///
+/// What draws numbers, and was made outside of it, would draw others in the next run: whoever keeps such a
+/// state compares the run in which it was made with the present one.
+package final class RecomputedRun: Sendable {
+  /// The run that is going on; nil outside of what is computed again.
+  @TaskLocal package static var current: RecomputedRun?
+}
+
 struct RecomputedSegment {
   let inputs: [Tensor]
   let body: ([Tensor]) throws -> [Tensor]
@@ -56,7 +65,10 @@ struct RecomputedSegment {
   private func run(keepingHistory: Bool) throws -> (leaves: [Node], outputs: [Tensor]) {
     let leaves = inputs.map { Node(passingTo: keepingHistory ? $0.node : nil) }
     let points = zip(inputs, leaves).map { Tensor($0.storage, $0.shape, node: $1) }
-    return (leaves, try recording(true) { try body(points) })
+    let outputs = try RecomputedRun.$current.withValue(RecomputedRun()) {
+      try recording(true) { try body(points) }
+    }
+    return (leaves, outputs)
   }
 
   /// The outputs as constants, and the recorded tensors that `body` captured: what is older than

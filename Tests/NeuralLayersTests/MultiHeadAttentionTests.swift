@@ -17,8 +17,7 @@ import Testing
       layer.namedParameters.map(\.name)
         == ["proj_q.weight", "proj_k.weight", "proj_v.weight", "proj_o.weight"])
     #expect(layer.namedParameters.allSatisfy { $0.parameter.shape == [6, 6] })
-    var none: Philox?
-    let result = layer(testTensor([2, 3, 6]), to: testTensor([2, 5, 6]), using: &none)
+    let result = layer(testTensor([2, 3, 6]), to: testTensor([2, 5, 6]), in: .evaluation)
     #expect(result.shape == [2, 3, 6])
   }
 
@@ -26,8 +25,7 @@ import Testing
   func cachedEqualsUncached(_ heads: Int) {
     let layer = layer(heads: heads)
     let x = testTensor([2, 5, 6], seed: 3)
-    var none: Philox?
-    let whole = layer(x, to: x, causal: true, using: &none)
+    let whole = layer(x, to: x, causal: true, in: .evaluation)
     var cache = KeyValueCache(batch: 2, capacity: 7, width: 6, dtype: .float64)
     for position in 0..<5 {
       let range = position..<position + 1
@@ -41,29 +39,29 @@ import Testing
 
   @Test func theFutureIsInvisible() {
     let layer = layer(heads: 2)
-    var none: Philox?
     let x = testTensor([2, 5, 6], seed: 3)
     let changed = Tensor.concatenated(
       [x.slice(0..<3, alongAxis: 1), testTensor([2, 2, 6], seed: 4, scale: 100)], alongAxis: 1)
     let (first, second) = (
-      layer(x, to: x, causal: true, using: &none),
-      layer(changed, to: changed, causal: true, using: &none)
+      layer(x, to: x, causal: true, in: .evaluation),
+      layer(changed, to: changed, causal: true, in: .evaluation)
     )
     #expect(first.slice(0..<3, alongAxis: 1).scalars == second.slice(0..<3, alongAxis: 1).scalars)
     #expect(first.slice(3..<5, alongAxis: 1).scalars != second.slice(3..<5, alongAxis: 1).scalars)
   }
 
-  @Test func dropoutOnlyWithAGenerator() {
+  @Test func dropoutInTrainingOnly() {
     let layer = layer(heads: 2, dropout: 0.5)
     let (x, memory) = (testTensor([2, 3, 6]), testTensor([2, 5, 6], seed: 2))
-    var none: Philox?
-    let plain = layer(x, to: memory, using: &none)
-    #expect(plain.scalars == layer(x, to: memory, using: &none).scalars)
-    #expect(plain.scalars == self.layer(heads: 2)(x, to: memory, using: &none).scalars)
-    var some: Philox? = Philox(seed: 2)
-    let first = layer(x, to: memory, using: &some)
+    let plain = layer(x, to: memory, in: .evaluation)
+    #expect(plain.scalars == layer(x, to: memory, in: .evaluation).scalars)
+    #expect(plain.scalars == self.layer(heads: 2)(x, to: memory, in: .evaluation).scalars)
+    let context = LayerContext.training(noise: Philox(seed: 2))
+    let first = layer(x, to: memory, in: context)
     #expect(first.scalars.contains(0))
-    #expect(first.scalars != layer(x, to: memory, using: &some).scalars)
+    #expect(first.scalars != layer(x, to: memory, in: context).scalars)
+    let again = layer(x, to: memory, in: .training(noise: Philox(seed: 2)))
+    #expect(again.scalars == first.scalars)
   }
 
   @Test func headsThatDoNotDivideTheWidth() async {

@@ -50,10 +50,9 @@ import Testing
     var draws = Philox(seed: 2)
     let images = Tensor.uniform([2, 16, 16, 3], using: &draws)
     let noise = SLATE.Noise(batch: 2, configuration, using: &draws)
-    var none: Philox?
     let table = try gradients(
       of: model.losses(
-        of: images, noise: noise, temperature: 1, dropout: &none
+        of: images, noise: noise, temperature: 1, in: .evaluation
       ).crossEntropy)
     #expect(table[pe] == nil)
     #expect(table[model.dictionary.dictionary.weight.tensor] != nil)
@@ -67,9 +66,8 @@ import Testing
     var draws = Philox(seed: 2)
     let images = Tensor.uniform([3, 16, 16, 3], using: &draws)
     let noise = SLATE.Noise(batch: 3, configuration, using: &draws)
-    var none: Philox?
-    let whole = try model.losses(of: images, noise: noise, temperature: 1, dropout: &none)
-    let alone = try model.crossEntropy(of: images, noise: noise, dropout: &none)
+    let whole = try model.losses(of: images, noise: noise, temperature: 1, in: .evaluation)
+    let alone = try model.crossEntropy(of: images, noise: noise, in: .evaluation)
     #expect(whole.crossEntropy.scalar == alone.scalar)
     let table = try gradients(of: alone)
     for entry in model.namedParameters {

@@ -27,8 +27,7 @@ import Testing
   private static func mask(
     _ shape: Shape, rate: Double = 0.4, seed: UInt64 = 7
   ) -> DropoutMask {
-    var generator: Philox? = Philox(seed: seed)
-    return Dropout(rate).mask(shape, dtype: .float64, using: &generator)
+    Dropout(rate).mask(shape, dtype: .float64, in: .training(noise: Philox(seed: seed)))
   }
 
   private static let x =
@@ -101,10 +100,8 @@ import Testing
       #expect(rows.samples([0]).scalars == rows.samples([3]).scalars)
     }
     #expect(masked.samples([0]).scalars != masked.samples([1]).scalars)
-    var none: Philox?
-    #expect(Dropout(0.5).mask([3, 4], using: &none).factors == nil)
-    #expect(Dropout(0.5).mask([3, 4], using: &none)(x).scalars == x.scalars)
-    #expect(none == nil)
+    #expect(Dropout(0.5).mask([3, 4], in: .evaluation).factors == nil)
+    #expect(Dropout(0.5).mask([3, 4], in: .evaluation)(x).scalars == x.scalars)
   }
 
   @Test("a mask that would extend what it masks is a mistake")

@@ -1,5 +1,6 @@
 import Foundation
 import ImplicitLayers
+import NeuralLayers
 import ObjectCentric
 import Tensors
 import TestFolders
@@ -35,8 +36,7 @@ import Testing
     var draws = Philox(seed: 3)
     let images = Tensor.uniform([3, 16, 16, 3], dtype: .float64, using: &draws)
     let noise = SLATE.Noise(batch: 3, configuration.model, dtype: .float64, using: &draws)
-    var none: Philox?
-    let losses = try model.losses(of: images, noise: noise, temperature: 0.8, dropout: &none)
+    let losses = try model.losses(of: images, noise: noise, temperature: 0.8, in: .evaluation)
     let table = try Tensors.gradients(of: losses.crossEntropy)
     return Dictionary(
       uniqueKeysWithValues: model.namedParameters.compactMap { entry in

@@ -4,7 +4,7 @@ import Testing
 /// Every operator at fixed inputs.
 let allOperators =
   basicOperators + elementaryOperators + indexingOperators + reductionOperators + fusedOperators
-  + otherOperators
+  + imageOperators + otherOperators
 
 /// An operator and the inputs at which its derivative is compared with central differences.
 ///

@@ -65,7 +65,8 @@ import Testing
   }
 
   @Test(
-    "a fused operator equals its composition", arguments: fusedOperators + recordedCompositions)
+    "a fused operator equals its composition",
+    arguments: fusedOperators + recordedCompositions + imageOperators)
   func composition(_ operation: OperatorCase) throws {
     let composition = try #require(operation.composition)
     let variables = operation.inputs.map { $0.variable() }

@@ -93,4 +93,5 @@ struct Drawn {
 extension RandomOperator {
   static let all: [RandomOperator] =
     elementwise + elementary + layout + indexing + arrangement + reductions + products + networks
+    + images
 }

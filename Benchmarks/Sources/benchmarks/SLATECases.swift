@@ -49,11 +49,12 @@ func slateStep(batch: Int) throws -> Case {
     let seed = Philox(seed: 22).substream(UInt64(step))
     let parts = try Workers.mapRanges(of: batch) { range in
       var draws = seed.substream(0).startingAtSample(range.lowerBound)
-      var dropout: Philox? = seed.substream(1).startingAtSample(range.lowerBound)
+      let context = LayerContext.training(
+        noise: seed.substream(1).startingAtSample(range.lowerBound))
       let losses = try model.losses(
         of: image.slice(range),
         noise: SLATE.Noise(batch: range.count, configuration, using: &draws),
-        temperature: temperature, dropout: &dropout)
+        temperature: temperature, in: context)
       return try gradients(of: (losses.squaredError + losses.crossEntropy) / Double(batch))
     }
     var table = Gradients()
@@ -76,7 +77,6 @@ private func checkedStep(of model: SLATE, batch: Int, _ image: Tensor) throws ->
   exchange.add("in.gumbel_relaxed", noise.gumbelRelaxed)
   exchange.add("in.gumbel_hard", noise.gumbelHard)
   exchange.add("in.slot_noise", noise.slots)
-  var none: Philox?
   let exact = publishedModel()
   exact.convertParameters(to: .float64)
   let losses = try exact.losses(
@@ -85,7 +85,7 @@ private func checkedStep(of model: SLATE, batch: Int, _ image: Tensor) throws ->
       gumbelRelaxed: noise.gumbelRelaxed.converted(to: .float64),
       gumbelHard: noise.gumbelHard.converted(to: .float64),
       slots: noise.slots.converted(to: .float64)),
-    temperature: temperature, dropout: &none)
+    temperature: temperature, in: .evaluation)
   let size = Double(batch)
   exchange.add("out.mse", losses.squaredError / size)
   exchange.add("out.cross_entropy", losses.crossEntropy / size)

@@ -122,6 +122,8 @@ void ck_im2col_f32(const float *x, float *cols, long batch, long height, long wi
     long kernel, long stride, long pad, long out_height, long out_width);
 void ck_col2im_f32(const float *cols, float *dx, long batch, long height, long width, long channels,
     long kernel, long stride, long pad, long out_height, long out_width);
+void ck_max_pool_places_f32(const float *x, int *out, long batch, long height, long width, long
+    channels, long kernel, long stride, long pad, long out_height, long out_width);
 void ck_gather_rows_f32(const float *table, const int *ids, float *out, long n, long cols);
 void ck_scatter_add_rows_f32(const float *dy, const int *ids, float *dtable, long n, long cols);
 void ck_permute_copy_f64(const double *a, double *out, long rank, const long *shape, const long
@@ -131,6 +133,8 @@ void ck_pixel_shuffle2_f64(const double *in, double *out, long batch, long heigh
 void ck_im2col_f64(const double *x, double *cols, long batch, long height, long width, long
     channels, long kernel, long stride, long pad, long out_height, long out_width);
 void ck_col2im_f64(const double *cols, double *dx, long batch, long height, long width, long
+    channels, long kernel, long stride, long pad, long out_height, long out_width);
+void ck_max_pool_places_f64(const double *x, int *out, long batch, long height, long width, long
     channels, long kernel, long stride, long pad, long out_height, long out_width);
 void ck_gather_rows_f64(const double *table, const int *ids, double *out, long n, long cols);
 void ck_scatter_add_rows_f64(const double *dy, const int *ids, double *dtable, long n, long cols);

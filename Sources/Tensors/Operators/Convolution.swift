@@ -84,7 +84,7 @@ extension Tensor {
 }
 
 /// The positions of a convolution's kernel on an image.
-private struct Window {
+struct Window {
   let image: Shape
   let kernel: Int
   let stride: Int
@@ -107,7 +107,7 @@ private struct Window {
 
 extension Tensor {
   /// The patches of an image, [batch * outHeight * outWidth, kernel * kernel * channels].
-  private func patches(_ window: Window) -> Tensor {
+  func patches(_ window: Window) -> Tensor {
     let image = window.image
     return Tensor(shape: [window.outShape.elementCount, window.patchSize], dtype: dtype) { out in
       switch dtype {
@@ -124,7 +124,7 @@ extension Tensor {
   }
 
   /// The transpose of `patches`: each pixel sums what its patches hold of it.
-  private func spread(_ window: Window) -> Tensor {
+  func spread(_ window: Window) -> Tensor {
     let image = window.image
     let result = Tensor.zeros(image, dtype: dtype)
     switch dtype {

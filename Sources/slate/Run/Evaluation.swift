@@ -1,4 +1,5 @@
 import Images
+import NeuralLayers
 import ObjectCentric
 import Tensors
 
@@ -38,12 +39,11 @@ struct Evaluation {
     let streams = RandomStreams(seed: configuration.seed)
     let means = try means { range, images in
       var draws = streams.validation.startingAtSample(range.lowerBound)
-      var none: Philox?
       return try withoutRecording {
         let noise = configuration.noise(batch: range.count, using: &draws)
         let losses = try model.losses(
           of: images, noise: noise, temperature: temperature, hard: configuration.hard,
-          dropout: &none)
+          in: .evaluation)
         let hard = model.squaredError(
           of: images, noise: noise, temperature: temperature, hard: true)
         return [losses.crossEntropy.scalar, losses.squaredError.scalar, hard.scalar]

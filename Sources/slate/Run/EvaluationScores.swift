@@ -90,9 +90,11 @@ struct EvaluationScores {
 }
 
 extension Evaluation {
-  /// What segmentations without a model come to on the same images, as means: k-means of colours and
-  /// positions, and random regions, each into as many segments as the model has slots; and the true
-  /// masks as whole tokens, which a model can hardly surpass. Nil where the data has no masks.
+  /// What segmentations without a model come to on the same images, as means.
+  ///
+  /// These are k-means of colours and positions, and random regions, each into as many segments as the
+  /// model has slots; and the true masks as whole tokens, which a model can hardly surpass. Nil where
+  /// the data has no masks.
   func baselines() throws -> [SegmentationScores]? {
     guard try images.mask(0) != nil else { return nil }
     let root = RandomStreams(seed: configuration.seed).validation.substream(2)

@@ -1,5 +1,6 @@
 import Foundation
 import ImplicitLayers
+import NeuralLayers
 import ObjectCentric
 import Synchronization
 import Tensors
@@ -43,10 +44,9 @@ struct GradientProbe {
       solver: cell.solver, estimator: WatchedSolve(adjoint: watched),
       stoppingRule: cell.stoppingRule)
     var draws = noise
-    var none: Philox?
     let losses = try model.losses(
       of: images, noise: configuration.noise(batch: count, using: &draws),
-      temperature: temperature, dropout: &none)
+      temperature: temperature, in: .evaluation)
     _ = try gradients(of: losses.crossEntropy)
     var result = watched.found.withLock { $0 }
     result.seconds = start.duration(to: .now) / .seconds(1)

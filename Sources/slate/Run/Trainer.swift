@@ -272,14 +272,15 @@ struct Trainer {
     return try Workers.mapRanges(of: images.shape[0]) { range in
       let sample = first + range.lowerBound
       var draws = noise.substream(0).startingAtSample(sample)
-      var dropout: Philox? = noise.substream(1).startingAtSample(sample)
+      let context = LayerContext.training(
+        noise: noise.substream(1).startingAtSample(sample))
       let (images, part) = (images.slice(range), part)
       let noise = configuration.noise(batch: range.count, using: &draws)
       switch part {
       case .everything:
         let losses = try model.losses(
           of: images, noise: noise, temperature: temperature, hard: configuration.hard,
-          dropout: &dropout)
+          in: context)
         let loss = (losses.squaredError + losses.crossEntropy) * share
         return PartialSums(
           crossEntropy: losses.crossEntropy.scalar, squaredError: losses.squaredError.scalar,
@@ -290,7 +291,7 @@ struct Trainer {
         return PartialSums(
           crossEntropy: nil, squaredError: loss.scalar, gradients: try gradients(of: loss * share))
       case .slots:
-        let loss = try model.crossEntropy(of: images, noise: noise, dropout: &dropout)
+        let loss = try model.crossEntropy(of: images, noise: noise, in: context)
         return PartialSums(
           crossEntropy: loss.scalar, squaredError: nil, gradients: try gradients(of: loss * share))
       }

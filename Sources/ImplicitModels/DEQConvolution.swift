@@ -1,0 +1,109 @@
+import ImplicitLayers
+import NeuralLayers
+import Tensors
+
+/// The residual block of multiscale deep equilibrium models, with group norms.
+///
+/// Bai, Koltun and Kolter 2020, "Multiscale Deep Equilibrium Models", section 3.2:
+///
+///     z~  = GroupNorm(Conv(z)),
+///     z^  = GroupNorm(Conv(ReLU(z~)) + x),
+///     z^+ = GroupNorm(ReLU(z^ + z)).
+public struct EquilibriumBlock: Module {
+  /// The convolution of the state, 3 x 3.
+  public let first: Convolution2D
+  /// The convolution behind the rectifier, 3 x 3.
+  public let second: Convolution2D
+  /// Of z~.
+  public let firstNorm: GroupNorm
+  /// Of z^.
+  public let secondNorm: GroupNorm
+  /// Of z^+.
+  public let outputNorm: GroupNorm
+
+  /// A block with small random convolutions: Xavier's, times the gain.
+  ///
+  /// - Parameters:
+  ///   - channels: of the state.
+  ///   - groups: of the norms, a divisor of the channels.
+  ///   - innerGain: at which the gains of the norm of z^ start; default 1.
+  ///   - outputGain: at which the gains of the norm of z^+ start; default 1. The smaller, the less a state
+  ///     feeds back into itself.
+  ///   - generator: two draws are taken.
+  public init(
+    _ channels: Int, groups: Int, innerGain: Double = 1, outputGain: Double = 1,
+    using generator: inout Philox
+  ) {
+    first = Convolution2D(channels, channels, kernel: 3, padding: 1, bias: false, using: &generator)
+    second = Convolution2D(
+      channels, channels, kernel: 3, padding: 1, bias: false, initializer: .xavier(gain: 0.1),
+      using: &generator)
+    firstNorm = GroupNorm(groups, channels)
+    secondNorm = GroupNorm(groups, channels, gain: innerGain)
+    outputNorm = GroupNorm(groups, channels, gain: outputGain)
+  }
+
+  /// z^+ for a state z and an injection x, or none: [batch, height, width, channels] each.
+  public func callAsFunction(_ z: Tensor, injection x: Tensor?) -> Tensor {
+    let inner = second(firstNorm(first(z)).relu())
+    let hat = secondNorm(x.map { inner + $0 } ?? inner)
+    return outputNorm((hat + z).relu())
+  }
+}
+
+/// A convolutional deep equilibrium model at one scale.
+///
+/// ```swift
+/// let model = DEQConvolution(3, 16, groups: 4, using: &random)
+/// let z = try model(images)            // [batch, height, width, 3] to [batch, height, width, 16]
+/// ```
+/// The fixed point of `EquilibriumBlock` with the injection x = Conv(images): Bai, Koltun and Kolter 2020,
+/// one scale. Nothing guarantees that there is one: the report of a solve says whether it was reached.
+public struct DEQConvolution: Module, FixedPointLayer {
+  /// From the image to the injection, 3 x 3.
+  public let injection: Convolution2D
+  /// What is iterated.
+  public let block: EquilibriumBlock
+
+  /// How to iterate; default Anderson acceleration.
+  public var solver: any ForwardSolver = .anderson()
+  /// How gradients are computed; default exact.
+  public var estimator: any BackwardEstimator = .exact
+  /// When to stop; default a relative residual of 1e-4 within 100 evaluations.
+  public var stoppingRule = StoppingRule.tolerance(relative: 1e-4, limit: 100)
+
+  /// A model with random weights.
+  ///
+  /// - Parameters:
+  ///   - inputChannels: of the image.
+  ///   - channels: of the state.
+  ///   - groups: of the norms, a divisor of the channels.
+  ///   - generator: three draws are taken.
+  public init(
+    _ inputChannels: Int, _ channels: Int, groups: Int, using generator: inout Philox
+  ) {
+    injection = Convolution2D(inputChannels, channels, kernel: 3, padding: 1, using: &generator)
+    block = EquilibriumBlock(channels, groups: groups, using: &generator)
+  }
+
+  /// The convolved image, once per solve.
+  public func inject(_ image: Tensor) -> Tensor { injection(image) }
+
+  /// Zeros, [batch, height, width, channels].
+  public func initialState(for x: Tensor) -> Tensor { x.zerosLike() }
+
+  /// One application of the block.
+  public func step(_ z: Tensor, given x: Tensor) -> Tensor { block(z, injection: x) }
+
+  /// The injections of some samples.
+  public func injection(_ x: Tensor, ofSamples positions: [Int]) -> Tensor? { x.samples(positions) }
+}
+
+extension DEQConvolution: Layer {
+  /// z, [batch, height, width, channels].
+  ///
+  /// - Throws: `UnconvergedSolve` where a sample does not meet the tolerance.
+  public func callAsFunction(_ x: Tensor, in context: LayerContext) throws -> Tensor {
+    try self(x)
+  }
+}

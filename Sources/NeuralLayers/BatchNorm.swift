@@ -1,0 +1,109 @@
+import Tensors
+
+/// Batch norm of channels, the last axis: y = (x - mean) / sqrt(variance + epsilon) * weight + bias.
+///
+/// ```swift
+/// let norm = BatchNorm(16)
+/// let y = norm(x, in: context)         // training: mean and variance of the batch
+/// context.statistics.commit()          // after the step: the running ones move towards them
+/// let z = norm(x, in: .evaluation)     // the running ones
+/// ```
+/// Ioffe and Szegedy 2015, algorithms 1 and 2, in PyTorch's convention and with its names: the batch is
+/// normalised with the variance that divides by n, the running one moves towards that which divides by
+/// n - 1. The running statistics are saved and restored with the parameters, and not trained.
+///
+/// In training samples mix, so that a step of a fixed point may hold a batch norm in evaluation only. A
+/// batch that is shared between workers is normalised part by part.
+public struct BatchNorm: Layer {
+  /// The gain, [channels], starting at 1.
+  public let weight: Parameter
+  /// The bias, [channels], starting at 0.
+  public let bias: Parameter
+  /// The running mean, [channels]; "running_mean" in checkpoints.
+  public let runningMean: Parameter
+  /// The running variance, [channels]; "running_var" in checkpoints.
+  public let runningVariance: Parameter
+  /// The number of batches committed, a scalar; "num_batches_tracked" in checkpoints.
+  public let batchCount: Parameter
+  /// The share of a new batch in the running statistics.
+  public let momentum: Double
+  /// What keeps the quotient defined.
+  public let epsilon: Double
+
+  /// A norm that has seen no batch.
+  ///
+  /// - Parameters:
+  ///   - channels: the extent of the last axis.
+  ///   - momentum: the share of a new batch in the running statistics, in (0, 1]; default 0.1.
+  ///   - epsilon: default 1e-5.
+  public init(_ channels: Int, momentum: Double = 0.1, epsilon: Double = 1e-5) {
+    expect(
+      momentum > 0 && momentum <= 1 && epsilon >= 0,
+      "BatchNorm needs a momentum in (0, 1] and an epsilon of 0 or more, not \(momentum) and "
+        + "\(epsilon)")
+    weight = Parameter(.ones([channels]))
+    bias = Parameter(.zeros([channels]))
+    runningMean = Parameter(.zeros([channels]), isTrained: false)
+    runningVariance = Parameter(.ones([channels]), name: "running_var", isTrained: false)
+    batchCount = Parameter(Tensor(0), name: "num_batches_tracked", isTrained: false)
+    self.momentum = momentum
+    self.epsilon = epsilon
+  }
+
+  /// The normalised x, [..., channels].
+  ///
+  /// Stops in training when a channel has fewer than two elements, which have no variance; and in
+  /// evaluation when no batch was committed, because the running statistics then say nothing of the data.
+  ///
+  /// - Parameters:
+  ///   - x: [..., channels].
+  ///   - context: training uses and notes the statistics of x, evaluation the running ones.
+  /// - Returns: a tensor of the same shape.
+  public func callAsFunction(_ x: Tensor, in context: LayerContext) -> Tensor {
+    expect(
+      x.rank > 1 && x.shape[-1] == weight.shape[0],
+      "BatchNorm of \(weight.shape[0]) channels needs [..., \(weight.shape[0])], not \(x.shape)")
+    return context.isTraining ? normalized(x, in: context) : normalized(x)
+  }
+
+  /// With the statistics of x.
+  private func normalized(_ x: Tensor, in context: LayerContext) -> Tensor {
+    let channels = weight.shape[0]
+    let count = channels == 0 ? 0 : x.count / channels
+    expect(
+      count > 1,
+      "BatchNorm in training needs more than one element a channel, and \(x.shape) has \(count): take "
+        + "a larger batch")
+    let rows = x.reshaped([count, channels])
+    let mean = rows.mean(alongAxis: 0)
+    let centred = rows - mean
+    let variance = centred.square().mean(alongAxis: 0)
+    context.observe(
+      .init(
+        layer: self, mean: mean.detached(),
+        variance: withoutRecording {
+          variance.detached() * (Double(count) / Double(count - 1))
+        }))
+    let factor = weight.tensor * (variance + epsilon).rsqrt()
+    return (centred * factor + bias.tensor).reshaped(x.shape)
+  }
+
+  /// With the running statistics.
+  private func normalized(_ x: Tensor) -> Tensor {
+    expect(
+      batchCount.tensor.scalar > 0,
+      "BatchNorm in evaluation has seen no batch yet: commit the statistics of a training context after "
+        + "the step (context.statistics.commit()), or restore a checkpoint")
+    let factor = weight.tensor * (runningVariance.tensor + epsilon).rsqrt()
+    return x * factor + (bias.tensor - runningMean.tensor * factor)
+  }
+
+  /// Moves the running statistics by the momentum.
+  func move(towards mean: Tensor, _ variance: Tensor) {
+    for (running, new) in [(runningMean, mean), (runningVariance, variance)] {
+      let old = running.tensor
+      running.assign(old * (1 - momentum) + new.converted(to: old.dtype) * momentum)
+    }
+    batchCount.assign(batchCount.tensor + 1)
+  }
+}

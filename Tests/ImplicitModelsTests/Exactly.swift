@@ -1,0 +1,38 @@
+import ConformanceChecks
+import ImplicitLayers
+import NeuralLayers
+import Tensors
+import Testing
+
+/// Until what is left is rounding.
+let exactly = StoppingRule.tolerance(relative: 1e-12, limit: 1000)
+
+/// A model in float64 whose norms have gains and biases that matter.
+func stirred<Model: Module>(_ model: Model) -> Model {
+  model.convertParameters(to: .float64)
+  var random = Philox(seed: 31)
+  for entry in model.namedParameters where entry.parameter.shape.rank == 1 {
+    let noise = Tensor.normal(entry.parameter.shape, dtype: .float64, using: &random)
+    entry.parameter.assign(entry.parameter.tensor.detached() + 0.05 * noise)
+  }
+  return model
+}
+
+/// The gradient of every parameter and of the input beside differences of converged solutions; samples do
+/// not mix.
+func expectRightGradient<Model: FixedPointLayer & Module>(
+  _ model: Model, _ x: Tensor, sourceLocation: SourceLocation = #_sourceLocation
+) throws where Model.Input == Tensor {
+  let check = try checkGradient(of: model, input: x)
+  #expect(check.passed, "\(check)", sourceLocation: sourceLocation)
+  #expect(check.entries.count > 1, sourceLocation: sourceLocation)
+}
+
+/// Solvers and estimators that reach the exact solution and gradient, for models to take any of.
+let solvers: [(name: String, solver: any ForwardSolver)] = [
+  ("anderson", .anderson()), ("broyden", .broyden()), ("newton-krylov", .newtonKrylov()),
+]
+let estimators: [(name: String, estimator: any BackwardEstimator)] = [
+  ("exact", .exact), ("gmres", .gmres(tolerance: 1e-12)),
+  ("iteration", .iterative(.anderson(), tolerance: 1e-12)),
+]
