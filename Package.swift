@@ -103,6 +103,10 @@ let package = Package(
       name: "EquilibriumHessian", dependencies: ["ImplicitLayers", "Tensors"],
       path: "Examples/EquilibriumHessian"),
     .executableTarget(
+      name: "Translations",
+      dependencies: ["ImplicitLayers", "NeuralLayers", "Tensors", "Training"],
+      path: "Examples/Translations"),
+    .executableTarget(
       name: "Portfolio", dependencies: ["ImplicitLayers", "Tensors"], path: "Examples/Portfolio"),
     .executableTarget(
       name: "Sinkhorn", dependencies: ["EstimatorComparison", "ImplicitLayers", "Tensors"],
@@ -195,7 +199,7 @@ let package = Package(
       dependencies: [
         "CompareEstimators", "CustomCell", "CustomEstimator", "CustomSolver", "Digits",
         "EquilibriumHessian", "Equations", "Kepler", "PageRank", "Portfolio", "RidgePenalty",
-        "Sinkhorn", "SlotAttention", "TestFolders",
+        "Sinkhorn", "SlotAttention", "TestFolders", "Translations",
       ]),
     .testTarget(
       name: "SlateTests",

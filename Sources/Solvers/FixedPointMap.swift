@@ -29,6 +29,8 @@ public struct FixedPointMap {
   package var last: Function?
   /// L, one number for each sample, where f(z) = z - dL/dz: for solvers that descend.
   package var loss: Function?
+  /// F, where f(z) = z - F(z): the rule of accuracy asks for digits of F that z does not resolve.
+  package var equation: Function?
 
   /// A map that is always evaluated on the whole batch.
   public init(_ image: @escaping (Tensor) throws -> Tensor) {
@@ -91,6 +93,7 @@ public struct FixedPointMap {
         { try restriction($0).map { flat(FixedPointMap($0).callAsFunction) } }
       }, jacobianProduct: jacobianProduct.map(flat))
     map.last = last.map(flat)
+    map.equation = equation.map(flat)
     map.loss = loss.map { loss in { z in try loss(z.reshaped([z.shape[0]] + shape)) } }
     return map
   }

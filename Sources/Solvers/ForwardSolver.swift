@@ -73,6 +73,12 @@ public protocol ForwardSolver: Sendable {
   /// Whether every step is z <- f(z), so that residuals show how f contracts; default false.
   var isPlainIteration: Bool { get }
 
+  /// Whether it differentiates its map from the start (`CountedMap.linearization`); default false.
+  ///
+  /// The rule of accuracy then takes a derivative too; else it only evaluates the map, which may be any
+  /// function.
+  var differentiatesMap: Bool { get }
+
   /// What the solver is called in reports; default the name of its type.
   var name: String { get }
 }
@@ -104,6 +110,8 @@ extension ForwardSolver {
   public var judgesFailures: Bool { false }
   /// Not known.
   public var isPlainIteration: Bool { false }
+  /// It only evaluates its map.
+  public var differentiatesMap: Bool { false }
   /// The name of the type.
   public var name: String { "\(Self.self)" }
 }

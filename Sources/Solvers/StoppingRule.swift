@@ -54,6 +54,9 @@ public struct StoppingRule: Sendable, Equatable {
         && (largest == 0 || residual <= absolute || residual <= 0.5 * largest)
     }
 
+    /// The size that counts as that of a state at 0: where both parts of the bound are as large, at most 1.
+    var sizeAtZero: Double { absolute > 0 ? min(1, absolute / relative) : 0 }
+
     /// Whether z is near enough to the solution, where z - f(z) changes by `slope` of a change of z.
     ///
     /// f(z) - z is known to `rounding`: a bound far below that would be met by chance alone.
@@ -101,9 +104,14 @@ public struct StoppingRule: Sendable, Equatable {
   /// Until z is within absolute + relative |z| of the solution in every sample, as far as slopes tell.
   ///
   /// For equations F(z) = z - f(z) = 0 whose units say nothing: |F| is divided by how much F changes with
-  /// z, |dF| / |dz|, which is measured at the start, by a product with the Jacobian, and then along the
-  /// solve's own steps. So the rule is the same for F and 1000 F. It is an estimate: where dF/dz stretches
-  /// some directions much more than others, z may be further away in those that it stretches least.
+  /// z, |dF| / |dz|, which is measured at the start and then along the solve's own steps. So the rule is
+  /// the same for F and 1000 F. It is an estimate: where dF/dz stretches some directions much more than
+  /// others, z may be further away in those that it stretches least.
+  ///
+  /// At the start it takes a product with the Jacobian where the solver differentiates f itself, as
+  /// Newton's method does; for other solvers a difference, a short way along f(z) - z, so that f may be
+  /// any function. Where F is exactly 0 in every entry, z is a solution whatever the slope: nothing could
+  /// be nearer. ([Why](../../Docs/Explanation/Decisions/AccuracyOfEquations.md).)
   ///
   /// Stops as `tolerance` does.
   ///
@@ -115,7 +123,7 @@ public struct StoppingRule: Sendable, Equatable {
   ///   - patience: default 50 evaluations; as of `tolerance`.
   ///   - onFailure: as of `tolerance`; default throwing.
   /// - Returns: the rule.
-  /// - Complexity: one evaluation and one product more than by `tolerance`.
+  /// - Complexity: one evaluation more than by `tolerance`, and one product or at most one evaluation.
   public static func accuracy(
     relative: Double, absolute: Double = 0, limit: Int, patience: Int = 50,
     onFailure: UnconvergedPolicy = .throwing

@@ -33,10 +33,18 @@ import Training
     }
   }
 
-  /// The spectral radii at the solution, before and after training.
+  /// A training: the mean spectral radius at the solution and the loss without penalty, both at first
+  /// and at last.
+  private struct Outcome {
+    var before = 0.0, after = 0.0
+    var losses: [Double] = []
+    var isTrained: Bool { losses.last ?? .infinity < 0.8 * (losses.first ?? 0) }
+  }
+
+  /// Trains, and looks at the spectral radii before and after.
   private func radii<Layer: FixedPointLayer & Module>(
     of layer: Layer, _ input: Layer.Input, weight: Double, steps: Int, target: Tensor
-  ) throws -> (before: Double, after: Double, loss: Double) where Layer.State == Tensor {
+  ) throws -> Outcome where Layer.State == Tensor {
     var generator = Philox(seed: 5)
     var optimizer = Adam()
     func radius() throws -> Double {
@@ -49,8 +57,7 @@ import Training
         return radii.reduce(0, +) / Double(radii.count)
       }
     }
-    let before = try radius()
-    var last = 0.0
+    var outcome = Outcome(before: try radius())
     for _ in 0..<steps {
       let injection = try layer.inject(input)
       let z = try layer.solve(injection: injection).value
@@ -59,14 +66,15 @@ import Training
         of: { try layer.step($0, given: injection) }, at: z, using: &generator)
       let table = try gradients(of: loss + penalty * weight)
       optimizer.step(layer.namedParameters, gradients: table) { _ in 1e-2 }
-      last = loss.scalar
+      outcome.losses.append(loss.scalar)
     }
-    return (before, try radius(), last)
+    outcome.after = try radius()
+    return outcome
   }
 
   @Test("slot attention's own cell trains, and its spectral radius falls")
   func slotAttention() throws {
-    func run(_ weight: Double) throws -> (before: Double, after: Double, loss: Double) {
+    func run(_ weight: Double) throws -> Outcome {
       var generator = Philox(seed: 2)
       let cell = SlotAttention(
         featureSize: 6, slotSize: 8, mlpHiddenSize: 12,
@@ -83,11 +91,12 @@ import Training
     #expect(plain.before == penalised.before)
     #expect(penalised.after < 0.8 * penalised.before, "\(penalised)")
     #expect(penalised.after < 0.8 * plain.after, "\(penalised), without \(plain)")
+    #expect(plain.isTrained && penalised.isTrained, "\(penalised), without \(plain)")
   }
 
   @Test("a normed, convolutional cell trains, and its spectral radius falls")
   func convolution() throws {
-    func run(_ weight: Double) throws -> (before: Double, after: Double, loss: Double) {
+    func run(_ weight: Double) throws -> Outcome {
       var generator = Philox(seed: 3)
       let cell = ConvolutionalCell(channels: 4, using: &generator)
       let x = Tensor.normal([3, 5, 6, 4], using: &generator)
@@ -99,5 +108,6 @@ import Training
     #expect(plain.before == penalised.before)
     #expect(penalised.after < 0.8 * penalised.before, "\(penalised)")
     #expect(penalised.after < 0.8 * plain.after, "\(penalised), without \(plain)")
+    #expect(plain.isTrained && penalised.isTrained, "\(penalised), without \(plain)")
   }
 }

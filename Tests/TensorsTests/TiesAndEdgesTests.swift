@@ -17,6 +17,15 @@ import Testing
     #expect(try slope([2]) { .maximum($0, $0) } == [1])
   }
 
+  /// At 0 it is made of parts that have kinks there.
+  @Test func softplusIsSmoothAtZero() throws {
+    #expect(try slope([-0.0, 0]) { $0.softplus() } == [0.5, 0.5])
+    let second = try hessian(at: Tensor([0, 0], dtype: .float64)) { $0.softplus().sum() }
+    #expect(second.scalars == [0.25, 0, 0, 0.25])
+    let large = try slope([-800, 800]) { $0.softplus() }
+    #expect(large == [0, 1] && Tensor([-800, 800]).softplus().scalars == [0, 800])
+  }
+
   @Test func notANumberIsNeverLostInAnExtreme() {
     let (x, y) = (Tensor([Double.nan, 1, 2]), Tensor([0, Double.nan, 1]))
     for extreme in [Tensor.maximum(x, y), Tensor.minimum(x, y)] {

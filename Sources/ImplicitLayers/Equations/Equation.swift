@@ -12,7 +12,16 @@ import Tensors
 /// of the condition, and every estimator that solves it applies. Axis 0 of every tensor is the batch;
 /// samples do not mix. What f captures gets gradients, of any order.
 public struct Equation<State: FixedPointState> {
-  let map: (State) throws -> State
+  /// f.
+  private let map: (State) throws -> State
+  /// F, where it was given.
+  private let function: ((State) throws -> State)?
+
+  private init(
+    map: @escaping (State) throws -> State, function: ((State) throws -> State)? = nil
+  ) {
+    (self.map, self.function) = (map, function)
+  }
 
   /// x = f(x).
   public static func fixedPoint(_ map: @escaping (State) throws -> State) -> Equation {
@@ -24,14 +33,25 @@ public struct Equation<State: FixedPointState> {
   /// - Parameter g: returns what it is given: tensors of the same shapes.
   /// - Returns: the fixed point of x -> x - g(x).
   public static func root(_ g: @escaping (State) throws -> State) -> Equation {
-    Equation { x in
-      let (values, images) = (x.tensors, try g(x).tensors)
-      expect(
-        values.map(\.shape) == images.map(\.shape),
-        "a root is sought of as many equations as unknowns: x has \(values.map(\.shape)), g(x) "
-          + "\(images.map(\.shape))")
-      return State(tensors: zip(values, images).map { $0 - $1 })
+    Equation(
+      map: { x in
+        let (values, images) = (x.tensors, try g(x).tensors)
+        expect(
+          values.map(\.shape) == images.map(\.shape),
+          "a root is sought of as many equations as unknowns: x has \(values.map(\.shape)), g(x) "
+            + "\(images.map(\.shape))")
+        return State(tensors: zip(values, images).map { $0 - $1 })
+      }, function: g)
+  }
+
+  /// The map of states that lie in one tensor.
+  func packed(_ layout: StateLayout) -> FixedPointMap {
+    func packed(_ f: @escaping (State) throws -> State) -> (Tensor) throws -> Tensor {
+      { z in try layout.packed(f(layout.state(z))) }
     }
+    var map = FixedPointMap(packed(self.map))
+    map.equation = function.map(packed)
+    return map
   }
 }
 
@@ -40,8 +60,9 @@ public struct Equation<State: FixedPointState> {
 ///
 /// The norms are Euclidean, over all unknowns of a sample; the absolute part is for solutions at 0. The
 /// units of F do not matter, except that F is added to x: one that changes with x by less than the dtype
-/// resolves of x is not solved, and the report says by what to multiply it. For a bound on |F| itself:
-/// `StoppingRule.tolerance(relative:absolute:limit:)`.
+/// resolves of x is not solved, and the report says by what to multiply it. Where F is exactly 0, x is a
+/// solution whatever the slope, as 0 of x^2; it has no derivative there, and a gradient says so. For a
+/// bound on |F| itself: `StoppingRule.tolerance(relative:absolute:limit:)`.
 public let defaultEquationRule = StoppingRule.accuracy(relative: 1e-6, absolute: 1e-8, limit: 200)
 
 /// The solution of an equation, with gradients of everything that the equation captures.
@@ -62,8 +83,10 @@ public func solve<State: FixedPointState>(
   using solver: any ForwardSolver = .newtonKrylov(),
   estimator: any BackwardEstimator = .exact, until rule: StoppingRule = defaultEquationRule
 ) throws -> Solution<State> {
-  try solveFixedPoint(
-    from: initial, using: solver, estimator: estimator, until: rule, equation.map)
+  let layout = StateLayout(of: initial)
+  return try estimator.solution(
+    of: equation.packed(layout), from: layout.packed(initial), using: solver, until: rule
+  ).map(layout.state)
 }
 
 /// As `solve`, the value alone.
@@ -116,8 +139,9 @@ extension FixedPointState {
     of equation: Equation<Self>, estimator: any AdjointEstimator = .exact, tolerance: Double = 1e-5,
     absolute: Double = 1e-8
   ) throws -> Self {
+    // The solver takes no step: it says that the equation is differentiated, as it will be.
     try solution(
-      of: equation, from: self, using: .picard(), estimator: estimator,
+      of: equation, from: self, using: .newtonKrylov(), estimator: estimator,
       until: .accuracy(relative: tolerance, absolute: absolute, limit: 1))
   }
 }

@@ -66,7 +66,7 @@ public func minimum(
   using solver: any ForwardSolver = .lbfgs(), estimator: any BackwardEstimator = .exact,
   until rule: StoppingRule = defaultEquationRule
 ) throws -> Tensor {
-  var map = FixedPointMap(Equation.stationary(loss).map)
+  var map = Equation.stationary(loss).packed(StateLayout())
   map.loss = { x in try checkedLosses(loss, at: x) }
   return try fixedPoint(of: map, from: initial, using: solver, estimator: estimator, until: rule)
 }

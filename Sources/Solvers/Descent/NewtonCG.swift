@@ -103,6 +103,8 @@ public struct NewtonCG: ForwardSolver {
     return p
   }
 
+  /// In every step.
+  public var differentiatesMap: Bool { true }
   /// By L as well.
   public var judgesFailures: Bool { true }
   /// "Newton-CG".

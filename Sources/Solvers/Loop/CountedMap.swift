@@ -47,6 +47,17 @@ public final class CountedMap {
   /// part of what the solve costs.
   func uncountedImage(of z: Tensor) throws -> Tensor { try map(z) }
 
+  /// F(z) = z - f(z), not rounded to the digits of z where the map knows F itself; counted as an
+  /// evaluation.
+  func equation(at z: Tensor) throws -> Tensor {
+    guard let equation = map.equation else { return try z - image(of: z) }
+    ledger.countEvaluation(of: samples, cost: cost)
+    return try equation(z)
+  }
+
+  /// Whether the map knows F itself.
+  var knowsEquation: Bool { map.equation != nil }
+
   /// L of each row, where f(z) = z - dL/dz; for solvers that descend.
   ///
   /// Not counted: it comes with dL/dz.
@@ -109,6 +120,9 @@ public final class CountedMap {
       })
     part.loss = map.loss.map { loss in
       { try loss(surroundings.replacing(rows, $0)).samples(rows) }
+    }
+    part.equation = map.equation.map { equation in
+      { try equation(surroundings.replacing(rows, $0)).samples(rows) }
     }
     return CountedMap(
       part, samples: rows.map { samples[$0] }, cost: cost, whole: whole, ledger: ledger)

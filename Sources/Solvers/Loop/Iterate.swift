@@ -29,6 +29,20 @@ public final class Iterate {
   /// takes such a residual for a property of the map extrapolates from nothing.
   public var noise: [Double] { imageNorms.map { $0 * 16 * z.dtype.machineEpsilon } }
 
+  /// The rows in which F(z) = z - f(z) is 0 in every entry, and not only less than z resolves.
+  ///
+  /// z - F(z) equals z for every F below the last place of z; where the map knows F, it is asked. Else
+  /// f(z) = z tells only at z = 0, where nothing is rounded.
+  ///
+  /// - Complexity: an evaluation, if the map knows F and z - f(z) is 0.
+  func isExactlySolved() throws -> [Bool] {
+    guard map.knowsEquation, norms.contains(0) else {
+      return zip(norms, imageNorms).map { $0 == 0 && $1 == 0 }
+    }
+    let values = try withoutRecording { try map.equation(at: z.detached()) }
+    return values.normsOfSamples.map { $0 == 0 }
+  }
+
   /// A point of which f(z) - z is known.
   convenience init(_ point: KnownPoint, map: CountedMap) {
     self.init(z: point.z, image: point.z + point.residual, map: map)

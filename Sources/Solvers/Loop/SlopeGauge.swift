@@ -3,9 +3,12 @@ import Tensors
 /// How much F(z) = z - f(z) changes with z near the points of a solve, |dF| / |dz|, sample by sample.
 ///
 /// |F| divided by it is an estimate of how far z is from where F is 0, whatever the units of F. At the
-/// first point it is |(I - J^T) F| / |F|: the |F| at which the linear model of F is 0 is no nearer than
-/// |F|^2 / |(I - J^T) F|. It says nothing where it is not finite, or where the step that it predicts is not
-/// small beside z: near 0 the logarithm is so steep that each step seems small. From then on it is the least of the last three slopes of chords, each from a
+/// first point it is |(I - J^T) F| / |F|: the z at which the linear model of F is 0 is no nearer than
+/// |F|^2 / |(I - J^T) F|. For a solver that takes no derivatives it is the slope of a short chord along -F,
+/// so that f is only evaluated. Either says nothing where it is not finite, or where the step that it
+/// predicts is not small beside z: near 0 the logarithm is so steep that each step seems small.
+///
+/// From then on it is the least of the last three slopes of chords, each from a
 /// sample's best point so far to the next better one, as long as F changes by more than rounding: steps in
 /// succession go in different directions, and what is left of F may be due to one in which F changes
 /// little. Chords to worse points count for nothing: a step that was too long has seen slopes that are not
@@ -16,6 +19,12 @@ struct SlopeGauge: PerSample, Sendable {
   /// `kept` slopes of each sample, the newest first.
   private var recent: [Double] = []
   private static let kept = 3
+  /// The size of a state at 0, beside which a chord is short.
+  private let size: Double
+  /// Whether the first slope is that of a product with the Jacobian.
+  private let isByProduct: Bool
+
+  init(size: Double, isByProduct: Bool) { (self.size, self.isByProduct) = (size, isByProduct) }
 
   mutating func visit(_ visitor: inout some SampleVisitor) {
     visitor.visit(&best)
@@ -26,7 +35,7 @@ struct SlopeGauge: PerSample, Sendable {
   /// Takes note of an iterate.
   ///
   /// - Returns: the slope in each of its rows; NaN where none is known.
-  /// - Complexity: at the first iterate a linearisation of f and a product.
+  /// - Complexity: at the first iterate a linearisation of f and a product, or an evaluation, two at most.
   mutating func slopes(at iterate: Iterate) throws -> [Double] {
     let point = iterate.detached()
     guard let best else {
@@ -62,14 +71,41 @@ struct SlopeGauge: PerSample, Sendable {
     }
   }
 
-  /// |(I - J^T) v| / |v|, v = F, or 1 in all entries where F is 0.
+  /// |(I - J^T) v| / |v| or the slope along v, v = -F, or 1 in all entries where F is 0.
   private func initialSlopes(at point: Iterate) throws -> [Double] {
     let isZero = point.norms.map { $0 == 0 }
     let ones = Tensor.ones(point.z.shape, dtype: point.z.dtype)
     let direction = point.residual.scalingSamples(by: point.norms.map { $0 > 0 ? 1 / $0 : 1 })
       .replacingSamples(isZero, with: ones)
-    let product = try direction - point.map.linearization(at: point.z).pullback(direction)
-    return zip(product.normsOfSamples, direction.normsOfSamples).map { $0 / $1 }
-      .map { $0.isFinite ? $0 : .nan }
+    let lengths = direction.normsOfSamples
+    let slopes =
+      isByProduct
+      ? zip(
+        try (direction - point.map.linearization(at: point.z).pullback(direction)).normsOfSamples,
+        lengths
+      ).map { $0 / $1 }
+      : try chordSlopes(at: point, along: direction.scalingSamples(by: lengths.map { 1 / $0 }))
+    return slopes.map { $0.isFinite ? $0 : .nan }
+  }
+
+  /// |F(z + h v) - F(z)| / h with h a third of the digits of z, so that as many are left of the slope
+  /// where f bends and where it is rounded; NaN where the difference is rounding.
+  private func chordSlopes(at point: Iterate, along direction: Tensor) throws -> [Double] {
+    let third = point.z.dtype.machineEpsilon.exponent / 3
+    let share = Double(sign: .plus, exponent: third, significand: 1)
+    // Where F is no number, it is evaluated once more where it was.
+    let end = point.z.adding(
+      direction.keepingSamples(point.norms.map(\.isFinite)),
+      times: point.z.normsOfSamples.map { $0.isFinite ? share * max($0, size) : 0 })
+    let lengths = (end - point.z).normsOfSamples
+    let value = try point.map.equation(at: end)
+    let changes = (value + point.residual).normsOfSamples
+    let isNoise = zip(changes, point.noise).map { !($0 > 4 * $1) }
+    if isNoise.contains(true), point.map.knowsEquation {
+      // z - F(z) has lost the digits of a small F.
+      let exact = try (value - point.map.equation(at: point.z)).normsOfSamples
+      return zip(exact, lengths).map { $0 / $1 }
+    }
+    return changes.indices.map { isNoise[$0] ? .nan : changes[$0] / lengths[$0] }
   }
 }

@@ -122,7 +122,8 @@ package final class SolveLedger {
   ///   - point: the iterate.
   ///   - slopes: |dF| / |dz| of each row, if the rule is one of accuracy.
   /// - Returns: the rows in which it is the best so far; none where residuals are not measured.
-  func record(_ point: Iterate, slopes: [Double]?) -> [Int] {
+  /// - Throws: what the map throws, where a residual of 0 has to be looked at more closely.
+  func record(_ point: Iterate, slopes: [Double]?) throws -> [Int] {
     defer { iterations += 1 }
     guard rule.tolerance != nil || rule.keepsTrace else { return [] }
     let (samples, norms) = (point.map.samples, point.norms)
@@ -130,10 +131,11 @@ package final class SolveLedger {
     let sizes = slopes == nil ? [] : point.z.normsOfSamples
     let resolution = report.dtype.machineEpsilon
     var improved: [Int] = []
+    var solved: [Bool]?
     for (row, sample) in samples.enumerated() where entries[sample].isOpen {
       if rule.keepsTrace { report.samples[sample].trace.append(norms[row]) }
       guard let tolerance = rule.tolerance else { continue }
-      let isConverged =
+      var isConverged =
         slopes.map {
           tolerance.accepts(
             residual: norms[row], norm: sizes[row], slope: $0[row],
@@ -141,6 +143,10 @@ package final class SolveLedger {
         }
         ?? tolerance.accepts(
           residual: norms[row], imageNorm: imageNorms[row], largest: entries[sample].largest)
+      if slopes != nil, !isConverged, norms[row] == 0 {
+        let isZero = try solved ?? point.isExactlySolved()
+        (solved, isConverged) = (isZero, isZero[row])
+      }
       let (isBest, failure) = entries[sample].judge(
         &report.samples[sample], norms[row], imageNorms[row], isConverged: isConverged,
         at: iterations, by: rule, tolerated: toleratedFailures)

@@ -38,7 +38,9 @@ package struct SolveRun<Solver: ForwardSolver> {
     z = initial.flatSamples
     best = z
     mayShrink = rule.tolerance != nil
-    gauge = rule.tolerance?.isOfDistance == true ? SlopeGauge() : nil
+    gauge = rule.tolerance.flatMap {
+      $0.isOfDistance ? SlopeGauge(size: $0.sizeAtZero, isByProduct: solver.differentiatesMap) : nil
+    }
   }
 
   /// All iterations that are left.
@@ -53,7 +55,7 @@ package struct SolveRun<Solver: ForwardSolver> {
     try Task.checkCancellation()
     let isFirst = ledger.iterations == 0
     var point = Iterate(z: z, image: try map.imageOfIterate(z), map: map)
-    let improved = ledger.record(point, slopes: try gauge?.slopes(at: point))
+    let improved = try ledger.record(point, slopes: gauge?.slopes(at: point))
     let found = endsWithImages && point.image.isRecorded ? point.image.withElements(of: z) : z
     if improved.count == z.shape[0] {
       best = found

@@ -63,6 +63,8 @@ public struct Newton: ForwardSolver {
     ).value
   }
 
+  /// In every step.
+  public var differentiatesMap: Bool { true }
   /// Each is answered by a shorter step.
   public var toleratedFailures: Int { TrustRegion.toleratedFailures }
 }

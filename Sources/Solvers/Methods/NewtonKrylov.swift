@@ -69,6 +69,8 @@ public struct NewtonKrylov: ForwardSolver {
     return step.replacingSamples(isHuge, with: loose.scalingSamples(by: factors))
   }
 
+  /// In every step.
+  public var differentiatesMap: Bool { true }
   /// Each is answered by a shorter step.
   public var toleratedFailures: Int { TrustRegion.toleratedFailures }
 }

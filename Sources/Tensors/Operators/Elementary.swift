@@ -89,5 +89,10 @@ extension Tensor {
   public func rsqrt() -> Tensor { sqrt().reciprocal() }
 
   /// log(1 + e^x), without overflow; derivative `sigmoid`.
-  public func softplus() -> Tensor { relu() + (-abs()).exp().log1p() }
+  ///
+  /// The value is max(x, 0) + log(1 + e^-|x|), whose parts have kinks at 0 where their sum has none.
+  public func softplus() -> Tensor {
+    let value = withoutRecording { relu() + (-abs()).exp().log1p() }
+    return value.recorded(from: [self], { v, _, _ in [v * sigmoid()] })
+  }
 }
