@@ -4,9 +4,10 @@ import ArgumentParser
 enum Preset: String, CaseIterable, ExpressibleByArgument, Sendable {
   /// Small, for minutes on a laptop: implicit gradients and none of the published tricks.
   ///
-  /// The dVAE comes first and then stays as it is; slots start from trained vectors, reached straight
-  /// through; positions are small and fixed. On plain scenes slots then find objects and background
-  /// within a few thousand steps, where they otherwise divide the picture by regions.
+  /// The dVAE comes first, with one-hot tokens, and then stays as it is; slots start from trained
+  /// vectors, reached straight through; positions are small and fixed. On plain scenes slots then find
+  /// objects and background within a few thousand steps, where they otherwise divide the picture by
+  /// regions.
   case quickstart
   /// The published defaults for 3D Shapes.
   case shapes3d
@@ -35,7 +36,7 @@ enum Preset: String, CaseIterable, ExpressibleByArgument, Sendable {
       result.posEncoding = .sinusoidal
       result.posDeviation = 0.35
       result.batchSize = 16
-      result.steps = 6000
+      result.steps = 5000
       result.dvaeSteps = 1500
       result.lrDvae = 2e-3
       result.lrMain = 1e-3
@@ -43,6 +44,7 @@ enum Preset: String, CaseIterable, ExpressibleByArgument, Sendable {
       result.clip = 0
       result.patience = 0
       result.tauSteps = 1500
+      result.hard = true
       result.valEvery = 1000
       result.valImages = 64
     case .shapes3d:

@@ -163,7 +163,7 @@ import Testing
     }
     // The series in basic operators: the cotangent v of the image becomes the sum of (J^T)^k v.
     let expected = try second { b in
-      let (image, pullback) = try valueWithPullback(at: point, creatingGraph: true) { z in
+      let (image, pullback) = valueWithPullback(at: point, creatingGraph: true) { z in
         (z.matmul(w) + b).tanh()
       }
       return image.transformingCotangent(differentiatesAgain: true) { v in
