@@ -8,7 +8,10 @@ public final class Batches<Source: Dataset> {
   private let loader: DataLoader<Source>
   private let pipeline: ReadingPipeline<Source.Example>
   private var unreadable = 0
-  /// The epoch that batches are taken from, and how far it is used up.
+  /// What ended the sequence.
+  private var failure: (any Error)?
+  /// The epoch that batches are taken from, and how far it is used up: the end of the last batch
+  /// that was handed out, also after an error.
   public private(set) var place: LoaderPlace
   /// The positions in the data set of the examples in the batch that was taken last.
   public private(set) var indices: [Int] = []
@@ -36,7 +39,19 @@ public final class Batches<Source: Dataset> {
   /// The next batch, or nil at the end of the epoch.
   ///
   /// - Throws: `UnreadableExamples` when more than `tolerance` of the epoch could not be read.
+  ///   That ends the sequence: every later call throws the same error.
   public func next() throws -> Source.Batch? {
+    if let failure { throw failure }
+    do {
+      return try readNext()
+    } catch {
+      failure = error
+      pipeline.stop()
+      throw error
+    }
+  }
+
+  private func readNext() throws -> Source.Batch? {
     var examples: [Source.Example] = []
     var indices: [Int] = []
     examples.reserveCapacity(loader.batchSize)
@@ -64,8 +79,10 @@ public final class Batches<Source: Dataset> {
 
   /// Goes on to the batches of the next epoch, the first of which have been read meanwhile.
   ///
-  /// Stops when `next()` has not returned nil yet, or when the sequence is one of a single epoch.
+  /// Stops when `next()` has not returned nil yet or has thrown, or when the sequence is one of a
+  /// single epoch.
   public func beginNextEpoch() {
+    if let failure { expect(false, "an error has ended these batches: \(failure)") }
     unreadable = 0
     pipeline.beginNextEpoch()
     place = LoaderPlace(epoch: place.epoch + 1)

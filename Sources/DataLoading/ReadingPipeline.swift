@@ -42,10 +42,14 @@ final class ReadingPipeline<Example: Sendable>: @unchecked Sendable {
     orderOf: @escaping @Sendable (_ epoch: Int) -> [Int],
     read: @escaping @Sendable (_ index: Int) throws -> Example
   ) {
+    expect(
+      LoaderPlace.counts.contains(epoch),
+      "a loader cannot begin at epoch \(epoch): epochs are counted from 0, up to 2^40")
     let order = orderOf(epoch)
     expect(
       position >= 0 && position <= order.count,
-      "an epoch of \(order.count) examples cannot begin at position \(position)")
+      "an epoch of \(order.count) examples cannot begin at position \(position): if the place was "
+        + "saved, it was with another data set")
     self.orderOf = orderOf
     self.read = read
     self.goesOn = goesOn

@@ -18,8 +18,10 @@ public struct SampleOrder: Sendable, Equatable {
     self.seed = seed
   }
 
-  /// The positions in the data set in the order of an epoch (Fisher and Yates).
+  /// The positions in the data set in the order of an epoch (Fisher and Yates); epochs are counted
+  /// from 0.
   public func indices(ofEpoch epoch: Int) -> [Int] {
+    expect(epoch >= 0, "there is no epoch \(epoch): epochs are counted from 0")
     var order = Array(0..<count)
     guard let seed, count > 1 else { return order }
     var generator = Philox(seed: seed).substream(UInt64(epoch))

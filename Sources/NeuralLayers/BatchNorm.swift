@@ -93,7 +93,9 @@ public struct BatchNorm: Layer {
     expect(
       batchCount.tensor.scalar > 0,
       "BatchNorm in evaluation has seen no batch yet: commit the statistics of a training context after "
-        + "the step (context.statistics.commit()), or restore a checkpoint")
+        + "the step (context.statistics.commit()), or restore a checkpoint with num_batches_tracked; "
+        + "where it has running_mean and running_var alone, say that they count with "
+        + "norm.batchCount.assign(Tensor(1))")
     let factor = weight.tensor * (runningVariance.tensor + epsilon).rsqrt()
     return x * factor + (bias.tensor - runningMean.tensor * factor)
   }

@@ -110,8 +110,9 @@ public struct StoppingRule: Sendable, Equatable {
   ///
   /// At the start it takes a product with the Jacobian where the solver differentiates f itself, as
   /// Newton's method does; for other solvers a difference, a short way along f(z) - z, so that f may be
-  /// any function. Where F is exactly 0 in every entry, z is a solution whatever the slope: nothing could
-  /// be nearer. ([Why](../../Docs/Explanation/Decisions/AccuracyOfEquations.md).)
+  /// any function. Where F is computed as exactly 0 in every entry, z counts as a solution whatever the
+  /// slope: nothing tells z from one, also where F is 0 by underflow or cancellation alone.
+  /// ([Why](../../Docs/Explanation/Decisions/AccuracyOfEquations.md).)
   ///
   /// Stops as `tolerance` does.
   ///

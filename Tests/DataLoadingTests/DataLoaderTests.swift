@@ -112,6 +112,63 @@ import Testing
     #expect(error?.description.contains("4.txt") == true)
   }
 
+  @Test(
+    "a saved place that cannot be one is refused",
+    arguments: [(-1, 0), (Int.max, 0), (0, -1), (0, Int.max)])
+  func damagedPlaces(_ epoch: Int, _ position: Int) {
+    let saved = Data("{\"epoch\":\(epoch),\"position\":\(position)}".utf8)
+    let error = #expect(throws: DecodingError.self) {
+      try JSONDecoder().decode(LoaderPlace.self, from: saved)
+    }
+    #expect(error.map { "\($0)" }?.contains("must be in 0...2^40") == true)
+  }
+
+  @Test func aPlaceBeyondTheDataStops() async throws {
+    func text(_ result: ExitTest.Result?) -> String {
+      String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    }
+    let beyond = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      let few = LabeledTensors(inputs: .zeros([2, 2]), labels: IntTensor([1, 2]))
+      _ = DataLoader(few, batchSize: 1, seed: 1).batches(from: LoaderPlace(epoch: 0, position: 3))
+    }
+    #expect(text(beyond).contains("it was with another data set"))
+    let negative = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      let few = LabeledTensors(inputs: .zeros([2, 2]), labels: IntTensor([1, 2]))
+      _ = DataLoader(few, batchSize: 1, seed: 1).batches(from: LoaderPlace(epoch: -1))
+    }
+    #expect(text(negative).contains("cannot begin at epoch -1"))
+    // The end is a place.
+    let loader = DataLoader(data, batchSize: 5, seed: 1)
+    let atEnd = loader.batches(from: LoaderPlace(epoch: 0, position: 17))
+    #expect(try atEnd.next() == nil)
+  }
+
+  @Test("an error ends the batches, whose place stays behind the last one", arguments: [0, 2])
+  func ended(_ threads: Int) throws {
+    struct Unreadable: Error {}
+    let urls = (0..<8).map { URL(filePath: "/nowhere/\($0)") }
+    let files = FileDataset(urls) { url in
+      guard let number = Int(url.lastPathComponent), number != 4 else { throw Unreadable() }
+      return number
+    }
+    let loader = DataLoader(files, batchSize: 3, seed: nil, threads: threads) { _ in }
+    let batches = loader.batches()
+    let first = try batches.next()
+    #expect(first?.count == 3)
+    var errors: [UnreadableExamples?] = []
+    for _ in 0..<3 {
+      let error = #expect(throws: UnreadableExamples.self) { try batches.next() }
+      errors.append(error)
+    }
+    let texts = errors.map { $0?.description ?? "" }
+    #expect(Set(texts).count == 1 && texts[0].contains("nowhere/4"), "\(texts)")
+    #expect(batches.place == LoaderPlace(epoch: 0, position: 3))
+  }
+
   @Test func anEpochWithoutABatchIsAnError() throws {
     let few = DataLoader(data.subset([1, 2]), batchSize: 3, seed: 1, lastBatch: .dropped)
     let error = #expect(throws: UnreadableExamples.self) { try few.batches().nextOfAnyEpoch() }

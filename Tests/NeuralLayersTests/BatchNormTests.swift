@@ -117,6 +117,12 @@ import Testing
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = BatchNorm(3)(.ones([2, 3]), in: .evaluation) }
     #expect(text(unseen).contains("has seen no batch yet"))
+    #expect(text(unseen).contains("num_batches_tracked"))
+    #expect(text(unseen).contains("norm.batchCount.assign(Tensor(1))"))
+    let restored = BatchNorm(3)
+    restored.runningMean.assign(.ones([3]))
+    restored.batchCount.assign(Tensor(1))
+    #expect(restored(.ones([2, 3]), in: .evaluation).scalars == [0, 0, 0, 0, 0, 0])
     let single = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = BatchNorm(3)(.ones([1, 3]), in: .training()) }

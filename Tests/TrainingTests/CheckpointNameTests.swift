@@ -118,6 +118,69 @@ import Training
     }
   }
 
+  @Test("moments that no parameter takes are named, with what to write")
+  func momentsOfNoParameter() throws {
+    var optimizer = Adam()
+    expectError("'optimizer.exp_avg.encoder.0.", "renamed([\"encoder.0.") {
+      try saved.restore(&optimizer, for: Renamed(seed: 2))
+    }
+    expectError("'optimizer.exp_avg.encoder.0.", "part(under: \"encoder.0\")") {
+      try saved.restore(&optimizer, for: model.encoder[0])
+    }
+    #expect(optimizer.stepCount == 0)
+    // An optimiser of a part calls parameters as the part does, and counts steps by these names.
+    var ofHead = Adam(rules: [.frozen("bias")])
+    func step() throws {
+      let loss = model.head(.ones([1, 5])).square().sum()
+      ofHead.step(model.head, gradients: try gradients(of: loss))
+    }
+    try step()
+    ofHead.rules = []
+    try step()
+    let checkpoint = Checkpoint(of: model, optimizer: ofHead)
+    #expect(checkpoint.metadata["optimizer.steps"] == "1 bias")
+    expectError("'optimizer.exp_avg.bias'", "restore(&optimizer, for: model.encoder)") {
+      try checkpoint.restore(&optimizer, for: model)
+    }
+    try checkpoint.restore(&optimizer, for: model.head)
+    #expect(optimizer.stepCount == 2)
+  }
+
+  @Test("renamed or taken as a part, parameters keep their own counts of steps")
+  func countsOfSteps() throws {
+    func loss(_ layers: [Linear], _ head: Linear) -> Tensor {
+      head(layers[1](layers[0](.ones([1, 3])))).square().sum()
+    }
+    let trained = Model(seed: 6)
+    var optimizer = Adam(rate: 0.01, rules: [.frozen("encoder.*")])
+    func step() throws {
+      let table = try gradients(of: loss(trained.encoder, trained.head))
+      optimizer.step(trained, gradients: table)
+    }
+    for _ in 0..<4 { try step() }
+    optimizer.rules = []
+    for _ in 0..<2 { try step() }
+    let checkpoint = Checkpoint(of: trained, optimizer: optimizer)
+    #expect(checkpoint.metadata["optimizer.steps"]?.contains("2 encoder.0.weight") == true)
+
+    let other = Renamed(seed: 7)
+    let renamed = try checkpoint.renamed(["encoder": "backbone", "head": "classifier"])
+    try renamed.restore(other)
+    var continued = Adam(rate: 0.01)
+    try renamed.restore(&continued, for: other)
+    let part = Model(seed: 8)
+    try checkpoint.restore(part)
+    var ofPart = Adam(rate: 0.01)
+    try checkpoint.part(under: "encoder.0").restore(&ofPart, for: part.encoder[0])
+    try step()
+    let table = try gradients(of: loss(other.backbone, other.classifier))
+    continued.step(other, gradients: table)
+    let partTable = try gradients(of: loss(part.encoder, part.head))
+    ofPart.step(part.encoder[0], gradients: partTable)
+    #expect(other.namedParameters.map { $0.parameter.tensor.scalars } == trained.values)
+    #expect(part.encoder[0].weight.tensor.scalars == trained.encoder[0].weight.tensor.scalars)
+  }
+
   @Test("damage is noticed under every name")
   func damage() throws {
     let url = folder.url.appending(path: "model.safetensors")

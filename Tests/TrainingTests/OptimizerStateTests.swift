@@ -165,6 +165,35 @@ import Training
     #expect(none?.description.contains("no average") == true)
   }
 
+  @Test func theStateOfAnOptimizerThatKeepsNothingIsRefusedByOthers() throws {
+    let model = SineModel()
+    var plain = SGD(rate: 0.1)
+    try model.train(&plain, steps: 2)
+    let checkpoint = Checkpoint(of: model, optimizer: plain)
+    #expect(checkpoint.metadata["optimizer.kinds"] == "")
+    var adam = Adam()
+    let error = #expect(throws: SafetensorsError.self) {
+      try checkpoint.restore(&adam, for: model)
+    }
+    #expect(error?.description.contains("keeps nothing, but this one keeps exp_avg") == true)
+    #expect(adam.stepCount == 0)
+    var continued = SGD(rate: 0.1)
+    try checkpoint.restore(&continued, for: model)
+    #expect(continued.stepCount == 2)
+  }
+
+  @Test func filesFromBeforeTheKindsWereRecordedLoad() throws {
+    let model = SineModel()
+    var adam = Adam()
+    try model.train(&adam, steps: 3)
+    try Checkpoint(of: model, optimizer: adam).write(to: url)
+    let entries = try SafetensorsFile(contentsOf: url).entries
+    try SafetensorsFile(entries, metadata: ["optimizer.step": "3"]).write(to: url)
+    var continued = Adam()
+    try Checkpoint(contentsOf: url).restore(&continued, for: model)
+    #expect(continued.stepCount == 3)
+  }
+
   @Test(
     "counts of steps that make no sense are refused",
     arguments: [

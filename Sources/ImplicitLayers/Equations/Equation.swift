@@ -60,8 +60,8 @@ public struct Equation<State: FixedPointState> {
 ///
 /// The norms are Euclidean, over all unknowns of a sample; the absolute part is for solutions at 0. The
 /// units of F do not matter, except that F is added to x: one that changes with x by less than the dtype
-/// resolves of x is not solved, and the report says by what to multiply it. Where F is exactly 0, x is a
-/// solution whatever the slope, as 0 of x^2; it has no derivative there, and a gradient says so. For a
+/// resolves of x is not solved, and the report says by what to multiply it. Where F is computed as
+/// exactly 0, x counts as a solution whatever the slope, as 0 of x^2; it has no derivative there, and a gradient says so. For a
 /// bound on |F| itself: `StoppingRule.tolerance(relative:absolute:limit:)`.
 public let defaultEquationRule = StoppingRule.accuracy(relative: 1e-6, absolute: 1e-8, limit: 200)
 

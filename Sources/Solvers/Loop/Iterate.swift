@@ -32,7 +32,7 @@ public final class Iterate {
   /// The rows in which F(z) = z - f(z) is 0 in every entry, and not only less than z resolves.
   ///
   /// z - F(z) equals z for every F below the last place of z; where the map knows F, it is asked. Else
-  /// f(z) = z tells only at z = 0, where nothing is rounded.
+  /// f(z) = z tells only at z = 0, whose last place is that of the smallest numbers.
   ///
   /// - Complexity: an evaluation, if the map knows F and z - f(z) is 0.
   func isExactlySolved() throws -> [Bool] {

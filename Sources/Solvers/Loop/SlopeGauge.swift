@@ -5,7 +5,8 @@ import Tensors
 /// |F| divided by it is an estimate of how far z is from where F is 0, whatever the units of F. At the
 /// first point it is |(I - J^T) F| / |F|: the z at which the linear model of F is 0 is no nearer than
 /// |F|^2 / |(I - J^T) F|. For a solver that takes no derivatives it is the slope of a short chord along -F,
-/// so that f is only evaluated. Either says nothing where it is not finite, or where the step that it
+/// so that f is only evaluated; where the step that it predicts is shorter than the chord, F may have bent
+/// on the way, and the lesser slope of the chords to both sides counts. Either says nothing where it is not finite, or where the step that it
 /// predicts is not small beside z: near 0 the logarithm is so steep that each step seems small.
 ///
 /// From then on it is the least of the last three slopes of chords, each from a
@@ -35,7 +36,7 @@ struct SlopeGauge: PerSample, Sendable {
   /// Takes note of an iterate.
   ///
   /// - Returns: the slope in each of its rows; NaN where none is known.
-  /// - Complexity: at the first iterate a linearisation of f and a product, or an evaluation, two at most.
+  /// - Complexity: at the first iterate a linearisation of f and a product, or an evaluation, four at most.
   mutating func slopes(at iterate: Iterate) throws -> [Double] {
     let point = iterate.detached()
     guard let best else {
@@ -88,24 +89,42 @@ struct SlopeGauge: PerSample, Sendable {
     return slopes.map { $0.isFinite ? $0 : .nan }
   }
 
-  /// |F(z + h v) - F(z)| / h with h a third of the digits of z, so that as many are left of the slope
-  /// where f bends and where it is rounded; NaN where the difference is rounding.
+  /// The slope of the chord to z + h v; of a sample of which it predicts a step shorter than h, the
+  /// lesser of it and the slope to z - h v.
+  ///
+  /// h is a third of the digits of z, so that as many are left of the slope where f bends and where it is
+  /// rounded. NaN where the difference is rounding.
   private func chordSlopes(at point: Iterate, along direction: Tensor) throws -> [Double] {
     let third = point.z.dtype.machineEpsilon.exponent / 3
     let share = Double(sign: .plus, exponent: third, significand: 1)
     // Where F is no number, it is evaluated once more where it was.
+    let lengths = zip(point.z.normsOfSamples, point.norms).map { size, norm in
+      size.isFinite && norm.isFinite ? share * max(size, self.size) : 0
+    }
+    let forward = try chordSlopes(at: point, along: direction, lengths)
+    let mayBend = forward.indices.map { point.norms[$0] < forward[$0] * lengths[$0] }
+    guard mayBend.contains(true) else { return forward }
+    let backward = try chordSlopes(at: point, along: direction, lengths.map { -$0 })
+    return forward.indices.map {
+      mayBend[$0] ? .minimum(forward[$0], backward[$0]) : forward[$0]
+    }
+  }
+
+  /// |F(z + h v) - F(z)| / |h| for h of each sample; NaN where the difference is rounding.
+  private func chordSlopes(
+    at point: Iterate, along direction: Tensor, _ lengths: [Double]
+  ) throws -> [Double] {
     let end = point.z.adding(
-      direction.keepingSamples(point.norms.map(\.isFinite)),
-      times: point.z.normsOfSamples.map { $0.isFinite ? share * max($0, size) : 0 })
-    let lengths = (end - point.z).normsOfSamples
+      direction.keepingSamples(lengths.map { $0 != 0 }), times: lengths)
+    let steps = (end - point.z).normsOfSamples
     let value = try point.map.equation(at: end)
     let changes = (value + point.residual).normsOfSamples
     let isNoise = zip(changes, point.noise).map { !($0 > 4 * $1) }
     if isNoise.contains(true), point.map.knowsEquation {
       // z - F(z) has lost the digits of a small F.
       let exact = try (value - point.map.equation(at: point.z)).normsOfSamples
-      return zip(exact, lengths).map { $0 / $1 }
+      return zip(exact, steps).map { $0 / $1 }
     }
-    return changes.indices.map { isNoise[$0] ? .nan : changes[$0] / lengths[$0] }
+    return changes.indices.map { isNoise[$0] ? .nan : changes[$0] / steps[$0] }
   }
 }

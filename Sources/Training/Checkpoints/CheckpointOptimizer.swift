@@ -8,6 +8,8 @@ struct SavedOptimizer {
   static let stepKey = "optimizer.step"
   /// Lines "count name", for parameters that were changed in fewer steps than there were.
   static let countsKey = "optimizer.steps"
+  /// What is kept for each parameter, separated by commas; older files have none.
+  static let kindsKey = "optimizer.kinds"
 
   /// What is kept for the parameters, under `optimizer.KIND.NAME`.
   var tensors: [(name: String, tensor: Tensor)] = []
@@ -22,9 +24,13 @@ struct SavedOptimizer {
       }
     }
     metadata[SavedOptimizer.stepKey] = String(state.stepCount)
-    let counts = parameters.compactMap { entry -> String? in
-      let steps = state.entries[entry.name]?.steps ?? (kinds.isEmpty ? 0 : state.stepCount)
-      return steps == state.stepCount ? nil : "\(steps) \(entry.name)"
+    metadata[SavedOptimizer.kindsKey] = kinds.joined(separator: ",")
+    let known = parameters.map(\.name)
+    // It may have been stepped with other names than the model's, for example those of a part.
+    let others = state.sortedEntries.map { $0.name }.filter { !known.contains($0) }
+    let counts = (known + others).compactMap { name -> String? in
+      let steps = state.entries[name]?.steps ?? (kinds.isEmpty ? 0 : state.stepCount)
+      return steps == state.stepCount ? nil : "\(steps) \(name)"
     }
     if !counts.isEmpty { metadata[SavedOptimizer.countsKey] = counts.joined(separator: "\n") }
   }
@@ -46,7 +52,8 @@ extension Checkpoint {
   ///     it remembers is replaced.
   ///   - model: whose parameters it changes. One that has no state in the file begins anew.
   /// - Throws: `SafetensorsError` when the file holds no optimiser, that of another kind or of another
-  ///   model, or numbers that are not finite; the optimiser is unchanged then.
+  ///   model, something kept for a parameter that the model lacks, or numbers that are not
+  ///   finite; the optimiser is unchanged then.
   public func restore(_ optimizer: inout some Optimizer, for model: some Module) throws {
     guard let count = metadata[SavedOptimizer.stepKey].flatMap({ Int($0) }),
       (0...1 << 40).contains(count)
@@ -57,15 +64,17 @@ extension Checkpoint {
     let kinds = optimizer.keptNames
     try expectKinds(kinds)
     let counts = try stepCounts(upTo: count)
+    let parameters = model.namedParameters.eachOnce
     var state = OptimizerState()
     state.stepCount = count
-    for entry in model.namedParameters.eachOnce {
-      let full = kinds.map { SavedOptimizer.name($0, entry.name) }
-      let found = full.map { names[$0] }
-      guard kinds.isEmpty || found.contains(where: { $0 != nil }) else { continue }
+    var used: Set<ExactString> = []
+    for entry in parameters {
+      guard let saved = savedName(of: entry, kinds) else { continue }
       let value = entry.parameter.tensor
-      let kept = try zip(full, found).map { name, tensor in
-        guard let tensor else {
+      let full = kinds.map { SavedOptimizer.name($0, saved.name) }
+      used.formUnion(full.map { ExactString($0) })
+      let kept = try full.map { name in
+        guard let tensor = names[name] else {
           throw refused("it has no tensor '\(name)'", "use an earlier checkpoint")
         }
         guard Shape(tensor.shape) == value.shape else {
@@ -76,30 +85,74 @@ extension Checkpoint {
         return tensor.tensor.converted(to: value.dtype)
       }
       try expectFinite(zip(full, kept).map { (name: $0, value: $1) })
-      let steps = counts[ExactString(entry.name)] ?? count
+      let steps = counts[ExactString(saved.original)] ?? count
       if steps > 0 { state.entries[entry.name] = .init(steps: steps, kept: kept) }
     }
+    try expectUsed(used, by: parameters)
     try verify()
     optimizer.state = state
+  }
+
+  /// The name under which the file has state of a parameter, as it is called now and as it was saved;
+  /// nil where it has none.
+  private func savedName(
+    of entry: NamedParameter, _ kinds: [String]
+  ) -> (name: String, original: String)? {
+    // An optimiser that keeps nothing still counts the steps of what the file has.
+    let prefixes = kinds.isEmpty ? [""] : kinds.map { SavedOptimizer.name($0, "") }
+    for name in entry.names {
+      for prefix in prefixes {
+        if let tensor = names[prefix + name] {
+          return (name, String(tensor.name.dropFirst(prefix.count)))
+        }
+      }
+    }
+    return nil
+  }
+
+  /// - Throws: `SafetensorsError` when something is kept for what is no parameter of the model.
+  private func expectUsed(_ used: Set<ExactString>, by parameters: [NamedParameter]) throws {
+    let first = names.entries.first { named in
+      named.kind?.hasPrefix(SavedOptimizer.prefix) == true
+        && !used.contains(ExactString(named.fullName))
+    }
+    guard let unused = first else { return }
+    let name = unused.name
+    let part = parameters.flatMap(\.names).first { name.hasSuffix(".\($0)") }
+    let remedy =
+      if names[name] == nil {
+        "restore it for the part of the model that it was stepped with, as in "
+          + "restore(&optimizer, for: model.encoder)"
+      } else if let part {
+        "take it with part(under: \"\(name.dropLast(part.count + 1))\")"
+      } else {
+        "give it the model's name before, with renamed([\"\(name)\": NAME])"
+      }
+    throw refused(
+      "it has '\(unused.fullName)', which no parameter of the model takes",
+      "\(remedy); or go on with the weights alone, and an optimiser that begins")
   }
 
   /// - Throws: `SafetensorsError` when the file has what another optimiser keeps.
   private func expectKinds(_ kinds: [String]) throws {
     let own = Set(kinds.map { SavedOptimizer.name($0, "") })
-    let others = names.entries.compactMap(\.kind)
-      .filter { $0 != Checkpoint.averagePrefix && !own.contains($0) }
-    guard let other = others.first else { return }
+    let other = names.entries.compactMap(\.kind)
+      .first { $0 != Checkpoint.averagePrefix && !own.contains($0) }
+      .map { [String($0.dropFirst(SavedOptimizer.prefix.count).dropLast())] }
+    let recorded = metadata[SavedOptimizer.kindsKey]
+      .map { $0.split(separator: ",").map(String.init) }
+    guard let saved = recorded ?? other, saved != kinds else { return }
     func shown(_ names: [String]) -> String {
       names.isEmpty ? "nothing" : names.joined(separator: " and ")
     }
+    let quoted = saved.map { "'\($0)'" }
     throw refused(
-      "it is of an optimiser that keeps '\(other.dropFirst(SavedOptimizer.prefix.count).dropLast())', "
-        + "but this one keeps \(shown(kinds))",
+      "it is of an optimiser that keeps \(shown(quoted)), but this one keeps \(shown(kinds))",
       "make an optimiser of the kind and with the momentum that it was trained with, or go on with "
         + "the weights alone")
   }
 
-  /// The steps of parameters that were changed in fewer than all.
+  /// The steps of parameters that were changed in fewer than all, by the names that were saved.
   private func stepCounts(upTo limit: Int) throws -> [ExactString: Int] {
     var counts: [ExactString: Int] = [:]
     for line in (metadata[SavedOptimizer.countsKey] ?? "").split(separator: "\n") {
