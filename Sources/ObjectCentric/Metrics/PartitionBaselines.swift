@@ -76,8 +76,8 @@ extension SegmentationMask {
   /// The mask with each square of `side` x `side` pixels given whole to the object that has most of it:
   /// nearly the best that a segmentation made of such squares can be.
   ///
-  /// Slots share out whole tokens, squares of 4 x 4 pixels, so that this bounds what a model can score,
-  /// however well it knows the objects. Of objects that have equally much the one of the lowest number
+  /// Slots share out tokens, squares of 4 x 4 pixels, so that this is what a model that knows the objects
+  /// scores unless attention is interpolated between tokens. Of objects that have equally much the one of the lowest number
   /// gets the square. What is ignored stays so where nothing else is in the square.
   ///
   /// Stops unless both extents are multiples of `side`.

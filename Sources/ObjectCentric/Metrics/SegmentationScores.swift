@@ -134,10 +134,14 @@ struct Contingency {
 extension SegmentationMask {
   /// The slot that attends most to each pixel, numbered from 1.
   ///
+  /// Attention is known for each input, which stands for a square of pixels. Between the centres of the
+  /// inputs it is interpolated bilinearly before the slots are compared: a border between two slots can
+  /// then run through a square, as borders of objects do.
+  ///
   /// - Parameters:
   ///   - attention: [batch, slots, inputs], the inputs a square grid in row-major order; at most
   ///     65,534 slots.
-  ///   - size: rows and columns of the masks; every input becomes a square of pixels.
+  ///   - size: rows and columns of the masks.
   /// - Returns: a mask for each sample. Ties go to the first slot.
   public static func segmentations(
     fromAttention attention: Tensor, size: Int
@@ -148,13 +152,14 @@ extension SegmentationMask {
     let (batch, slots, inputs) = (attention.shape[0], attention.shape[1], attention.shape[2])
     let side = Int(Double(inputs).squareRoot().rounded())
     expect(side * side == inputs, "\(inputs) inputs do not form a square grid")
-    let winners = attention.detached().permuted([0, 2, 1]).reshaped([batch * inputs, slots])
-      .argmax(alongAxis: -1).scalars
+    let pixels = size * size
+    let winners = attention.detached().converted(to: .float32).permuted([0, 2, 1])
+      .reshaped([batch, side, side, slots]).bilinear(height: size, width: size)
+      .reshaped([batch * pixels, slots]).argmax(alongAxis: -1).scalars
     return (0..<batch).map { sample in
       SegmentationMask(
-        width: side, height: side,
-        ids: winners[sample * inputs..<(sample + 1) * inputs].map { UInt16($0) + 1 }
-      ).resized(width: size, height: size)
+        width: size, height: size,
+        ids: winners[sample * pixels..<(sample + 1) * pixels].map { UInt16($0) + 1 })
     }
   }
 }

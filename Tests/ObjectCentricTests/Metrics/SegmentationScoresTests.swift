@@ -139,6 +139,14 @@ private func drawn(_ id: (_ x: Int, _ y: Int) -> Int) -> SegmentationMask {
     #expect(masks[1].ids == [UInt16](repeating: 3, count: 16))
   }
 
+  // Centres of the pixels lie at 0, 1/4, 3/4 and 1 between those of the inputs. Slot 1 falls from 1 to .4
+  // and slot 2 rises from 0 to .6, which meet at 5/6: the border runs within the second input's square.
+  @Test func bordersRunBetweenInputs() {
+    let attention = Tensor([1, 0.4, 1, 0.4, 0, 0.6, 0, 0.6], shape: [1, 2, 4])
+    let mask = SegmentationMask.segmentations(fromAttention: attention, size: 4)[0]
+    #expect(mask.ids == [1, 1, 1, 2, 1, 1, 1, 2, 1, 1, 1, 2, 1, 1, 1, 2])
+  }
+
   @Test func squaredErrorsAreSummedOverAnImage() {
     let a = Tensor((0..<12).map { Double($0) / 12 }, shape: [2, 1, 2, 3])
     let b = a + 0.5
