@@ -7,7 +7,8 @@ import Tensors
 public final class Batches<Source: Dataset> {
   private let loader: DataLoader<Source>
   private let pipeline: ReadingPipeline<Source.Example>
-  private var unreadable = 0
+  /// The examples of the epoch that could not be read so far.
+  private var unreadable: Int
   /// What ended the sequence.
   private var failure: (any Error)?
   /// The epoch that batches are taken from, and how far it is used up: the end of the last batch
@@ -20,8 +21,11 @@ public final class Batches<Source: Dataset> {
   public private(set) var secondsWaited = 0.0
 
   init(_ loader: DataLoader<Source>, from place: LoaderPlace, goesOn: Bool) {
+    place.expectSaved(with: loader.data.count)
     self.loader = loader
     self.place = place
+    self.place.count = loader.data.count
+    unreadable = place.unreadable
     let (data, order) = (loader.data, loader.order)
     pipeline = ReadingPipeline(
       epoch: place.epoch, position: place.position, goesOn: goesOn,
@@ -73,7 +77,7 @@ public final class Batches<Source: Dataset> {
       return nil
     }
     self.indices = indices
-    place.position = pipeline.position
+    (place.position, place.unreadable) = (pipeline.position, unreadable)
     return loader.data.batch(of: examples)
   }
 
@@ -85,7 +89,7 @@ public final class Batches<Source: Dataset> {
     if let failure { expect(false, "an error has ended these batches: \(failure)") }
     unreadable = 0
     pipeline.beginNextEpoch()
-    place = LoaderPlace(epoch: place.epoch + 1)
+    place = LoaderPlace(epoch: place.epoch + 1, count: place.count)
   }
 
   /// The next batch, of the next epoch where this one is used up.

@@ -87,7 +87,8 @@ public struct DataLoader<Source: Dataset>: Sendable {
   ///   taken before, to go on after an interruption: what follows is what would have followed.
   /// - Returns: the batches; reading begins at once, and goes on into the next epochs.
   ///
-  /// Stops when the place lies beyond the data set; at its very end, the epoch has no batch left.
+  /// Stops when the place was saved with a data set of another count, or lies beyond this one; at its
+  /// very end, the epoch has no batch left.
   public func batches(from place: LoaderPlace = LoaderPlace()) -> Batches<Source> {
     Batches(self, from: place, goesOn: true)
   }
@@ -101,44 +102,6 @@ public struct DataLoader<Source: Dataset>: Sendable {
   public func epoch(_ number: Int, from position: Int = 0) -> Batches<Source> {
     Batches(self, from: LoaderPlace(epoch: number, position: position), goesOn: false)
   }
-}
-
-/// How far a data set has been gone through.
-///
-/// With the seed of the loader it decides about all batches that follow; a run saves it beside its weights.
-public struct LoaderPlace: Sendable, Hashable, Codable {
-  /// The epoch that batches are taken from, counted from 0.
-  public var epoch: Int
-  /// The examples of the epoch's order that are used up, unreadable ones included.
-  public var position: Int
-
-  /// A place; default the beginning.
-  public init(epoch: Int = 0, position: Int = 0) {
-    self.epoch = epoch
-    self.position = position
-  }
-
-  /// A place that was saved.
-  ///
-  /// - Throws: `DecodingError` when the epoch or the position is not in 0...2^40.
-  public init(from decoder: any Decoder) throws {
-    let container = try decoder.container(keyedBy: CodingKeys.self)
-    func count(_ key: CodingKeys) throws -> Int {
-      let count = try container.decode(Int.self, forKey: key)
-      guard LoaderPlace.counts.contains(count) else {
-        throw DecodingError.dataCorruptedError(
-          forKey: key, in: container,
-          debugDescription: "a loader cannot begin at \(key.stringValue) \(count): it must be in "
-            + "0...2^40")
-      }
-      return count
-    }
-    epoch = try count(.epoch)
-    position = try count(.position)
-  }
-
-  /// What epochs and positions can be.
-  static let counts = 0...1 << 40
 }
 
 /// More examples that cannot be read than were to be passed over, or none that can.

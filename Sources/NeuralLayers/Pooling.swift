@@ -2,15 +2,31 @@ import Tensors
 
 // Pooling of channels-last images [batch, height, width, channels], as layers; see the operators.
 
-/// The largest element of every window, channel by channel.
-public struct MaxPooling: Layer {
-  /// The window's height and width.
+/// The windows that a pooling layer goes through.
+public struct PoolingWindow: Sendable, Equatable {
+  /// Height and width.
   public let kernel: Int
   /// The distance between neighbouring windows.
   public let stride: Int
-  /// On each side; what is padded is never the largest.
+  /// On each side of the image.
   public let padding: Int
+}
 
+/// A layer that makes one number of every window, channel by channel.
+///
+/// ```swift
+/// MaxPooling(kernel: 3, stride: 2, padding: 1)
+/// ```
+public protocol WindowPooling: Layer {
+  /// The windows.
+  var window: PoolingWindow { get }
+  /// Pooling by these windows.
+  init(_ window: PoolingWindow)
+  /// What the layer makes of x, [batch, height, width, channels].
+  func callAsFunction(_ x: Tensor) -> Tensor
+}
+
+extension WindowPooling {
   /// Pooling by windows.
   ///
   /// - Parameters:
@@ -18,44 +34,39 @@ public struct MaxPooling: Layer {
   ///   - stride: default the kernel.
   ///   - padding: at most half of the kernel; default 0.
   public init(kernel: Int, stride: Int? = nil, padding: Int = 0) {
-    (self.kernel, self.stride, self.padding) = (kernel, stride ?? kernel, padding)
+    self.init(PoolingWindow(kernel: kernel, stride: stride ?? kernel, padding: padding))
   }
 
-  /// The largest elements of x, [batch, height, width, channels].
-  public func callAsFunction(_ x: Tensor) -> Tensor {
-    x.maxPooled(kernel: kernel, stride: stride, padding: padding)
-  }
-
-  /// The largest elements of x.
+  /// What the layer makes of x.
   public func callAsFunction(_ x: Tensor, in context: LayerContext) -> Tensor { self(x) }
 }
 
-/// The mean of every window, channel by channel.
-public struct AveragePooling: Layer {
-  /// The window's height and width.
-  public let kernel: Int
-  /// The distance between neighbouring windows.
-  public let stride: Int
-  /// Zeros on each side, which count.
-  public let padding: Int
+/// The largest element of every window, channel by channel; what is padded is never the largest.
+public struct MaxPooling: WindowPooling {
+  /// The windows.
+  public let window: PoolingWindow
 
-  /// Pooling by windows.
-  ///
-  /// - Parameters:
-  ///   - kernel: the window's height and width.
-  ///   - stride: default the kernel.
-  ///   - padding: at most half of the kernel; default 0.
-  public init(kernel: Int, stride: Int? = nil, padding: Int = 0) {
-    (self.kernel, self.stride, self.padding) = (kernel, stride ?? kernel, padding)
+  /// Pooling by these windows.
+  public init(_ window: PoolingWindow) { self.window = window }
+
+  /// The largest elements of x, [batch, height, width, channels].
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    x.maxPooled(kernel: window.kernel, stride: window.stride, padding: window.padding)
   }
+}
+
+/// The mean of every window, channel by channel; what is padded is zeros, which count.
+public struct AveragePooling: WindowPooling {
+  /// The windows.
+  public let window: PoolingWindow
+
+  /// Pooling by these windows.
+  public init(_ window: PoolingWindow) { self.window = window }
 
   /// The means of x, [batch, height, width, channels].
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    x.averagePooled(kernel: kernel, stride: stride, padding: padding)
+    x.averagePooled(kernel: window.kernel, stride: window.stride, padding: window.padding)
   }
-
-  /// The means of x.
-  public func callAsFunction(_ x: Tensor, in context: LayerContext) -> Tensor { self(x) }
 }
 
 /// The means of the cells of a grid of given size, whatever the size of the image.

@@ -102,6 +102,28 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, CustomString
     return result
   }
 
+  /// The shape with these extents; in place of -1, with what the others leave of the elements.
+  func reshaped(_ extents: [Int]) -> Shape {
+    guard let open = extents.firstIndex(of: -1) else { return Shape(extents) }
+    var others = extents
+    others[open] = 1
+    expect(
+      !others.contains(-1),
+      "\(self) cannot be reshaped to \(extents): only one extent can follow from the others, so that "
+        + "-1 may stand once")
+    let known = Shape(others).elementCount
+    expect(
+      known > 0,
+      "\(self) cannot be reshaped to \(extents): beside an extent of 0, any number could stand for -1; "
+        + "write the one that is meant")
+    expect(
+      elementCount % known == 0,
+      "\(self) has \(elementCount) elements and cannot be reshaped to \(extents): the other extents "
+        + "make \(known), of which that is no multiple")
+    others[open] = elementCount / known
+    return Shape(others)
+  }
+
   /// How far apart in memory neighbours along each axis are, in elements.
   var strides: [Int] {
     var strides = [Int](repeating: 1, count: rank)

@@ -13,7 +13,14 @@ import Testing
       ["--steps", "1000000"] + options, out: folder.path("run"), errors: errors)
   }
 
+  /// Ends a run that goes on for a minute as if nothing had come: a signal that nobody watches may be
+  /// blocked.
   private func expectSaved(_ process: Process) throws {
+    for _ in 0..<6000 where process.isRunning { usleep(10_000) }
+    if process.isRunning {
+      Issue.record("the signal has not ended the run")
+      kill(process.processIdentifier, SIGKILL)
+    }
     process.waitUntilExit()
     #expect(process.terminationReason == .exit && process.terminationStatus == 0)
     let run = folder.path("run")

@@ -63,6 +63,7 @@ let basicOperators: [OperatorCase] = [
     $0[0].gumbelSoftmax(noise: b.converted(to: $0[0].dtype), temperature: 0.7)
   },
   OperatorCase("reshaped", [a]) { $0[0].reshaped([5, 6]).square() },
+  OperatorCase("reshaped: with an open extent", [a]) { $0[0].reshaped([-1, 5]).square() },
   OperatorCase("permuted", [a]) { $0[0].permuted([2, 0, 1]).square() },
   OperatorCase("permuted: only axes of extent 1 move", [testTensor([2, 1, 4])]) {
     $0[0].permuted([1, 0, 2]).square()

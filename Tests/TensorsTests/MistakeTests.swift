@@ -18,6 +18,27 @@ import Testing
     #expect(message(result).contains("[2, 3] and [4, 5]"))
   }
 
+  @Test("an extent that does not follow from the others")
+  func openExtents() async {
+    let remainder = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = Tensor.zeros([2, 5]).reshaped([3, -1]) }
+    #expect(message(remainder).contains("[2, 5] has 10 elements"))
+    #expect(message(remainder).contains("[3, -1]"))
+    let two = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = IntTensor([1, 2, 3, 4]).reshaped([-1, 2, -1]) }
+    #expect(message(two).contains("only one extent"))
+    let any = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = Tensor.zeros([0, 3]).reshaped([-1, 0]) }
+    #expect(message(any).contains("any number could stand for -1"))
+    let negative = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = Tensor.zeros([2, 3]).reshaped([-2, 3]) }
+    #expect(message(negative).contains("extent -2"))
+  }
+
   @Test func mixedDTypes() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]

@@ -17,6 +17,20 @@ import Testing
     #expect(try slope([2]) { .maximum($0, $0) } == [1])
   }
 
+  @Test("-1 stands for what the other extents leave")
+  func openExtents() {
+    let x = Tensor((0..<24).map(Double.init), shape: [2, 3, 4])
+    #expect(x.reshaped([-1]).shape == [24] && x.reshaped([2, -1]).shape == [2, 12])
+    #expect(x.reshaped([-1, 3, 2]).shape == [4, 3, 2])
+    #expect(x.reshaped([4, -1, 6]).shape == [4, 1, 6])
+    #expect(x.reshaped([3, -1])[1, 0].scalar == 8)
+    #expect(Tensor(2).reshaped([1, -1]).shape == [1, 1])
+    #expect(Tensor.zeros([0, 3]).reshaped([-1, 3]).shape == [0, 3])
+    let ints = IntTensor([1, 2, 3, 4, 5, 6]).reshaped([-1, 2])
+    #expect(ints.shape == [3, 2] && ints[2, 0].scalar == 5)
+    #expect((ints .> 3).reshaped([2, -1]).shape == [2, 3])
+  }
+
   /// At 0 it is made of parts that have kinks there.
   @Test func softplusIsSmoothAtZero() throws {
     #expect(try slope([-0.0, 0]) { $0.softplus() } == [0.5, 0.5])

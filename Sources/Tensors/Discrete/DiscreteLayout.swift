@@ -23,6 +23,13 @@ extension DiscreteTensor {
     return Self(elements: elements, shape: shape)
   }
 
+  /// The same elements in the same order under a shape of which one extent may be -1: what the others
+  /// leave of the elements.
+  ///
+  /// Stops when the element counts differ, more than one extent is -1, or the others leave no whole
+  /// number, or any one.
+  public func reshaped(_ extents: [Int]) -> Self { reshaped(shape.reshaped(extents)) }
+
   /// The elements as one vector.
   public func flattened() -> Self { reshaped([count]) }
 

@@ -16,6 +16,16 @@ extension Tensor {
     return Tensor(storage, shape).recorded(from: [self], { v, _, _ in [v.reshaped(before)] })
   }
 
+  /// The same elements in the same order under a shape of which one extent may be -1: what the others
+  /// leave of the elements; shares them.
+  ///
+  /// ```swift
+  /// Tensor.zeros([2, 3, 4]).reshaped([2, -1]).shape   // [2, 12]
+  /// ```
+  /// Stops when the element counts differ, more than one extent is -1, or the others leave no whole
+  /// number, or any one.
+  public func reshaped(_ extents: [Int]) -> Tensor { reshaped(shape.reshaped(extents)) }
+
   /// The axes in another order: axis i of the result is axis `order[i]` of this tensor.
   ///
   /// Where only axes of extent 1 change places, the elements are shared.

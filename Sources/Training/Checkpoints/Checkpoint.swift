@@ -38,11 +38,15 @@ public struct Checkpoint: Sendable {
   ///   - optimizer: default none.
   ///   - average: of the weights; default none.
   ///   - metadata: what else belongs to the run; default nothing.
+  ///
+  /// Stops when a parameter's name begins with `optimizer.` or `average.`, as what is kept for the
+  /// parameters does.
   public init(
     of model: some Module, optimizer: (any Optimizer)? = nil,
     average: ExponentialMovingAverage? = nil, metadata: SafetensorsMetadata = [:]
   ) {
     let parameters = model.namedParameters.eachOnce
+    CheckpointNames.expectNoReserved(parameters.flatMap(\.names))
     var tensors = parameters.flatMap { entry in
       entry.names.map { (name: $0, tensor: entry.parameter.tensor) }
     }

@@ -40,6 +40,22 @@ struct CheckpointNames: Sendable {
     positions[ExactString(name)].map { entries[$0].entry }
   }
 
+  /// Stops where a parameter's name could be that of something else in a checkpoint.
+  static func expectNoReserved(_ names: [String]) {
+    let reserved = [
+      (SavedOptimizer.prefix, "what an optimiser remembers"),
+      (Checkpoint.averagePrefix, "averages of the weights"),
+    ]
+    for (prefix, what) in reserved {
+      let (word, name) = (prefix.dropLast(), names.first { $0.hasPrefix(prefix) } ?? "")
+      expect(
+        name.isEmpty,
+        "the parameter '\(name)' cannot be written: under names that begin with '\(prefix)' a "
+          + "checkpoint has \(what). Give the property another name, or the module "
+          + "'static let parameterNames = [\"\(word)\": \"NAME\"]'")
+    }
+  }
+
   /// "optimizer.exp_avg." of "optimizer.exp_avg.encoder.weight", "average." of "average.weight".
   private static func kind(of name: String) -> String? {
     if name.hasPrefix(Checkpoint.averagePrefix) { return Checkpoint.averagePrefix }

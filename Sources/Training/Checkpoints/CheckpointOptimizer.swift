@@ -86,7 +86,9 @@ extension Checkpoint {
       }
       try expectFinite(zip(full, kept).map { (name: $0, value: $1) })
       let steps = counts[ExactString(saved.original)] ?? count
-      if steps > 0 { state.entries[entry.name] = .init(steps: steps, kept: kept) }
+      if steps > 0 {
+        state.entries[entry.name] = .init(steps: steps, kept: kept, parameter: entry.parameter)
+      }
     }
     try expectUsed(used, by: parameters)
     try verify()

@@ -9,8 +9,9 @@ import Tensors
 /// optimizer.step(model, gradients: gradients)
 /// ```
 /// A conforming type says how one parameter moves (`updated`); which parameters move, how fast, and in
-/// which order is the same for all. A copy of an optimiser does not share its state. The same model,
-/// gradients and state give the same bits, whatever the number of workers.
+/// which order is the same for all. State is kept by the parameters' names, so that an optimiser steps one
+/// module, or several whose names differ. A copy of an optimiser does not share its state. The same
+/// model, gradients and state give the same bits, whatever the number of workers.
 public protocol Optimizer: Sendable {
   /// The learning rate by the number of steps taken before.
   var rate: Schedule { get set }
@@ -62,7 +63,8 @@ extension Optimizer {
   ///   - scale: multiplies every gradient; default 1. This is how clipping enters:
   ///     `GradientNorm.clippingFactor(bound:)`.
   ///
-  /// Stops when no parameter has a gradient, or a rule is about no parameter.
+  /// Stops when no parameter has a gradient, a rule is about no parameter, or a name stands for another
+  /// parameter than in the steps before.
   public mutating func step(_ model: some Module, gradients: Gradients, scale: Double = 1) {
     step(model.namedParameters, gradients: gradients, scale: scale)
   }
@@ -93,7 +95,8 @@ extension Optimizer {
   /// - Complexity: a pass over each parameter, its gradient and what is kept for it; workers share
   ///   the parameters.
   ///
-  /// Stops when no parameter has a gradient, or a rule is about no parameter.
+  /// Stops when no parameter has a gradient, a rule is about no parameter, or a name stands for another
+  /// parameter than in the steps before.
   public mutating func step(
     _ parameters: [NamedParameter], gradients: Gradients, scale: Double = 1,
     rate: (String) -> Double
@@ -104,6 +107,7 @@ extension Optimizer {
       "none of \(parameters.count) parameters has a gradient in this table: the loss does not depend "
         + "on them, or it was computed before their values were last changed")
     for rule in rules { rule.expectApplies(to: parameters) }
+    state.expectSameParameters(parameters)
     var steps: [ParameterStep] = []
     for entry in parameters {
       let value = entry.parameter.tensor
@@ -130,7 +134,8 @@ extension Optimizer {
     }
     for step in steps {
       step.entry.parameter.assign(step.value)
-      state.entries[step.entry.name] = .init(steps: step.update.step, kept: step.kept)
+      state.entries[step.entry.name] = .init(
+        steps: step.update.step, kept: step.kept, parameter: step.entry.parameter)
     }
   }
 }

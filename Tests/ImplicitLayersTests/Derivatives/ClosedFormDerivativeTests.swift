@@ -1,4 +1,3 @@
-import Foundation
 import ImplicitLayers
 import Tensors
 import TestSupport
@@ -9,54 +8,25 @@ import Testing
 @Suite struct ClosedFormDerivativeTests {
   static let tight = HigherDerivativeTests.tight
 
-  /// The derivatives of f along a direction of ones, of the orders 1, 2, ..., by products J s of
-  /// products J s.
-  private static func forward(
-    upTo order: Int, at x: Tensor, _ f: @escaping (Tensor) throws -> Tensor
-  ) throws -> [Tensor] {
-    let ones = Tensor.ones(x.shape, dtype: x.dtype)
-    var derivative = f
-    return try (0..<order).map { _ in
-      let former = derivative
-      derivative = { x in try jvp(at: x, along: ones, of: former).derivative }
-      return try derivative(x).detached()
-    }
-  }
-
   @Test("z = cos(theta z) forwards to third order", arguments: HigherDerivativeTests.accurate)
   func cosine(_ estimator: any AdjointEstimator) throws {
     let one = Tensor([1], shape: [1, 1], dtype: .float64)
-    let found = try Self.forward(upTo: 3, at: one) { theta in
+    let found = try KnownDerivatives.forward(upTo: 3, at: one) { theta in
       try fixedPoint(from: one, estimator: estimator, until: Self.tight) { z in (z * theta).cos() }
     }
-    let expected = [
-      -0.297474341509832260557941, 0.1533378913143361400185109, 0.1078816812601054251182589,
-    ]
-    for (value, exact) in zip(found, expected) {
-      #expect(abs(value.scalar - exact) < 1e-11, "\(estimator.name)")
-    }
+    KnownDerivatives.expectCosine(found, estimator.name)
   }
 
-  /// With q = 1 - e cos E: E' = 1/q, E'' = -e sin E / q^3,
-  /// E''' = -e cos E / q^4 + 3 e^2 sin^2 E / q^5, all by M.
   @Test("Kepler's equation forwards to third order", arguments: HigherDerivativeTests.accurate)
   func kepler(_ estimator: any AdjointEstimator) throws {
-    let orbits = KeplerBatch(eccentricities: [0.1, 0.5, 0.9], anomalies: [1, 2, 0.7])
+    let orbits = KnownDerivatives.orbits
     let e = orbits.eccentricityColumn
-    let found = try Self.forward(upTo: 3, at: orbits.meanAnomalies) { m in
+    let found = try KnownDerivatives.forward(upTo: 3, at: orbits.meanAnomalies) { m in
       try fixedPoint(
         from: m.detached(), using: .newtonKrylov(), estimator: estimator, until: Self.tight
       ) { z in m + e * z.sin() }
     }
-    let expected = zip(orbits.eccentricities, orbits.anomalies).map { e, big in
-      let (q, s, c) = (1 - e * cos(big), e * sin(big), e * cos(big))
-      return [1 / q, -s / pow(q, 3), -c / pow(q, 4) + 3 * s * s / pow(q, 5)]
-    }
-    for order in 0..<3 {
-      #expect(
-        difference(found[order].scalars, expected.map { $0[order] }, relative: 1e-10) == nil,
-        "\(estimator.name), order \(order + 1)")
-    }
+    KnownDerivatives.expectKepler(found, estimator.name)
   }
 
   /// By W and b together, along a direction in both: 72 numbers.

@@ -16,54 +16,26 @@ import Testing
 
   private static func scalar(_ x: Double) -> Tensor { Tensor([x], shape: [1, 1], dtype: .float64) }
 
-  /// The derivatives of the sum of f at x of the orders 1, 2, ..., each elementwise.
-  private static func derivatives(
-    upTo order: Int, at x: Tensor, _ f: (Tensor) throws -> Tensor
-  ) throws -> [Tensor] {
-    let x = x.variable()
-    var y = try f(x)
-    return try (0..<order).map { _ in
-      y = try #require(try gradients(of: y.sum(), creatingGraph: true)[x])
-      return y.detached()
-    }
-  }
-
-  // By 60 digits of differentiation of Newton's solution.
   @Test("z = cos(theta z) to third order", arguments: accurate)
   func cosine(_ estimator: any AdjointEstimator) throws {
-    let found = try Self.derivatives(upTo: 3, at: Self.scalar(1)) { theta in
+    let found = try KnownDerivatives.reverse(upTo: 3, at: Self.scalar(1)) { theta in
       try fixedPoint(from: Self.scalar(1), estimator: estimator, until: Self.tight) { z in
         (z * theta).cos()
       }
     }
-    let expected = [
-      -0.297474341509832260557941, 0.1533378913143361400185109, 0.1078816812601054251182589,
-    ]
-    for (value, exact) in zip(found, expected) {
-      #expect(abs(value.scalar - exact) < 1e-11, "\(estimator.name)")
-    }
+    KnownDerivatives.expectCosine(found, estimator.name)
   }
 
-  /// With q = 1 - e cos E: E' = 1/q, E'' = -e sin E / q^3,
-  /// E''' = -e cos E / q^4 + 3 e^2 sin^2 E / q^5, all by M.
   @Test("Kepler's equation to third order", arguments: accurate)
   func kepler(_ estimator: any AdjointEstimator) throws {
-    let orbits = KeplerBatch(eccentricities: [0.1, 0.5, 0.9], anomalies: [1, 2, 0.7])
+    let orbits = KnownDerivatives.orbits
     let e = orbits.eccentricityColumn
-    let found = try Self.derivatives(upTo: 3, at: orbits.meanAnomalies) { m in
+    let found = try KnownDerivatives.reverse(upTo: 3, at: orbits.meanAnomalies) { m in
       try fixedPoint(from: m, using: .newtonKrylov(), estimator: estimator, until: Self.tight) {
         z in m + e * z.sin()
       }
     }
-    let expected = zip(orbits.eccentricities, orbits.anomalies).map { e, big in
-      let (q, s, c) = (1 - e * cos(big), e * sin(big), e * cos(big))
-      return [1 / q, -s / pow(q, 3), -c / pow(q, 4) + 3 * s * s / pow(q, 5)]
-    }
-    for order in 0..<3 {
-      #expect(
-        difference(found[order].scalars, expected.map { $0[order] }, relative: 1e-10) == nil,
-        "\(estimator.name), order \(order + 1)")
-    }
+    KnownDerivatives.expectKepler(found, estimator.name)
   }
 
   @Test("derivatives by several variables are mixed in any order")

@@ -1,0 +1,74 @@
+import Tensors
+
+/// How far a data set has been gone through.
+///
+/// ```swift
+/// let saved = try JSONEncoder().encode(batches.place)
+/// let rest = loader.batches(from: try JSONDecoder().decode(LoaderPlace.self, from: saved))
+/// ```
+/// With the seed of the loader it decides about all batches that follow, and about how many unreadable
+/// examples are still tolerated; a run saves it beside its weights.
+public struct LoaderPlace: Sendable, Hashable, Codable {
+  /// The epoch that batches are taken from, counted from 0.
+  public var epoch: Int
+  /// The examples of the epoch's order that are used up, unreadable ones included.
+  public var position: Int
+  /// Those of them that could not be read, which count against the loader's tolerance.
+  public var unreadable: Int
+  /// The examples of the data set; nil where nobody knows.
+  ///
+  /// Epochs of another count have another order, so that a loader takes up no place with another one.
+  public var count: Int?
+
+  /// A place; default the beginning of a data set of any count.
+  public init(epoch: Int = 0, position: Int = 0, unreadable: Int = 0, count: Int? = nil) {
+    self.epoch = epoch
+    self.position = position
+    self.unreadable = unreadable
+    self.count = count
+  }
+
+  /// A place that was saved; places of before had neither unreadable examples nor a count.
+  ///
+  /// - Throws: `DecodingError` when a number is not in 0...2^40.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    func number(_ key: CodingKeys) throws -> Int {
+      let number = try container.decode(Int.self, forKey: key)
+      guard LoaderPlace.counts.contains(number) else {
+        throw DecodingError.dataCorruptedError(
+          forKey: key, in: container,
+          debugDescription: "a loader cannot begin at \(key.stringValue) \(number): it must be in "
+            + "0...2^40")
+      }
+      return number
+    }
+    func has(_ key: CodingKeys) throws -> Bool {
+      try container.contains(key) && !container.decodeNil(forKey: key)
+    }
+    epoch = try number(.epoch)
+    position = try number(.position)
+    unreadable = try has(.unreadable) ? number(.unreadable) : 0
+    count = try has(.count) ? number(.count) : nil
+    guard unreadable <= position else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .unreadable, in: container,
+        debugDescription: "\(unreadable) of \(position) examples cannot have been unreadable")
+    }
+  }
+
+  /// Stops unless the place can be one of a data set of `found` examples.
+  func expectSaved(with found: Int) {
+    expect(
+      count == nil || count == found,
+      "the place was saved with a data set of \(count ?? 0) examples, but this one has \(found), of "
+        + "which epochs have another order: give the loader the same examples, or begin the next "
+        + "epoch, from LoaderPlace(epoch: \(epoch + 1))")
+    expect(
+      unreadable >= 0 && unreadable <= position,
+      "\(unreadable) of \(position) examples cannot have been unreadable")
+  }
+
+  /// What numbers of a place can be.
+  static let counts = 0...1 << 40
+}
