@@ -13,7 +13,8 @@ import Tensors
 /// n - 1. The running statistics are saved and restored with the parameters, and not trained.
 ///
 /// In training samples mix, so that a step of a fixed point may hold a batch norm in evaluation only. A
-/// batch that is shared between workers is normalised part by part.
+/// batch that is shared between workers is normalised part by part; in chunks of such a part
+/// (`Workers.reduceRanges`) it stops.
 public struct BatchNorm: Layer {
   /// The gain, [channels], starting at 1.
   public let weight: Parameter
@@ -74,6 +75,11 @@ public struct BatchNorm: Layer {
       count > 1,
       "BatchNorm in training needs more than one element a channel, and \(x.shape) has \(count): take "
         + "a larger batch")
+    expect(
+      !Workers.isDividingShares,
+      "BatchNorm in training normalises by the statistics of all samples that it sees at once, and in a "
+        + "chunk of a batch (Workers.reduceRanges) it would see a few: take the whole share "
+        + "(Workers.mapRanges), or another norm")
     let rows = x.reshaped([count, channels])
     let mean = rows.mean(alongAxis: 0)
     let centred = rows - mean

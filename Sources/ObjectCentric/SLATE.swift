@@ -51,6 +51,25 @@ public struct SLATE: Module {
     public var gridSize: Int { imageSize / 4 }
     /// The number of tokens of an image.
     public var tokenCount: Int { gridSize * gridSize }
+
+    /// The images that a worker differentiates at once (`Workers.reduceRanges`).
+    ///
+    /// As many as keep the tape below about 80 MB, because what is larger leaves the cache and takes
+    /// memory; but those of 512 tokens if that is more, because products of fewer rows are slower. 2 with
+    /// the published defaults.
+    public var imagesOfAChunk: Int {
+      max(1, 512 / tokenCount, 80_000_000 / tapeBytesOfAnImage)
+    }
+
+    /// About what the tape holds of an image in single precision after the forward pass.
+    ///
+    /// Of each token: in a block some 20 vectors, and its attention weights with a byte of dropout; four
+    /// times the logits; and the dVAE's features at three resolutions.
+    private var tapeBytesOfAnImage: Int {
+      let block = 20 * modelSize + heads * tokenCount * 5 / 4
+      return 4 * tokenCount
+        * (decoderBlocks * block + 4 * vocabularySize + 100 * autoencoderWidth)
+    }
   }
 
   /// Where slots start.

@@ -34,16 +34,20 @@ public struct Gradients: Sendable {
     table = table.mapValues { $0.constant(in: points) }
   }
 
-  fileprivate mutating func insert(_ gradient: Tensor, for node: Node) {
-    table[node.sequence] = gradient
-  }
-
-  fileprivate mutating func insert(_ report: any Sendable, for node: Node) {
-    reports[node.sequence] = report
-  }
-
   /// What the operator reported, in the backward pass that made this table, that the ticket is of.
   package func report(_ ticket: ReportTicket) -> (any Sendable)? { reports[ticket.sequence] }
+
+  /// Adds the gradients of a loss: those of another part of the batch.
+  ///
+  /// As `add(try gradients(of: loss))`, but each gradient is added as soon as it is complete, while it is
+  /// in the cache, and its memory serves the next: there is never a second table.
+  ///
+  /// - Parameter loss: a recorded tensor with one element; its graph is released.
+  /// - Throws: what a backward estimator throws; some gradients have been added then.
+  public mutating func add(gradientsOf loss: Tensor) throws {
+    try addGradients(
+      of: loss, cotangent: .ones(loss.shape, dtype: loss.dtype), scalarOnly: true)
+  }
 
   /// Adds the gradients of `other`, variable by variable: those of another part of the batch.
   public mutating func add(_ other: Gradients) {
@@ -54,10 +58,7 @@ public struct Gradients: Sendable {
         table[key] = value
         continue
       }
-      let shape = table.values[position].shape
-      expect(
-        shape == value.shape,
-        "two gradients of one variable have the shapes \(shape) and \(value.shape)")
+      expectSameShape(table.values[position], value)
       if table.values[position].isRecorded || value.isRecorded {
         table.values[position] = table.values[position] + value
         continue
@@ -66,6 +67,12 @@ public struct Gradients: Sendable {
     }
     let sums = pairs
     _ = Workers.map(sums.count) { sums[$0].own.accumulate(sums[$0].other) }
+  }
+
+  private func expectSameShape(_ sum: Tensor, _ value: Tensor) {
+    expect(
+      sum.shape == value.shape,
+      "two gradients of one variable have the shapes \(sum.shape) and \(value.shape)")
   }
 }
 
@@ -106,27 +113,58 @@ private func gradients(
   of output: Tensor, cotangent: Tensor, retainingGraph: Bool, creatingGraph: Bool,
   scalarOnly: Bool
 ) throws -> Gradients {
-  expect(
-    !scalarOnly || output.count == 1,
-    "a loss has one element, not shape \(output.shape); reduce it with sum() or mean(), or pass "
-      + "a cotangent")
-  expect(
-    cotangent.shape == output.shape && cotangent.dtype == output.dtype,
-    "the cotangent is \(cotangent.dtype) \(cotangent.shape) but the output is "
-      + "\(output.dtype) \(output.shape)")
-  expect(
-    output.node != nil,
-    "this output depends on no variable, or was computed without recording, so it has no "
-      + "gradient; make the inputs variables with variable()")
   var result = Gradients()
-  var variables: [Node] = []
-  try BackwardPath(from: [output.node], to: nil).run(
-    seeds: [cotangent], releasing: !retainingGraph && !creatingGraph, creatingGraph: creatingGraph,
-    report: { node, report in result.insert(report, for: node) },
-    receive: { node, gradient in
-      result.insert(gradient, for: node)
-      variables.append(node)
-    })
+  let variables = try result.addGradients(
+    of: output, cotangent: cotangent, retainingGraph: retainingGraph, creatingGraph: creatingGraph,
+    scalarOnly: scalarOnly)
   if creatingGraph { result.recordConstants(in: variables) }
   return result
+}
+
+extension Gradients {
+  /// Adds gradients as the way back completes them.
+  ///
+  /// - Returns: the variables.
+  @discardableResult
+  fileprivate mutating func addGradients(
+    of output: Tensor, cotangent: Tensor, retainingGraph: Bool = false, creatingGraph: Bool = false,
+    scalarOnly: Bool
+  ) throws -> [Node] {
+    expect(
+      !scalarOnly || output.count == 1,
+      "a loss has one element, not shape \(output.shape); reduce it with sum() or mean(), or pass "
+        + "a cotangent")
+    expect(
+      cotangent.shape == output.shape && cotangent.dtype == output.dtype,
+      "the cotangent is \(cotangent.dtype) \(cotangent.shape) but the output is "
+        + "\(output.dtype) \(output.shape)")
+    expect(
+      output.node != nil,
+      "this output depends on no variable, or was computed without recording, so it has no "
+        + "gradient; make the inputs variables with variable()")
+    var variables: [Node] = []
+    try BackwardPath(from: [output.node], to: nil).run(
+      seeds: [cotangent], releasing: !retainingGraph && !creatingGraph,
+      creatingGraph: creatingGraph,
+      report: { node, report in reports[node.sequence] = report },
+      receive: { node, gradient in
+        add(gradient, for: node.sequence)
+        variables.append(node)
+      })
+    return variables
+  }
+
+  /// Adds one gradient, in place if neither is recorded.
+  private mutating func add(_ gradient: Tensor, for key: Int) {
+    guard let position = table.index(forKey: key) else {
+      table[key] = gradient
+      return
+    }
+    expectSameShape(table.values[position], gradient)
+    if table.values[position].isRecorded || gradient.isRecorded {
+      table.values[position] = table.values[position] + gradient
+    } else {
+      table.values[position].ownedStorage().accumulate(gradient.storage)
+    }
+  }
 }

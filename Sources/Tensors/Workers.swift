@@ -84,6 +84,49 @@ public enum Workers {
     }
   }
 
+  /// Sums over a batch: each worker goes through its share in chunks, one after the other.
+  ///
+  /// ```swift
+  /// let sums = try Workers.reduceRanges(of: 32, inChunksOf: 2, into: Gradients()) { sum, range in
+  ///   try sum.add(gradientsOf: loss(images.slice(range), generator.startingAtSample(range.lowerBound)))
+  /// }
+  /// ```
+  /// Memory is that of a chunk for each worker, and what a chunk computes is still in the cache when it
+  /// is read again. Sums over samples are taken chunk by chunk, so that they differ from those of whole
+  /// shares by rounding. What couples samples, as a batch norm in training does, stops in a chunk that is
+  /// not the whole share: it would normalise other batches than was asked for.
+  ///
+  /// - Parameters:
+  ///   - total: the number of samples; with fewer samples than workers, some workers rest.
+  ///   - chunk: the most samples of a chunk; a share is divided as evenly as this allows.
+  ///   - initial: what each worker starts from.
+  ///   - body: adds what the samples of a range give; must not depend on the shares of other workers.
+  /// - Returns: a sum for each worker that had a share, in order of the shares.
+  /// - Throws: the error of the first share, in their order, that threw.
+  public static func reduceRanges<Sum: Sendable, Failure: Error>(
+    of total: Int, inChunksOf chunk: Int, into initial: Sum,
+    _ body: @Sendable (inout Sum, Range<Int>) throws(Failure) -> Void
+  ) throws(Failure) -> [Sum] {
+    expect(chunk >= 1, "a chunk has at least one sample, not \(chunk)")
+    return try mapRanges(of: total) { share throws(Failure) in
+      var sum = initial
+      let chunks = (share.count + chunk - 1) / chunk
+      for index in 0..<chunks {
+        let start = share.lowerBound + index * share.count / chunks
+        let end = share.lowerBound + (index + 1) * share.count / chunks
+        let outcome = $isDividingShares.withValue(chunks > 1) {
+          Result { () throws(Failure) in try body(&sum, start..<end) }
+        }
+        try outcome.get()
+      }
+      return sum
+    }
+  }
+
+  /// Whether this is done for a chunk of a share, and again for the others: what needs all samples of a
+  /// share at once has to stop.
+  @TaskLocal package static var isDividingShares = false
+
   /// Runs `body` on a thread of its own.
   ///
   /// - Returns: false where the system gives no thread; `body` is not called then.

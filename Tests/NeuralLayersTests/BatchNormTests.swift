@@ -132,4 +132,21 @@ import Testing
   private func text(_ result: ExitTest.Result?) -> String {
     String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
   }
+
+  @Test("a batch norm stops in a chunk of a share, and takes whole shares")
+  func chunks() async {
+    let whole = Workers.reduceRanges(of: 6, inChunksOf: 6, into: 0) { sum, range in
+      sum += norm()(testTensor([6, 3]).slice(range), in: .training()).shape[0]
+    }
+    #expect(whole.reduce(0, +) == 6)
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      Workers.count = 1
+      _ = Workers.reduceRanges(of: 6, inChunksOf: 3, into: 0) { sum, range in
+        sum += BatchNorm(3)(Tensor.zeros([6, 3]).slice(range), in: .training()).shape[0]
+      }
+    }
+    #expect(text(result).contains("chunk") && text(result).contains("mapRanges"))
+  }
 }

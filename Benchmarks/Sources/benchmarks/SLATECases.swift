@@ -33,7 +33,13 @@ private func exchange(_ model: SLATE) -> Exchange {
 ///
 /// Checked without dropout, with given noise, in double precision; timed in single precision with both
 /// drawn.
-func slateStep(batch: Int) throws -> Case {
+///
+/// - Parameters:
+///   - batch: the number of images.
+///   - chunk: the images that a worker differentiates at once; nil for the model's own choice.
+/// - Returns: the case.
+/// - Throws: nothing before it is run.
+func slateStep(batch: Int, chunk: Int? = nil) throws -> Case {
   let model = publishedModel()
   let configuration = model.configuration
   var generator = Philox(seed: 21)
@@ -47,7 +53,9 @@ func slateStep(batch: Int) throws -> Case {
     try checkedStep(of: model, batch: batch, image)
   } round: {
     let seed = Philox(seed: 22).substream(UInt64(step))
-    let parts = try Workers.mapRanges(of: batch) { range in
+    var sums = try Workers.reduceRanges(
+      of: batch, inChunksOf: chunk ?? configuration.imagesOfAChunk, into: Gradients()
+    ) { sum, range in
       var draws = seed.substream(0).startingAtSample(range.lowerBound)
       let context = LayerContext.training(
         noise: seed.substream(1).startingAtSample(range.lowerBound))
@@ -55,10 +63,10 @@ func slateStep(batch: Int) throws -> Case {
         of: image.slice(range),
         noise: SLATE.Noise(batch: range.count, configuration, using: &draws),
         temperature: temperature, in: context)
-      return try gradients(of: (losses.squaredError + losses.crossEntropy) / Double(batch))
+      try sum.add(gradientsOf: (losses.squaredError + losses.crossEntropy) / Double(batch))
     }
-    var table = Gradients()
-    for part in parts { table.add(part) }
+    var table = sums.removeFirst()
+    for other in sums { table.add(other) }
     let norm = GradientNorm(of: parameters, in: table)
     optimizer.step(parameters, gradients: table, scale: norm.clippingFactor(bound: 1)) {
       $0.hasPrefix("dvae.") ? 3e-4 : 1e-4

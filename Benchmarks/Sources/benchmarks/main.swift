@@ -2,11 +2,11 @@ import Foundation
 import Tensors
 
 // benchmarks CASE [--exchange FILE] [--workers N] [--rounds N] [--folder DIR]
-//            [--serve]
+//            [--serve] [--chunk N]
 //
 // With --exchange: writes what peers need to FILE, prints a JSON line, then the seconds of one round
 // for every line "round" on standard input, or what "profile" and "memory" ask for; with --serve the
-// same without the file. Otherwise runs rounds and prints their median, and the profile of one.
+// same without the file; --chunk is for SLATE: the images that a worker differentiates at once. Otherwise runs rounds and prints their median, and the profile of one.
 
 let arguments = Array(CommandLine.arguments.dropFirst())
 let option = { (name: String) -> String? in
@@ -14,6 +14,7 @@ let option = { (name: String) -> String? in
   return arguments.dropFirst(position + 1).first
 }
 
+let chunk = option("--chunk").flatMap(Int.init)
 let folder = URL(filePath: option("--folder") ?? ".")
 let cases: [String: () throws -> Case] = [
   "tanh-256": { try tanhEquilibrium(width: 256, batch: 64, by: .anderson(depth: 5)) },
@@ -22,10 +23,11 @@ let cases: [String: () throws -> Case] = [
   "tanh-16-picard": { try tanhEquilibrium(width: 16, batch: 1, by: .picard()) },
   "tanh-256-gradient": { try tanhCurvature(width: 256, batch: 64, order: 1) },
   "tanh-256-hessian": { try tanhCurvature(width: 256, batch: 64, order: 2) },
+  "kepler-10000": { try kepler(batch: 10_000) },
   "exact-512": { try exactAdjoint(width: 512, batch: 8) },
   "decoding": { try decoding(folder: folder, size: 64) },
-  "slate-8": { try slateStep(batch: 8) },
-  "slate-32": { try slateStep(batch: 32) },
+  "slate-8": { try slateStep(batch: 8, chunk: chunk) },
+  "slate-32": { try slateStep(batch: 32, chunk: chunk) },
   "reconstruction": { try slateReconstruction() },
   "slots-64": {
     try slotAttention(slots: 7, width: 64, hidden: 128, iterations: 3, implicit: false)

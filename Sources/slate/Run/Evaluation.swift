@@ -14,7 +14,7 @@ struct Evaluation {
   /// A measurement that was given up.
   struct Stopped: Error {}
 
-  /// Images are taken in pieces of this many, whatever the number of workers, so that sums do not
+  /// Images are taken in pieces of at most this many, whatever the number of workers, so that sums do not
   /// depend on it.
   private static let piece = 8
 
@@ -37,7 +37,9 @@ struct Evaluation {
   /// The training losses at a temperature, without dropout.
   func losses(temperature: Double) throws -> Losses {
     let streams = RandomStreams(seed: configuration.seed)
-    let means = try means { range, images in
+    // Of more images, features would take more memory than a training step.
+    let size = min(Evaluation.piece, configuration.model.imagesOfAChunk)
+    let means = try means(piece: size) { range, images in
       var draws = streams.validation.startingAtSample(range.lowerBound)
       return try withoutRecording {
         let noise = configuration.noise(batch: range.count, using: &draws)
@@ -98,9 +100,10 @@ struct Evaluation {
 
   /// Sums over pieces of the images, divided by the number of images.
   private func means(
+    piece: Int = Evaluation.piece,
     _ body: @Sendable (_ range: Range<Int>, _ images: Tensor) throws -> [Double]
   ) throws -> [Double] {
-    let sums = try pieces(body)
+    let sums = try pieces(of: piece, body)
     return sums[0].indices.map { index in
       sums.reduce(0) { $0 + $1[index] } / Double(count)
     }
@@ -108,13 +111,18 @@ struct Evaluation {
 
   /// What `body` makes of each piece of the images, in their order.
   ///
+  /// - Parameters:
+  ///   - size: the most images of a piece; default eight.
+  ///   - body: gets the positions and the images of a piece.
+  /// - Returns: its results.
   /// - Throws: `Stopped` when it was given up, or what `body` throws.
   func pieces<Result: Sendable>(
+    of size: Int = Evaluation.piece,
     _ body: @Sendable (_ range: Range<Int>, _ images: Tensor) throws -> Result
   ) throws -> [Result] {
     let (count, images, isStopped) = (count, images, isStopped)
-    let ranges = stride(from: 0, to: count, by: Evaluation.piece).map {
-      $0..<min($0 + Evaluation.piece, count)
+    let ranges = stride(from: 0, to: count, by: size).map {
+      $0..<min($0 + size, count)
     }
     return try Workers.map(ranges.count) { piece in
       if isStopped() { throw Stopped() }

@@ -182,10 +182,14 @@ struct Trainer {
   }
 
   /// The mean gradient over the batches of a step; losses, times and probe are noted in `record`.
+  ///
+  /// Shares are let go as they are added, so that the first becomes the sum without a copy.
   private mutating func accumulatedGradients(_ record: inout Record) throws -> Gradients {
     var table = Gradients()
     let share = 1 / Double(configuration.batchSize * configuration.accumulate)
     let noise = streams.noise(step: progress.step)
+    let losses = StepLosses(
+      model: model, configuration: configuration, step: progress.step, share: share, noise: noise)
     for part in 0..<configuration.accumulate {
       let images = try nextBatch(&record.times)
       let first = part * configuration.batchSize
@@ -194,7 +198,9 @@ struct Trainer {
           record.probe = try GradientProbe(model: model, configuration: configuration)
             .measure(images, temperature: temperature, noise: noise.substream(0))
         }
-        for sum in try differentiate(images, share: share, first: first, noise: noise) {
+        var sums = try losses.sums(over: images, first: first)
+        while !sums.isEmpty {
+          let sum = sums.removeFirst()
           if let entropy = sum.crossEntropy {
             record.crossEntropy = (record.crossEntropy ?? 0) + entropy * share
           }
@@ -253,51 +259,6 @@ struct Trainer {
   /// Adds to the time that training has taken.
   mutating func setSeconds(_ seconds: Double) { progress.seconds = seconds }
 
-  /// Sums over a part of a batch.
-  private struct PartialSums: Sendable {
-    let crossEntropy: Double?
-    let squaredError: Double?
-    let gradients: Gradients
-  }
-
-  /// Sums of losses, and gradients, of the parts of a batch.
-  ///
-  /// Each worker differentiates its part on a tape of its own; the caller adds in their order. Image
-  /// i of a step draws the same noise however the step is divided into batches and parts.
-  private func differentiate(
-    _ images: Tensor, share: Double, first: Int, noise: Philox
-  ) throws -> [PartialSums] {
-    let (model, configuration, temperature) = (model, configuration, temperature)
-    let part = configuration.trainedPart(at: progress.step)
-    return try Workers.mapRanges(of: images.shape[0]) { range in
-      let sample = first + range.lowerBound
-      var draws = noise.substream(0).startingAtSample(sample)
-      let context = LayerContext.training(
-        noise: noise.substream(1).startingAtSample(sample))
-      let (images, part) = (images.slice(range), part)
-      let noise = configuration.noise(batch: range.count, using: &draws)
-      switch part {
-      case .everything:
-        let losses = try model.losses(
-          of: images, noise: noise, temperature: temperature, hard: configuration.hard,
-          in: context)
-        let loss = (losses.squaredError + losses.crossEntropy) * share
-        return PartialSums(
-          crossEntropy: losses.crossEntropy.scalar, squaredError: losses.squaredError.scalar,
-          gradients: try gradients(of: loss))
-      case .autoencoder:
-        let loss = model.squaredError(
-          of: images, noise: noise, temperature: temperature, hard: configuration.hard)
-        return PartialSums(
-          crossEntropy: nil, squaredError: loss.scalar, gradients: try gradients(of: loss * share))
-      case .slots:
-        let loss = try model.crossEntropy(of: images, noise: noise, in: context)
-        return PartialSums(
-          crossEntropy: loss.scalar, squaredError: nil, gradients: try gradients(of: loss * share))
-      }
-    }
-  }
-
   /// The next batch, of the next epoch where this one is used up.
   private mutating func nextBatch(_ times: inout Times) throws -> Tensor {
     if let images = try nextBatchOfEpoch(&times) { return images }
@@ -339,8 +300,10 @@ extension RunConfiguration {
   /// Noise for a batch.
   ///
   /// Where the dVAE is trained first, what slots are trained on are its likeliest tokens.
-  func noise(batch: Int, using generator: inout Philox) -> SLATE.Noise {
-    SLATE.Noise(batch: batch, model, drawsTargets: dvaeSteps == 0, using: &generator)
+  func noise(
+    batch: Int, dtype: DType = .float32, using generator: inout Philox
+  ) -> SLATE.Noise {
+    SLATE.Noise(batch: batch, model, drawsTargets: dvaeSteps == 0, dtype: dtype, using: &generator)
   }
 
   /// What a step trains after a number of steps.
