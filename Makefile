@@ -2,12 +2,14 @@
 # make test    builds and runs every test
 # make bench   times the library beside PyTorch and JAX, and writes Benchmarks/RESULTS.md
 # make lint    checks the format
+# make docs    the reference of the Swift interfaces as web pages; fails where it is not whole
 #
 # make test-asan, make test-tsan, make test-ubsan    every test under a sanitizer: memory errors, data
 #              races, and undefined behaviour of the C parts
+# make test-mpi    what several processes do together, under Open MPI and under MPICH; installs them
 # make fuzz    looks for inputs that a parser stops at, SECONDS=60 for each parser
 
-.PHONY: train test test-asan test-tsan test-ubsan fuzz bench lint packages
+.PHONY: train test test-mpi test-asan test-tsan test-ubsan fuzz bench lint docs packages
 
 train: packages
 	swift build -c release --product slate
@@ -32,6 +34,13 @@ test-tsan: packages
 test-ubsan: packages
 	.ci/sanitized undefined --filter "CKernelsTests|TensorsTests|ImagesTests" $(ARGUMENTS)
 
+# The tests start the launcher themselves, with 2 to 4 ranks. The MPI that programs are built with is
+# that of their launcher, so that each has a build folder of its own.
+test-mpi: packages
+	.ci/install-packages openmpi mpich
+	.ci/test-mpi openmpi $(ARGUMENTS)
+	.ci/test-mpi mpich $(ARGUMENTS)
+
 SECONDS = 60
 fuzz: packages
 	.ci/fuzz $(SECONDS)
@@ -41,6 +50,9 @@ bench: packages
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests Examples Benchmarks
+
+docs: packages
+	.ci/docs
 
 packages:
 	@.ci/install-packages

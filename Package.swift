@@ -14,12 +14,14 @@ let package = Package(
     .library(name: "DataLoading", targets: ["DataLoading"]),
     .library(name: "ImplicitModels", targets: ["ImplicitModels"]),
     .library(name: "Training", targets: ["Training"]),
+    .library(name: "Collectives", targets: ["Collectives"]),
     .library(name: "Images", targets: ["Images"]),
     .library(name: "ObjectCentric", targets: ["ObjectCentric"]),
     .executable(name: "slate", targets: ["slate"]),
   ],
   traits: [
-    .trait(name: "HDF5", description: "Reads the 3D Shapes data set; needs libhdf5.")
+    .trait(name: "HDF5", description: "Reads the 3D Shapes data set; needs libhdf5."),
+    .trait(name: "MPI", description: "Runs on several machines; needs Open MPI or MPICH."),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -37,6 +39,9 @@ let package = Package(
     .systemLibrary(
       name: "CHDF5", pkgConfig: "hdf5",
       providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
+    .systemLibrary(
+      name: "CMPI", pkgConfig: "mpi",
+      providers: [.apt(["libopenmpi-dev"]), .brew(["open-mpi"])]),
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("m")]),
     .target(
       name: "COpenBLASSettings", dependencies: ["COpenBLAS", "CKernels"],
@@ -52,6 +57,12 @@ let package = Package(
     .target(
       name: "ImplicitModels", dependencies: ["ImplicitLayers", "NeuralLayers", "Tensors"]),
     .target(name: "Training", dependencies: ["NeuralLayers", "Tensors"]),
+    .target(
+      name: "Collectives",
+      dependencies: [
+        "NeuralLayers", "Tensors", "CKernels",
+        .target(name: "CMPI", condition: .when(traits: ["MPI"])),
+      ]),
     .target(name: "CImageCodecs", dependencies: ["CJPEG", "CPNG"]),
     .target(name: "CProcess"),
     .target(name: "Images", dependencies: ["CImageCodecs"]),
@@ -65,8 +76,8 @@ let package = Package(
     .executableTarget(
       name: "slate",
       dependencies: [
-        "CProcess", "ObjectCentric", "ImplicitLayers", "NeuralLayers", "Training", "Images",
-        "Tensors", "EstimatorComparison",
+        "CProcess", "Collectives", "DataLoading", "ObjectCentric", "ImplicitLayers",
+        "NeuralLayers", "Training", "Images", "Tensors", "EstimatorComparison",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -89,6 +100,10 @@ let package = Package(
       name: "BuildAModel",
       dependencies: ["ImplicitLayers", "ImplicitModels", "NeuralLayers", "Tensors", "Training"],
       path: "Examples/BuildAModel"),
+    .executableTarget(
+      name: "DataParallelTraining",
+      dependencies: ["Collectives", "NeuralLayers", "Tensors", "Training"],
+      path: "Examples/DataParallelTraining"),
     .executableTarget(
       name: "TensorTour", dependencies: ["ConformanceChecks", "ImplicitLayers", "Tensors"],
       path: "Examples/TensorTour"),
@@ -185,6 +200,16 @@ let package = Package(
       name: "TrainingTests",
       dependencies: ["Training", "NeuralLayers", "Tensors", "TestFolders", "TestSupport"],
       resources: [.copy("Fixtures")]),
+    .executableTarget(
+      name: "CollectivesProbe",
+      dependencies: ["Collectives", "ImplicitLayers", "NeuralLayers", "Tensors", "Training"],
+      path: "Tests/CollectivesProbe"),
+    .testTarget(
+      name: "CollectivesTests",
+      dependencies: [
+        "Collectives", "CollectivesProbe", "DataLoading", "ImplicitLayers", "NeuralLayers",
+        "Tensors", "TestFolders", "Training", "slate",
+      ]),
     .testTarget(
       name: "ImagesTests", dependencies: ["Images", "TestFolders"], resources: [.copy("Fixtures")]),
     .testTarget(
@@ -220,6 +245,7 @@ let package = Package(
       dependencies: [
         "slate", "FixedPoint", "BuildAModel", "CustomSolver", "CustomEstimator", "Equations",
         "RidgePenalty", "EquilibriumHessian", "Portfolio", "TensorTour", "Digits", "SlotAttention",
+        "CompareEstimators", "TestFolders",
       ]),
   ],
   swiftLanguageModes: [.v6]

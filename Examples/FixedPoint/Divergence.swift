@@ -29,4 +29,23 @@ func examineDivergence() throws {
     print("\(solver.name): \(report.samples[0].outcome), \(report.evaluations) evaluations")
   }
   // snippet.end
+
+  // snippet.limits
+  let cycle = FixedPointMap { z in x - z }
+  for limit in [40, 200] {
+    let rule = StoppingRule.tolerance(relative: 1e-8, limit: limit)
+    let report = try Picard().solve(cycle, from: x.zerosLike(), until: rule).report
+    print("limit \(limit): \(report.samples[0].outcome) after \(report.evaluations) evaluations")
+  }
+  // snippet.end
+
+  // snippet.damping
+  for eigenvalue in [-1.5, 1.5] {
+    let map = FixedPointMap { z in z * eigenvalue + x }
+    for solver in [.picard(), .picard(relaxation: 0.3), .anderson()] as [any ForwardSolver] {
+      let report = try solver.solve(map, from: x.zerosLike(), until: rule).report
+      print("\(eigenvalue), \(solver.name): \(report.samples[0].outcome)")
+    }
+  }
+  // snippet.end
 }

@@ -11,6 +11,7 @@ let package = Package(
       dependencies: [
         .product(name: "Tensors", package: "swift-implicit-layers"),
         .product(name: "ImplicitLayers", package: "swift-implicit-layers"),
+        .product(name: "NeuralLayers", package: "swift-implicit-layers"),
       ])
   ]
 )

@@ -164,6 +164,24 @@ long ck_allowed_processors(void) {
   return online > 0 ? online : 1;
 }
 
+long ck_list_allowed_processors(int *numbers, long room) {
+  long count = 0;
+#if defined(__linux__)
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
+    for (int number = 0; number < CPU_SETSIZE; number++) {
+      if (!CPU_ISSET(number, &allowed)) continue;
+      if (count < room) numbers[count] = number;
+      count++;
+    }
+    return count < room ? count : room;
+  }
+#endif
+  for (long all = ck_allowed_processors(); count < all && count < room; count++)
+    numbers[count] = (int)count;
+  return count;
+}
+
 long ck_processor_count(void) {
   long allowed = ck_allowed_processors();
   double quota = ck_processor_quota("");

@@ -3,7 +3,7 @@ import Tensors
 
 /// What becomes of the examples at the end of an epoch that do not fill a batch.
 public enum LastBatch: Sendable {
-  /// They are a smaller batch.
+  /// The examples that are left are a smaller batch.
   case kept
   /// They are left out, so that all batches are of one size.
   case dropped
@@ -87,8 +87,8 @@ public struct DataLoader<Source: Dataset>: Sendable {
   ///   taken before, to go on after an interruption: what follows is what would have followed.
   /// - Returns: the batches; reading begins at once, and goes on into the next epochs.
   ///
-  /// Stops when the place was saved with a data set of another count, or lies beyond this one; at its
-  /// very end, the epoch has no batch left.
+  /// Stops when the place is within an epoch of a data set of another count, or lies beyond this one; at
+  /// its very end, the epoch has no batch left.
   public func batches(from place: LoaderPlace = LoaderPlace()) -> Batches<Source> {
     Batches(self, from: place, goesOn: true)
   }

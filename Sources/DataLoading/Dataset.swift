@@ -36,9 +36,9 @@ public protocol Dataset: Sendable {
 }
 
 extension Dataset {
-  /// "example 17".
+  /// The number of the example in words, for instance "example 17".
   public func name(_ index: Int) -> String { "example \(index)" }
-  /// Two.
+  /// Two threads, unless the data set says otherwise.
   public var readingThreads: Int { 2 }
 
   /// Some of the examples, in the order of the indices.
@@ -83,7 +83,7 @@ public struct Subset<Base: Dataset>: Dataset {
   ///
   /// - Throws: what the data set throws.
   public func example(_ index: Int) throws -> Base.Example { try base.example(indices[index]) }
-  /// As the data set does.
+  /// Makes a batch as the data set does.
   public func batch(of examples: [Base.Example]) -> Base.Batch { base.batch(of: examples) }
   /// What the data set calls it.
   public func name(_ index: Int) -> String { base.name(indices[index]) }

@@ -4,7 +4,9 @@ import Tensors
 /// An example for each of some files, read when it is needed.
 ///
 /// ```swift
-/// let data = FileDataset(try FileManager.default.contentsOfDirectory(at: folder)) { url in
+/// let files = try FileManager.default.contentsOfDirectory(
+///   at: folder, includingPropertiesForKeys: nil)
+/// let data = FileDataset(files) { url in
 ///   try Tensor(Recording(contentsOf: url).samples)
 /// }
 /// ```

@@ -12,9 +12,9 @@ public struct LabeledTensors: Dataset {
   /// A pair of tensors with the examples along axis 0.
   public typealias Batch = (inputs: Tensor, labels: IntTensor)
 
-  /// [examples, ...].
+  /// The inputs, [examples, ...].
   public let inputs: Tensor
-  /// [examples].
+  /// The class of each example, [examples].
   public let labels: IntTensor
 
   /// Tensors whose axis 0 is the examples.

@@ -17,7 +17,8 @@ public struct LoaderPlace: Sendable, Hashable, Codable {
   public var unreadable: Int
   /// The examples of the data set; nil where nobody knows.
   ///
-  /// Epochs of another count have another order, so that a loader takes up no place with another one.
+  /// Epochs of another count have another order, so that a loader goes on within an epoch of its own
+  /// count alone.
   public var count: Int?
 
   /// A place; default the beginning of a data set of any count.
@@ -58,14 +59,17 @@ public struct LoaderPlace: Sendable, Hashable, Codable {
   }
 
   /// Stops unless the place can be one of a data set of `found` examples.
+  ///
+  /// The beginning of an epoch is one of any count. Epochs and positions that no data set has are left to
+  /// the reading.
   func expectSaved(with found: Int) {
     expect(
-      count == nil || count == found,
+      position <= 0 || count == nil || count == found,
       "the place was saved with a data set of \(count ?? 0) examples, but this one has \(found), of "
         + "which epochs have another order: give the loader the same examples, or begin the next "
         + "epoch, from LoaderPlace(epoch: \(epoch + 1))")
     expect(
-      unreadable >= 0 && unreadable <= position,
+      unreadable >= 0 && unreadable <= max(position, 0),
       "\(unreadable) of \(position) examples cannot have been unreadable")
   }
 

@@ -24,7 +24,7 @@ final class ReadingPipeline<Example: Sendable>: @unchecked Sendable {
   private let goesOn: Bool
   private let window: Int
   private let condition = NSCondition()
-  /// Of the epochs that examples are claimed or taken from.
+  /// The orders of the epochs that examples are claimed or taken from.
   private var orders: [Int: [Int]]
   private var outcomes: [Place: Result<Example, any Error>] = [:]
   /// The next place that a thread reads.

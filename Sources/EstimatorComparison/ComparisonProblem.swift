@@ -8,7 +8,7 @@ struct ComparisonProblem {
   let map: FixedPointMap
   /// The first iterate; nil where z* was given.
   let initial: Tensor?
-  /// z*.
+  /// z*, at which every estimator differentiates.
   let solution: Tensor
   /// What the forward solver learned.
   let inverse: (any InverseJacobian)?

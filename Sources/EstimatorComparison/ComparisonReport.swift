@@ -27,7 +27,7 @@ public struct ComparisonReport: Sendable, Codable {
     }
   }
 
-  /// J at z*.
+  /// What is known of J at z*: its spectral radius and its norm, sample by sample.
   public struct Spectrum: Sendable, Codable {
     /// The largest modulus of an eigenvalue, per sample that counts.
     public let radii: [Double]
@@ -43,9 +43,9 @@ public struct ComparisonReport: Sendable, Codable {
   /// the gradient by what that becomes in the parameters. Exact up to rounding, as J is the same in
   /// every term.
   public struct Prediction: Sendable, Codable {
-    /// Of each group.
+    /// The predicted error of each group of parameters.
     public let groups: [Double?]
-    /// Of all groups together.
+    /// The predicted error of all groups together.
     public let overall: Double?
     /// rho(M)^k of the slowest sample: how the error falls in the long run; nil without a
     /// dense J.

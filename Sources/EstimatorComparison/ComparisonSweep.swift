@@ -43,7 +43,7 @@ public struct ComparisonSweep: Sendable, Codable {
   /// An aligned table: a line for each value of the variable, a column for each curve.
   public var table: String { wide { FigureText.scientific($0) }.aligned }
 
-  /// The same in Markdown.
+  /// The table in Markdown.
   public var markdown: String { wide { FigureText.scientific($0) }.markdown + "\n" }
 
   /// One line for each point, in full precision.

@@ -18,7 +18,7 @@ public struct CostSweep: Sendable, Codable {
   /// The most that is alive at once, in either pass.
   public let peakMemory: ComparisonSweep
 
-  /// The five of them.
+  /// All five sweeps, in the order in which they are shown.
   public var all: [ComparisonSweep] {
     [forwardTime, backwardTime, tapeMemory, tapeNodes, peakMemory]
   }

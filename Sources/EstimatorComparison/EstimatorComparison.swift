@@ -5,7 +5,10 @@ import Tensors
 ///
 /// ```swift
 /// let comparison = try EstimatorComparison(
-///   of: cell, input: x, parameters: .grouping(cell.named), loss: { $0.square().sum() })
+///   of: cell, input: x,
+///   parameters: ParameterGroup.grouping(
+///     cell.namedParameters.map { ($0.name, $0.parameter.tensor) }),
+///   loss: { $0.square().sum() })
 /// let report = try comparison.report()
 /// print(report.table)
 /// ```
@@ -24,7 +27,7 @@ public struct EstimatorComparison {
     /// The dense adjoint (LU) for at most 600 numbers per sample, least squares if I - J is
     /// singular there, else GMRES to 1e-12, or to what the dtype resolves.
     case automatic
-    /// An estimator of choice.
+    /// The gradient of an estimator that the caller chooses.
     case estimator(ComparedEstimator)
   }
 

@@ -8,7 +8,7 @@ enum FigureText {
 
   static func scientific(_ number: Double?) -> String { number.map { scientific($0) } ?? "-" }
 
-  /// So many decimals.
+  /// A number with so many decimals.
   static func fixed(_ number: Double?, _ decimals: Int) -> String {
     number.map { String(format: "%.\(decimals)f", $0) } ?? "-"
   }
@@ -66,7 +66,7 @@ package struct FigureTable {
     return ([line(header), rule] + rows.map(line)).joined(separator: "\n")
   }
 
-  /// For a page.
+  /// The table in Markdown, for a page.
   package var markdown: String {
     func line(_ cells: [String]) -> String {
       "| "
@@ -78,7 +78,7 @@ package struct FigureTable {
       .joined(separator: "\n")
   }
 
-  /// RFC 4180, with line feeds.
+  /// The table as comma-separated values, by RFC 4180, with line feeds.
   package var csv: String {
     func quoted(_ cell: String) -> String {
       cell.contains(where: { ",\"\n\r".contains($0) })

@@ -11,7 +11,7 @@ struct GradientPass {
   /// Passes back through an application of f: products with J^T, and the last one, to the
   /// parameters.
   let pullbacks: Int
-  /// Of the backward solve; nil where there is none.
+  /// The report of the backward solve; nil where there is none.
   let report: BackwardReport?
 }
 
@@ -52,7 +52,7 @@ extension EstimatorComparison {
       solution = try compared.estimator.solution(
         of: counted, from: point ?? problem.solution,
         using: AlreadySolved(inverse: problem.inverse), until: .evaluations(1))
-      // Its one evaluation stands for those of the solve.
+      // The solve that found z* is counted in place of the one evaluation made here.
       evaluations += (problem.forward?.evaluations ?? 1) - 1
     } else {
       guard let initial = problem.initial else { throw NothingToUnroll() }
@@ -118,7 +118,7 @@ struct PassCost {
   var tapeBytes: Int
   var tapeNodes: Int
 
-  /// The median of each number.
+  /// The median of each number over several passes.
   static func median(of costs: [PassCost]) -> PassCost? {
     guard !costs.isEmpty else { return nil }
     func middle<Number: Comparable>(_ number: (PassCost) -> Number) -> Number {

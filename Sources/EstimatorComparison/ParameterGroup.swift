@@ -7,7 +7,7 @@ import Tensors
 /// let groups = ParameterGroup.grouping(cell.namedParameters.map { ($0.name, $0.parameter.tensor) })
 /// ```
 public struct ParameterGroup: Sendable {
-  /// What tables call it.
+  /// The name of the group in tables.
   public let name: String
   /// Variables that the map captures.
   public let tensors: [Tensor]
@@ -124,7 +124,7 @@ struct GroupedGradients {
     return (figures.groups.map(\.normRatio), figures.overall.normRatio)
   }
 
-  /// The same, divided by a number.
+  /// These gradients divided by a number.
   func divided(by scale: Double) -> GroupedGradients {
     GroupedGradients(groups: groups.map { $0.map { $0 / scale } })
   }

@@ -13,7 +13,7 @@ extension ComparisonReport: CustomStringConvertible {
       .joined(separator: "\n\n")
   }
 
-  /// The same in Markdown.
+  /// The table in Markdown.
   public var markdown: String {
     ([facts.map { "- \($0)" }.joined(separator: "\n"), overallTable.markdown]
       + (groupNames.count > 1 ? ["Cosine and relative error by group:", groupTable.markdown] : []))

@@ -116,7 +116,7 @@ func centralOffset(of part: Int, in whole: Int) -> Int {
 
 /// An image file that cannot be read or written.
 public struct ImageError: Error, CustomStringConvertible, Equatable {
-  /// The file.
+  /// The path of the file.
   public let path: String
   /// What is wrong.
   public let reason: String

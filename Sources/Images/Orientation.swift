@@ -4,7 +4,7 @@
 /// let upright = image.oriented(.turnedRight)   // what was a column becomes a row
 /// ```
 public enum Orientation: Int, Sendable, CaseIterable {
-  /// As it is to be seen.
+  /// The rows lie as the picture is to be seen.
   case upright = 1
   /// Left and right are exchanged.
   case mirrored = 2

@@ -43,7 +43,7 @@ public struct RawPath: Sendable, Hashable, Comparable, ExpressibleByStringLitera
     return text
   }
 
-  /// In the order of the bytes.
+  /// Whether a path comes first, in the order of the bytes.
   public static func < (first: RawPath, second: RawPath) -> Bool {
     first.bytes.lexicographicallyPrecedes(second.bytes)
   }

@@ -21,7 +21,7 @@ public protocol FixedPointLayer {
   /// What `step` is given: the part of the input's computation that does not change between
   /// iterations.
   associatedtype Injection = Input
-  /// What is iterated.
+  /// The state that is iterated; by default one tensor.
   associatedtype State: FixedPointState = Tensor
 
   /// The computation that is done once per solve (a norm of the inputs, for instance); default: none.
@@ -41,15 +41,15 @@ public protocol FixedPointLayer {
   var solver: any ForwardSolver { get }
   /// How gradients are computed.
   var estimator: any BackwardEstimator { get }
-  /// When to stop.
+  /// The rule by which a solve ends.
   var stoppingRule: StoppingRule { get }
 }
 
 extension FixedPointLayer {
-  /// Picard iteration.
+  /// Picard iteration, unless the layer says otherwise.
   public var solver: any ForwardSolver { .picard() }
 
-  /// No restriction.
+  /// Nil: without knowing how an injection is restricted, every evaluation covers the whole batch.
   public func injection(_ injection: Injection, ofSamples positions: [Int]) -> Injection? { nil }
 
   /// The fixed point and the report of how it was found.
@@ -98,6 +98,6 @@ extension FixedPointLayer where State == Tensor {
 }
 
 extension FixedPointLayer where Injection == Input {
-  /// The input itself.
+  /// The input itself, unless the layer prepares something of it once per solve.
   public func inject(_ input: Input) -> Input { input }
 }

@@ -27,12 +27,12 @@ public protocol FixedPointState {
 }
 
 extension FixedPointState {
-  /// All tensors weigh alike.
+  /// Nil: all tensors weigh alike in the norm of the state.
   public static var weights: [Double]? { nil }
 }
 
 extension Tensor: FixedPointState {
-  /// The tensor itself.
+  /// The tensor itself, as the only one.
   public var tensors: [Tensor] { [self] }
 
   /// The only tensor.
@@ -44,12 +44,12 @@ extension Tensor: FixedPointState {
 
 /// How the tensors of a state lie in one [batch, n] tensor, each times its weight.
 package struct StateLayout: Sendable {
-  /// Of one sample of each tensor; none if a state is one tensor without a weight, which is used as
-  /// it is.
+  /// The shape of one sample of each tensor; none if a state is one tensor without a weight, which is
+  /// used as it is.
   private var shapes: [Shape] = []
   private var weights: [Double] = []
 
-  /// Of a state that is one tensor.
+  /// Makes the packing of a state that is one tensor.
   package init() {}
 
   package init<State: FixedPointState>(of state: State) {

@@ -28,7 +28,7 @@ public struct BatchNorm: Layer {
   public let batchCount: Parameter
   /// The share of a new batch in the running statistics.
   public let momentum: Double
-  /// What keeps the quotient defined.
+  /// What is added to the variance, so that the quotient is defined where the variance is 0.
   public let epsilon: Double
 
   /// A norm that has seen no batch.
@@ -67,19 +67,19 @@ public struct BatchNorm: Layer {
     return context.isTraining ? normalized(x, in: context) : normalized(x)
   }
 
-  /// With the statistics of x.
+  /// x normalised by the mean and variance of the batch itself.
   private func normalized(_ x: Tensor, in context: LayerContext) -> Tensor {
+    expect(
+      !Workers.isDividingShares,
+      "BatchNorm in training normalises by the statistics of all samples that it sees at once, and in a "
+        + "chunk of a batch (Workers.reduceRanges) it would see a few: take the whole share "
+        + "(Workers.mapRanges), or another norm")
     let channels = weight.shape[0]
     let count = channels == 0 ? 0 : x.count / channels
     expect(
       count > 1,
       "BatchNorm in training needs more than one element a channel, and \(x.shape) has \(count): take "
         + "a larger batch")
-    expect(
-      !Workers.isDividingShares,
-      "BatchNorm in training normalises by the statistics of all samples that it sees at once, and in a "
-        + "chunk of a batch (Workers.reduceRanges) it would see a few: take the whole share "
-        + "(Workers.mapRanges), or another norm")
     let rows = x.reshaped([count, channels])
     let mean = rows.mean(alongAxis: 0)
     let centred = rows - mean
@@ -94,7 +94,7 @@ public struct BatchNorm: Layer {
     return (centred * factor + bias.tensor).reshaped(x.shape)
   }
 
-  /// With the running statistics.
+  /// x normalised by the running mean and variance.
   private func normalized(_ x: Tensor) -> Tensor {
     expect(
       batchCount.tensor.scalar > 0,

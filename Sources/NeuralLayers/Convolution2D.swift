@@ -2,9 +2,9 @@ import Tensors
 
 /// A 2-D convolution of channels-last images.
 public struct Convolution2D: WeightedLayer, Layer {
-  /// [out, in, kernel, kernel].
+  /// The weight, [out, in, kernel, kernel].
   public let weight: Parameter
-  /// [out], if there is one.
+  /// The bias, [out], if there is one.
   public let bias: Parameter?
   /// The distance between neighbouring windows.
   public let stride: Int

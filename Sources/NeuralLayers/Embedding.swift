@@ -2,7 +2,7 @@ import Tensors
 
 /// A table of vectors, one for each entry of a dictionary.
 public struct Embedding: Module {
-  /// [entries, width].
+  /// The vectors as rows, [entries, width].
   public let weight: Parameter
 
   /// A table of normal vectors.

@@ -4,13 +4,13 @@ import Tensors
 ///
 /// Cho et al. 2014.
 public struct GRUCell: Module {
-  /// [3 hidden, input], gates r, z, n.
+  /// The weight of the input, [3 hidden, input]; the gates r, z and n stand one below the other.
   public let inputWeight: Parameter
-  /// [3 hidden, hidden].
+  /// The weight of the state, [3 hidden, hidden], in the same order.
   public let stateWeight: Parameter
-  /// [3 hidden].
+  /// The bias that belongs to the input's weight, [3 hidden].
   public let inputBias: Parameter
-  /// [3 hidden].
+  /// The bias that belongs to the state's weight, [3 hidden].
   public let stateBias: Parameter
 
   /// A cell with Xavier-uniform input weights, orthogonal state weights and zero biases.

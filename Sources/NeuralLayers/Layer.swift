@@ -51,7 +51,7 @@ public struct Sequential: Layer {
 ///
 /// He, Zhang, Ren and Sun 2016. For a norm before f, `Residual(Sequential(LayerNorm(8), f))`.
 public struct Residual<Inner: Layer>: Layer {
-  /// f, which keeps the shape.
+  /// The layer f, whose output has the shape of its input.
   public let layer: Inner
 
   /// The layer f with its input added.

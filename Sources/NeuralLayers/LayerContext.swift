@@ -94,7 +94,7 @@ public final class LayerContext {
 /// A layer does not change while it is applied, on whatever thread and however often: what it has seen is
 /// kept here, and moves the running statistics in `commit`, between training steps, like an optimiser's step.
 public struct BatchStatistics: Sendable {
-  /// Of one application of one layer.
+  /// The statistics that one application of one layer has seen.
   struct Observation: Sendable {
     let layer: BatchNorm
     let mean: Tensor
@@ -106,7 +106,7 @@ public struct BatchStatistics: Sendable {
   /// The number of applications of batch norms.
   public var count: Int { observations.count }
 
-  /// Nothing seen.
+  /// Makes statistics of which nothing has been seen yet.
   public init() {}
 
   /// Appends what was seen in another pass, say of another part of the batch.

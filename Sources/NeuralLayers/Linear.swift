@@ -2,14 +2,14 @@ import Tensors
 
 /// y = x W^T + b.
 public struct Linear: WeightedLayer, Layer {
-  /// W, [out, in].
+  /// The weight W, [out, in].
   public let weight: Parameter
-  /// b, [out], if there is one.
+  /// The bias b, [out], if there is one.
   public let bias: Parameter?
 
   /// How the weight starts.
   public enum Initializer: Sendable {
-    /// Xavier-uniform, times a gain.
+    /// Glorot and Bengio's uniform distribution (2010), times a gain.
     case xavier(gain: Double)
     /// Kaiming-uniform, for a layer before a rectifier.
     case kaiming

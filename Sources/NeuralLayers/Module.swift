@@ -25,7 +25,10 @@ public protocol Module: Sendable {
   /// which is the snake case of each.
   ///
   /// ```swift
-  /// static let parameterNames = ["attention": "self_attn", "layers": ""]
+  /// struct Block: Module {
+  ///   static let parameterNames = ["attention": "self_attn", "layers": ""]
+  ///   let attention: MultiHeadAttention, layers: [Linear]
+  /// }
   /// ```
   /// The empty name leaves out the property: "0.weight" instead of "layers.0.weight". Stops when a name
   /// is given for something that is no stored property.
@@ -34,7 +37,7 @@ public protocol Module: Sendable {
 
 /// A parameter and its name within a module.
 public struct NamedParameter: Sendable {
-  /// For example "encoder.0.weight".
+  /// The name within the module, for example "encoder.0.weight".
   public let name: String
   /// The parameter.
   public let parameter: Parameter
@@ -78,10 +81,10 @@ extension Sequence<NamedParameter> {
 }
 
 extension Module {
-  /// No names but the properties' own.
+  /// No other names: checkpoints have those of the properties.
   public static var parameterNames: [String: String] { [:] }
 
-  /// What the stored properties hold.
+  /// The parameters that the stored properties hold, with their names.
   public var namedParameters: [NamedParameter] { ParameterSearch.parameters(ofModule: self) }
 
   /// The number of trained numbers.

@@ -12,7 +12,7 @@ extension Module {
   /// A number and its gradient with respect to the trained parameters.
   ///
   /// ```swift
-  /// let (loss, slope) = try model.valueWithGradient { (model(x) - y).square().mean() }
+  /// let (loss, slope) = try model.valueWithGradient { try (model(x) - y).square().mean() }
   /// slope[model.hidden.weight.tensor]
   /// ```
   ///

@@ -17,7 +17,7 @@ public struct MultiHeadAttention: Module {
   /// The rate at which attention weights and results are dropped in training.
   public let dropout: Double
 
-  /// The published names.
+  /// The names that published checkpoints have for these layers.
   public static let parameterNames = [
     "queryProjection": "proj_q", "keyProjection": "proj_k", "valueProjection": "proj_v",
     "outputProjection": "proj_o",

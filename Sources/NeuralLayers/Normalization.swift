@@ -28,7 +28,7 @@ public struct LayerNorm: Layer {
 public struct RMSNorm: Layer {
   /// The gain, [width], starting at 1.
   public let weight: Parameter
-  /// What keeps the quotient defined.
+  /// What is added to the mean square, so that the quotient is defined where it is 0.
   public let epsilon: Double
 
   /// A norm of the given width.

@@ -29,7 +29,7 @@ enum ParameterSearch {
     }
   }
 
-  /// Those of a class come after those of the class that it inherits from.
+  /// The stored properties; those of a class come after those of the class that it inherits from.
   private static func storedProperties(of value: Any) -> [(label: String, value: Any)] {
     var mirrors: [Mirror] = []
     var next: Mirror? = Mirror(reflecting: value)

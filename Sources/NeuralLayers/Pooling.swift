@@ -10,6 +10,18 @@ public struct PoolingWindow: Sendable, Equatable {
   public let stride: Int
   /// On each side of the image.
   public let padding: Int
+
+  /// Windows; whether they fit is asked when an image is pooled.
+  ///
+  /// - Parameters:
+  ///   - kernel: height and width.
+  ///   - stride: the distance between neighbouring windows; default the kernel.
+  ///   - padding: on each side of the image, at most half of the kernel; default 0.
+  public init(kernel: Int, stride: Int? = nil, padding: Int = 0) {
+    self.kernel = kernel
+    self.stride = stride ?? kernel
+    self.padding = padding
+  }
 }
 
 /// A layer that makes one number of every window, channel by channel.
@@ -34,7 +46,7 @@ extension WindowPooling {
   ///   - stride: default the kernel.
   ///   - padding: at most half of the kernel; default 0.
   public init(kernel: Int, stride: Int? = nil, padding: Int = 0) {
-    self.init(PoolingWindow(kernel: kernel, stride: stride ?? kernel, padding: padding))
+    self.init(PoolingWindow(kernel: kernel, stride: stride, padding: padding))
   }
 
   /// What the layer makes of x.

@@ -5,7 +5,7 @@ import Tensors
 /// ```swift
 /// let layer = SpectrallyNormalized(Linear(64, 64, using: &random), bound: 0.9, using: &random)
 /// let y = layer(x)                 // |W'|_2 = 0.9
-/// optimizer.step(...)
+/// optimizer.step(layer, gradients: try gradients(of: loss(y)))
 /// layer.iterate()                  // W has moved: the estimate follows it
 /// ```
 /// Miyato, Kataoka, Koyama and Yoshida 2018, equation 8 and algorithm 1. s is estimated by the power
@@ -25,9 +25,9 @@ import Tensors
 public struct SpectrallyNormalized<Inner: WeightedLayer>: Layer {
   /// The layer, whose weight is W.
   public let layer: Inner
-  /// u, [out], of length 1.
+  /// The left singular vector u, [out], of length 1, as far as it is known.
   public let singularVector: Parameter
-  /// c.
+  /// The spectral norm c that the weight is given.
   public let bound: Double
 
   /// The layer with a weight of bounded norm.

@@ -7,9 +7,9 @@ import Tensors
 /// let y = layer(x)                     // [batch, 5, 5, 8] to [batch, 10, 10, 4]
 /// ```
 public struct TransposedConvolution2D: WeightedLayer, Layer {
-  /// [in, out, kernel, kernel].
+  /// The weight, [in, out, kernel, kernel].
   public let weight: Parameter
-  /// [out], if there is one.
+  /// The bias, [out], if there is one.
   public let bias: Parameter?
   /// The distance between the windows of neighbouring pixels of the input.
   public let stride: Int

@@ -2,7 +2,7 @@ import Tensors
 
 /// A layer that multiplies by a weight, for which a wrapper puts another.
 public protocol WeightedLayer: Module {
-  /// [out, ...].
+  /// The weight, [out, ...].
   var weight: Parameter { get }
 
   /// What the layer makes of x with another weight in the place of its own.
@@ -24,7 +24,7 @@ public protocol WeightedLayer: Module {
 public struct WeightNormalized<Inner: WeightedLayer>: Layer {
   /// The layer, whose weight is v.
   public let layer: Inner
-  /// g, [out].
+  /// The lengths g, [out].
   public let gain: Parameter
 
   /// The layer with g = |v|.
@@ -34,7 +34,7 @@ public struct WeightNormalized<Inner: WeightedLayer>: Layer {
     gain = Parameter(lengths.reshaped([lengths.count]))
   }
 
-  /// w, of the shape of v.
+  /// The weight w in use, of the shape of v.
   public var weight: Tensor {
     let v = layer.weight.tensor
     let rows = v.rowsOfOutputs

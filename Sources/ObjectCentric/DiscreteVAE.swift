@@ -80,9 +80,7 @@ public struct DiscreteVAE: Module {
   ///   - vocabularySize: the number of classes.
   /// - Returns: [batch, 4 height, 4 width, 3].
   public func decode(ids: IntTensor, vocabularySize: Int) -> Tensor {
-    let dtype = decoderOutput.weight.tensor.dtype
-    let oneHot = Tensor.identity(vocabularySize, dtype: dtype).rows(ids)
-    return decode(oneHot)
+    decode(ids.oneHot(classes: vocabularySize, dtype: decoderOutput.weight.tensor.dtype))
   }
 }
 

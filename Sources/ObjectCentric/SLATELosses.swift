@@ -189,8 +189,7 @@ extension SLATE {
 extension Tensor {
   /// The one-hot vector of each row's largest element, with the gradient of the row itself.
   func straightThroughOneHot() -> Tensor {
-    let oneHot = Tensor.identity(shape[-1], dtype: dtype)
-      .rows(argmax(alongAxis: -1))
+    let oneHot = argmax(alongAxis: -1).oneHot(classes: shape[-1], dtype: dtype)
     return self + (oneHot - detached())
   }
 }

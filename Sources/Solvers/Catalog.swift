@@ -5,7 +5,7 @@ import Tensors
 /// Command lines, conformance checks and the tests of every combination read the tables; a solver
 /// or an estimator that is missing there fails a test.
 public struct CatalogEntry<Value: Sendable>: Sendable {
-  /// What is written first.
+  /// The word by which the value is chosen, before the numbers.
   public let word: String
   /// What may be written, for help texts: "anderson:DEPTH".
   public let forms: [String]
@@ -37,10 +37,10 @@ public struct CatalogEntry<Value: Sendable>: Sendable {
 
 /// The values that are chosen by words.
 public struct Catalog<Value: Sendable>: Sendable {
-  /// In the order in which they are shown.
+  /// The entries in the order in which they are shown.
   public let entries: [CatalogEntry<Value>]
 
-  /// A table.
+  /// Makes a table of entries.
   package init(entries: [CatalogEntry<Value>]) { self.entries = entries }
 
   /// What may be written, in one line.

@@ -84,7 +84,7 @@ public protocol ForwardSolver: Sendable {
 }
 
 extension ForwardSolver {
-  /// The loop.
+  /// Runs the loop that all solvers share, until the rule ends it.
   public func solve(
     _ map: FixedPointMap, from initial: Tensor, until rule: StoppingRule
   ) throws -> Solution<Tensor> {
@@ -100,23 +100,23 @@ extension ForwardSolver {
     try solve(FixedPointMap(map), from: initial, until: rule)
   }
 
-  /// Nothing.
+  /// Nil, because most solvers learn no inverse Jacobian.
   public func inverse(from history: History) -> (any InverseJacobian)? { nil }
-  /// None is learned.
+  /// False, because most solvers learn no inverse Jacobian.
   public var learnsInverse: Bool { false }
-  /// None.
+  /// 0: without a way back, the first failure of a sample is final.
   public var toleratedFailures: Int { 0 }
-  /// The loop decides.
+  /// False: the loop decides by the residuals when a sample is given up.
   public var judgesFailures: Bool { false }
-  /// Not known.
+  /// False, because nothing is known of the steps of a solver that does not say so.
   public var isPlainIteration: Bool { false }
-  /// It only evaluates its map.
+  /// False: most solvers only evaluate the map.
   public var differentiatesMap: Bool { false }
-  /// The name of the type.
+  /// The name in reports, which is that of the type.
   public var name: String { "\(Self.self)" }
 }
 
 extension ForwardSolver where History == NoHistory {
-  /// Nothing.
+  /// The history of a solver that remembers nothing.
   public func makeHistory() -> NoHistory { NoHistory() }
 }

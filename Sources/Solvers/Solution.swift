@@ -17,7 +17,7 @@ public struct Solution<State> {
   /// The place in a table of gradients of what the backward pass has to report.
   package let ticket: ReportTicket?
 
-  /// A solution from its parts.
+  /// Makes a solution from its parts.
   public init(value: State, report: SolveReport, inverse: (any InverseJacobian)? = nil) {
     self.init(value: value, report: report, inverse: inverse, ticket: nil)
   }

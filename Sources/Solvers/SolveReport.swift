@@ -24,7 +24,7 @@ public struct SolveReport: Sendable, CustomStringConvertible {
     /// How many steps the gradient of this sample goes through, if the solve was unrolled; else nil.
     public var differentiatedSteps: Int?
 
-    /// An entry.
+    /// Makes the entry of a sample.
     public init(
       outcome: Outcome, residual: Double, relativeResidual: Double, evaluations: Int
     ) {
@@ -45,7 +45,7 @@ public struct SolveReport: Sendable, CustomStringConvertible {
   public var jacobianProducts = 0
   /// The dtype of the state.
   public let dtype: DType
-  /// When the solve was to end.
+  /// The rule by which the solve was to end.
   public let rule: StoppingRule
   /// What the solver is called.
   public let solver: String
@@ -158,7 +158,7 @@ public struct SolveReport: Sendable, CustomStringConvertible {
       + "\(8 * resolution)"
   }
 
-  /// The same where the tolerance bounds the distance from the solution.
+  /// Says that a residual is rounding, where the tolerance bounds the distance from the solution.
   private func slopeNote(
     _ sample: Int, _ tolerance: StoppingRule.Tolerance, _ resolution: Double
   ) -> String {

@@ -13,6 +13,9 @@ public struct Gradients: Sendable {
   public init() {}
 
   /// The gradient with respect to a variable; nil where the loss does not depend on it.
+  ///
+  /// Stops when it is set for a constant. A Jacobian can be set too, so that the shape is not the variable's;
+  /// gradients of one variable that are added have the same shape and dtype.
   public subscript(variable: Tensor) -> Tensor? {
     get { variable.node.flatMap { table[$0.sequence] } }
     set {
@@ -40,7 +43,8 @@ public struct Gradients: Sendable {
   /// Adds the gradients of a loss: those of another part of the batch.
   ///
   /// As `add(try gradients(of: loss))`, but each gradient is added as soon as it is complete, while it is
-  /// in the cache, and its memory serves the next: there is never a second table.
+  /// in the cache, and its memory serves the next: there is never a second table. A gradient that the
+  /// table has as a recorded one stays recorded, unless recording is off.
   ///
   /// - Parameter loss: a recorded tensor with one element; its graph is released.
   /// - Throws: what a backward estimator throws; some gradients have been added then.
@@ -58,7 +62,7 @@ public struct Gradients: Sendable {
         table[key] = value
         continue
       }
-      expectSameShape(table.values[position], value)
+      expectSameKind(table.values[position], value)
       if table.values[position].isRecorded || value.isRecorded {
         table.values[position] = table.values[position] + value
         continue
@@ -69,10 +73,11 @@ public struct Gradients: Sendable {
     _ = Workers.map(sums.count) { sums[$0].own.accumulate(sums[$0].other) }
   }
 
-  private func expectSameShape(_ sum: Tensor, _ value: Tensor) {
+  private func expectSameKind(_ sum: Tensor, _ value: Tensor) {
     expect(
-      sum.shape == value.shape,
-      "two gradients of one variable have the shapes \(sum.shape) and \(value.shape)")
+      sum.shape == value.shape && sum.dtype == value.dtype,
+      "two gradients of one variable are \(sum.dtype) \(sum.shape) and \(value.dtype) "
+        + "\(value.shape)")
   }
 }
 
@@ -142,13 +147,15 @@ extension Gradients {
       output.node != nil,
       "this output depends on no variable, or was computed without recording, so it has no "
         + "gradient; make the inputs variables with variable()")
+    // The way back switches recording off, but what the table has from before may be recorded.
+    let isRecorded = isRecording
     var variables: [Node] = []
     try BackwardPath(from: [output.node], to: nil).run(
       seeds: [cotangent], releasing: !retainingGraph && !creatingGraph,
       creatingGraph: creatingGraph,
       report: { node, report in reports[node.sequence] = report },
       receive: { node, gradient in
-        add(gradient, for: node.sequence)
+        recording(isRecorded) { add(gradient, for: node.sequence) }
         variables.append(node)
       })
     return variables
@@ -160,7 +167,7 @@ extension Gradients {
       table[key] = gradient
       return
     }
-    expectSameShape(table.values[position], gradient)
+    expectSameKind(table.values[position], gradient)
     if table.values[position].isRecorded || gradient.isRecorded {
       table.values[position] = table.values[position] + gradient
     } else {

@@ -88,13 +88,19 @@ public enum Workers {
   ///
   /// ```swift
   /// let sums = try Workers.reduceRanges(of: 32, inChunksOf: 2, into: Gradients()) { sum, range in
-  ///   try sum.add(gradientsOf: loss(images.slice(range), generator.startingAtSample(range.lowerBound)))
+  ///   let each = losses(images.slice(range), generator.startingAtSample(range.lowerBound))
+  ///   try sum.add(gradientsOf: each.sum() / 32)  // of the batch, not of the chunk
   /// }
   /// ```
   /// Memory is that of a chunk for each worker, and what a chunk computes is still in the cache when it
   /// is read again. Sums over samples are taken chunk by chunk, so that they differ from those of whole
-  /// shares by rounding. What couples samples, as a batch norm in training does, stops in a chunk that is
-  /// not the whole share: it would normalise other batches than was asked for.
+  /// shares by rounding.
+  ///
+  /// The loss of a range has to be a sum over its samples times a factor of the whole batch. A mean over
+  /// the range would weigh samples by the sizes of their chunks, and what divides by its own number of
+  /// samples, as `jacobianPenalty` does, is to be multiplied by it. What couples samples is another
+  /// function in chunks: a `BatchNorm` in training stops there, and layers of your own can ask
+  /// `isDividingShares`; nothing else is noticed.
   ///
   /// - Parameters:
   ///   - total: the number of samples; with fewer samples than workers, some workers rest.
@@ -108,13 +114,14 @@ public enum Workers {
     _ body: @Sendable (inout Sum, Range<Int>) throws(Failure) -> Void
   ) throws(Failure) -> [Sum] {
     expect(chunk >= 1, "a chunk has at least one sample, not \(chunk)")
+    let isInChunk = isDividingShares
     return try mapRanges(of: total) { share throws(Failure) in
       var sum = initial
       let chunks = (share.count + chunk - 1) / chunk
       for index in 0..<chunks {
         let start = share.lowerBound + index * share.count / chunks
         let end = share.lowerBound + (index + 1) * share.count / chunks
-        let outcome = $isDividingShares.withValue(chunks > 1) {
+        let outcome = $dividesShares.withValue(isInChunk || chunks > 1) {
           Result { () throws(Failure) in try body(&sum, start..<end) }
         }
         try outcome.get()
@@ -123,9 +130,14 @@ public enum Workers {
     }
   }
 
-  /// Whether this is done for a chunk of a share, and again for the others: what needs all samples of a
-  /// share at once has to stop.
-  @TaskLocal package static var isDividingShares = false
+  /// Whether this runs for a chunk of a share of `reduceRanges`, and again for the share's others.
+  ///
+  /// A layer that needs all samples of a share at once (statistics, contrasts between samples) stops where
+  /// it is true, as a batch norm in training does. It is known on the thread that calls `body`, also
+  /// within further divisions there.
+  public static var isDividingShares: Bool { dividesShares }
+
+  @TaskLocal private static var dividesShares = false
 
   /// Runs `body` on a thread of its own.
   ///

@@ -6,7 +6,7 @@ import Foundation
 @main
 struct Slate: ParsableCommand {
   /// The version of the package.
-  static let version = "0.1.0"
+  static let version = "0.2.0"
 
   static let configuration = CommandConfiguration(
     commandName: "slate",
@@ -38,13 +38,20 @@ struct Slate: ParsableCommand {
     do {
       let words = Array(CommandLine.arguments.dropFirst())
       var command = try parseAsRoot(CommandLineWords(words, of: Slate.self).words)
+      if !(command is any SharedCommand), !words.isEmpty { try Ranks.expectOne(words[0]) }
       try command.run()
     } catch {
       // A request for help is an "error" of the parser, with status 0.
       let text = fullMessage(for: error)
       status = exitCode(for: error).rawValue
-      if status == EXIT_SUCCESS { Console.print(text) } else { Console.complain(text) }
+      if status == EXIT_SUCCESS {
+        Console.print(text)
+      } else {
+        Ranks.fail(text, error, status: status)
+        Foundation.exit(status)
+      }
     }
+    Ranks.end()
     if status == EXIT_SUCCESS, let error = Console.firstFailure {
       // Who ended reading, as `head` does, knows.
       if error == EPIPE { Foundation.exit(128 + SIGPIPE) }

@@ -101,6 +101,11 @@ import Testing
     let next = DataLoader(numbers(20), batchSize: 4, seed: 5).batches(from: LoaderPlace(epoch: 2))
     _ = try next.nextOfAnyEpoch()
     #expect(next.place == LoaderPlace(epoch: 2, position: 4, count: 20))
+    // The beginning of an epoch is one of any data set.
+    let first = DataLoader(numbers(20), batchSize: 4, seed: 5)
+      .batches(from: LoaderPlace(epoch: 2, count: 17))
+    _ = try first.nextOfAnyEpoch()
+    #expect(first.place == next.place && first.indices == next.indices)
   }
 
   @Test("places that were saved without a count are taken up")
@@ -153,6 +158,13 @@ import Testing
       _ = DataLoader(few, batchSize: 1, seed: 1).batches(from: LoaderPlace(epoch: -1))
     }
     #expect(text(negative).contains("cannot begin at epoch -1"))
+    let before = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      let few = LabeledTensors(inputs: .zeros([2, 2]), labels: IntTensor([1, 2]))
+      _ = DataLoader(few, batchSize: 1, seed: 1).batches(from: LoaderPlace(position: -1))
+    }
+    #expect(text(before).contains("cannot begin at position -1"))
     // The end is a place.
     let loader = DataLoader(numbers(17), batchSize: 5, seed: 1)
     let atEnd = loader.batches(from: LoaderPlace(epoch: 0, position: 17))

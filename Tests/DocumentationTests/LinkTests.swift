@@ -33,7 +33,8 @@ import Testing
         }
       })
     for page in pages where page.description != "README.md" {
-      #expect(linked.contains(page.url.path), "no page links to \(page)")
+      let isLinked = linked.contains(page.url.path)
+      #expect(isLinked, "no page links to \(page)")
     }
   }
 }

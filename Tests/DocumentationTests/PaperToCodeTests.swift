@@ -29,6 +29,7 @@ import Testing
       url.pathExtension == "swift"
       ? [url]
       : try FileManager.default.contentsOfDirectory(at: url, includingPropertiesForKeys: nil)
+        .filter { $0.pathExtension == "swift" }
     return try files.map { try String(contentsOf: $0, encoding: .utf8) }.joined()
   }
 }

@@ -5,13 +5,16 @@ enum Repository {
   static let root = URL(filePath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-  /// README, CONTRIBUTING and every page of Docs.
+  /// The pages at the top of the repository, every page of Docs, and the overviews of modules.
   static func pages() throws -> [Page] {
-    let docs = FileManager.default.enumerator(
-      at: root.appending(path: "Docs"), includingPropertiesForKeys: nil)
-    let found = (docs?.allObjects ?? []).compactMap { $0 as? URL }
-      .filter { $0.pathExtension == "md" }
-    let top = ["README.md", "CONTRIBUTING.md"].map { root.appending(path: $0) }
+    let found = ["Docs", "Sources"].flatMap { folder in
+      let files = FileManager.default.enumerator(
+        at: root.appending(path: folder), includingPropertiesForKeys: nil)
+      return (files?.allObjects ?? []).compactMap { $0 as? URL }
+        .filter { $0.pathExtension == "md" }
+    }
+    let top = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]
+      .map { root.appending(path: $0) }
     return try (top + found.sorted { $0.path < $1.path }).map { try Page($0) }
   }
 

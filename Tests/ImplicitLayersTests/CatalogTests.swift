@@ -1,7 +1,9 @@
 import ConformanceChecks
 import Foundation
 import ImplicitLayers
+import RandomCells
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct CatalogTests {
@@ -60,6 +62,8 @@ import Testing
     let listed = Set(table.entries.flatMap(\.examples).compactMap { table.value($0).map(kind) })
     #expect(solvers.subtracting(listed).isEmpty)
     #expect(solvers.subtracting(TabledSolver.all.map { kind($0.solver) }).isEmpty)
+    #expect(solvers.subtracting(SolverOfProblems.all.map { kind($0.solver) }).isEmpty)
+    #expect(solvers.subtracting(SweptSolver.all.map { kind($0.solver) }).isEmpty)
     let every = self.estimators
     let known = Set(every.entries.flatMap(\.examples).compactMap { every.value($0).map(kind) })
     #expect(estimators.subtracting(known).isEmpty)

@@ -116,6 +116,19 @@ import Testing
     #expect(layer.namedParameters.map(\.name) == ["0.weight", "0.bias", "2.weight", "2.bias"])
   }
 
+  @Test("a layer made from windows is that made from their numbers")
+  func windows() {
+    func made<Pooling: WindowPooling>(_ type: Pooling.Type, _ window: PoolingWindow) -> Pooling {
+      type.init(window)
+    }
+    let x = testTensor([2, 5, 7, 3])
+    let own = made(MaxPooling.self, PoolingWindow(kernel: 3, stride: 2, padding: 1))
+    #expect(own(x).scalars == x.maxPooled(kernel: 3, stride: 2, padding: 1).scalars)
+    let byDefault = made(AveragePooling.self, PoolingWindow(kernel: 2))
+    #expect(byDefault.window == AveragePooling(kernel: 2, stride: 2, padding: 0).window)
+    #expect(byDefault(x).scalars == x.averagePooled(kernel: 2).scalars)
+  }
+
   @Test func globalPoolingIsTheMeanOfAnImage() {
     let x = testTensor([2, 3, 5, 4])
     let y = GlobalAveragePooling()(x)

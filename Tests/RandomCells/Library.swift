@@ -7,7 +7,10 @@ import Tensors
 public struct SweptSolver: Sendable {
   /// What reports call it.
   public let name: String
-  let solver: any ForwardSolver
+  /// The solver, with its default settings but where the name says otherwise.
+  public let solver: any ForwardSolver
+  /// Whether it learns an inverse Jacobian, which some estimators need.
+  var learnsInverse = false
 
   /// Every solver.
   public static let all = [
@@ -15,7 +18,7 @@ public struct SweptSolver: Sendable {
     SweptSolver(name: "picard-damped", solver: .picard(relaxation: 0.7)),
     SweptSolver(name: "paired", solver: .paired()),
     SweptSolver(name: "anderson", solver: .anderson()),
-    SweptSolver(name: "broyden", solver: .broyden()),
+    SweptSolver(name: "broyden", solver: .broyden(), learnsInverse: true),
     SweptSolver(name: "newton", solver: .newton()),
     SweptSolver(name: "newton-krylov", solver: .newtonKrylov()),
     SweptSolver(name: "automatic", solver: .automatic),

@@ -31,7 +31,7 @@ public struct Sweep: Sendable {
     var position = -1
     for solver in solvers {
       var plain: Tensor?
-      for estimator in estimators where !estimator.needsInverse || solver.name == "broyden" {
+      for estimator in estimators where !estimator.needsInverse || solver.learnsInverse {
         position += 1
         guard position >= skipped, (position + number) % share == 0 else { continue }
         starting(position, solver.name, estimator.name)

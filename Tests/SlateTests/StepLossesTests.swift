@@ -5,8 +5,8 @@ import Testing
 @testable import slate
 
 /// A step's gradients do not depend on how its images are divided, but for rounding.
-@Suite(.serialized) struct StepLossesTests {
-  private func configuration() throws -> RunConfiguration {
+@Suite struct StepLossesTests {
+  private static func configuration() throws -> RunConfiguration {
     var result = RunConfiguration()
     (result.imageSize, result.vocabSize, result.dModel) = (16, 9, 8)
     (result.numSlots, result.slotSize, result.mlpHiddenSize) = (3, 6, 10)
@@ -15,7 +15,7 @@ import Testing
   }
 
   /// Loss and gradients of seven images, in double precision.
-  private func total(
+  private static func total(
     _ configuration: RunConfiguration, inChunksOf chunk: Int, step: Int
   ) throws -> (loss: Double, gradients: [[Double]]) {
     var weights = Philox(seed: 2)
@@ -34,29 +34,30 @@ import Testing
     return (loss, model.namedParameters.map { table[$0.parameter.tensor]?.scalars ?? [] })
   }
 
-  @Test("chunks of 1, 2, 3 and 5 images, with dropout and drawn tokens", arguments: [1, 2, 3, 5])
-  func chunks(_ chunk: Int) throws {
-    let before = Workers.count
-    defer { Workers.count = before }
-    for (dvaeSteps, step) in [(0, 0), (2, 0), (2, 2)] {
-      var configuration = try configuration()
-      configuration.dvaeSteps = dvaeSteps
-      Workers.count = 1
-      let whole = try total(configuration, inChunksOf: 7, step: step)
-      for workers in 1...2 {
-        Workers.count = workers
-        let divided = try total(configuration, inChunksOf: chunk, step: step)
-        let what = "dVAE for \(dvaeSteps), step \(step), \(workers) workers"
-        #expect(abs(divided.loss - whole.loss) <= 1e-12 * abs(whole.loss), "\(what)")
-        for (own, expected) in zip(divided.gradients, whole.gradients) {
-          #expect(own.count == expected.count, "\(what)")
-          let size = expected.map(abs).max() ?? 0
-          // Gradients that vanish by symmetry are rounding of others of size 1.
-          for (a, b) in zip(own, expected) { #expect(abs(a - b) <= 1e-11 * (size + 1), "\(what)") }
+  @Test("chunks of 1, 2, 3 and 5 images, with dropout and drawn tokens")
+  func chunks() async {
+    await #expect(processExitsWith: .success) {
+      for (dvaeSteps, step) in [(0, 0), (2, 0), (2, 2)] {
+        var configuration = try StepLossesTests.configuration()
+        configuration.dvaeSteps = dvaeSteps
+        Workers.count = 1
+        let whole = try StepLossesTests.total(configuration, inChunksOf: 7, step: step)
+        for (workers, chunk) in [1, 2, 3, 5].flatMap({ [(1, $0), (2, $0)] }) {
+          Workers.count = workers
+          let divided = try StepLossesTests.total(configuration, inChunksOf: chunk, step: step)
+          let what = "dVAE for \(dvaeSteps), step \(step), \(workers) workers, chunks of \(chunk)"
+          #expect(abs(divided.loss - whole.loss) <= 1e-12 * abs(whole.loss), "\(what)")
+          for (own, expected) in zip(divided.gradients, whole.gradients) {
+            #expect(own.count == expected.count, "\(what)")
+            let size = expected.map(abs).max() ?? 0
+            // Gradients that vanish by symmetry are rounding of others of size 1.
+            let bound = 1e-11 * (size + 1)
+            #expect(zip(own, expected).allSatisfy { abs($0 - $1) <= bound }, "\(what)")
+          }
+          // The same division gives the same bits.
+          let again = try StepLossesTests.total(configuration, inChunksOf: chunk, step: step)
+          #expect(again.loss == divided.loss && again.gradients == divided.gradients, "\(what)")
         }
-        // The same division gives the same bits.
-        let again = try total(configuration, inChunksOf: chunk, step: step)
-        #expect(again.loss == divided.loss && again.gradients == divided.gradients, "\(what)")
       }
     }
   }

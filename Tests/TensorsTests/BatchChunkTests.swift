@@ -4,23 +4,23 @@ import TestSupport
 import Testing
 
 /// Sums over a batch that workers go through in chunks.
-@Suite(.serialized) struct BatchChunkTests {
+@Suite struct BatchChunkTests {
   @Test("every sample once and in order, in chunks that differ by at most one")
-  func ranges() {
-    let before = Workers.count
-    defer { Workers.count = before }
-    for workers in 1...4 {
-      Workers.count = workers
-      for (total, chunk) in [(32, 2), (7, 3), (5, 1), (3, 8), (1, 1), (0, 4), (29, 6)] {
-        let shares = Workers.reduceRanges(of: total, inChunksOf: chunk, into: [Range<Int>]()) {
-          $0.append($1)
-        }
-        #expect(shares.count == min(workers, total))
-        #expect(shares.joined().flatMap { Array($0) } == Array(0..<total))
-        for share in shares {
-          let lengths = share.map(\.count)
-          #expect((lengths.max() ?? 0) <= chunk)
-          #expect((lengths.max() ?? 0) - (lengths.min() ?? 0) <= 1)
+  func ranges() async {
+    await #expect(processExitsWith: .success) {
+      for workers in 1...4 {
+        Workers.count = workers
+        for (total, chunk) in [(32, 2), (7, 3), (5, 1), (3, 8), (1, 1), (0, 4), (29, 6)] {
+          let shares = Workers.reduceRanges(of: total, inChunksOf: chunk, into: [Range<Int>]()) {
+            $0.append($1)
+          }
+          #expect(shares.count == min(workers, total))
+          #expect(shares.joined().flatMap { Array($0) } == Array(0..<total))
+          for share in shares {
+            let lengths = share.map(\.count)
+            #expect((lengths.max() ?? 0) <= chunk)
+            #expect((lengths.max() ?? 0) - (lengths.min() ?? 0) <= 1)
+          }
         }
       }
     }
@@ -29,53 +29,78 @@ import Testing
   struct ChunkFailure: Error, Equatable { let first: Int }
 
   @Test("the first failing share's error is thrown, and its later chunks are left out")
-  func failure() {
-    let before = Workers.count
-    defer { Workers.count = before }
-    Workers.count = 2
-    let seen = Mutex<[Int]>([])
-    #expect(throws: ChunkFailure(first: 2)) {
-      _ = try Workers.reduceRanges(of: 12, inChunksOf: 2, into: 0) {
-        sum, range throws(ChunkFailure) in
-        seen.withLock { $0.append(range.lowerBound) }
-        if range.lowerBound == 2 || range.lowerBound == 10 {
-          throw ChunkFailure(first: range.lowerBound)
+  func failure() async {
+    await #expect(processExitsWith: .success) {
+      Workers.count = 2
+      let seen = Mutex<[Int]>([])
+      #expect(throws: ChunkFailure(first: 2)) {
+        _ = try Workers.reduceRanges(of: 12, inChunksOf: 2, into: 0) {
+          sum, range throws(ChunkFailure) in
+          seen.withLock { $0.append(range.lowerBound) }
+          if range.lowerBound == 2 || range.lowerBound == 10 {
+            throw ChunkFailure(first: range.lowerBound)
+          }
+          sum += range.count
         }
-        sum += range.count
+      }
+      #expect(seen.withLock { $0.sorted() } == [0, 2, 6, 8, 10])
+    }
+  }
+
+  @Test("a chunk of a share knows that it is one, also where it is divided further")
+  func dividedShares() async {
+    await #expect(processExitsWith: .success) {
+      @Sendable func answers(_ total: Int, _ chunk: Int) -> [[Bool]] {
+        Workers.reduceRanges(of: total, inChunksOf: chunk, into: [Bool]()) { sum, _ in
+          sum.append(Workers.isDividingShares)
+        }
+      }
+      for workers in 1...2 {
+        Workers.count = workers
+        #expect(answers(4, 4).joined().allSatisfy { !$0 })
+        #expect(answers(8, 1).joined().count == 8 && answers(8, 1).joined().allSatisfy { $0 })
+        let nested = Workers.reduceRanges(of: 8, inChunksOf: 2, into: [Bool]()) { sum, _ in
+          sum += answers(1, 1).joined()
+          sum += Workers.map(3) { _ in Workers.isDividingShares }
+        }
+        #expect(nested.joined().count == 16 && nested.joined().allSatisfy { $0 })
+        #expect(!Workers.isDividingShares)
       }
     }
-    #expect(seen.withLock { $0.sorted() } == [0, 2, 6, 8, 10])
   }
 
   @Test("gradients added chunk by chunk are those of the whole, also of what is reached twice")
-  func gradientsOfChunks() throws {
-    let before = Workers.count
-    defer { Workers.count = before }
-    let weight = testTensor([5, 3], seed: 1).variable()
-    let shift = testTensor([5], seed: 2).variable()
-    let batch = testTensor([9, 3], seed: 3)
-    @Sendable func loss(_ range: Range<Int>) -> Tensor {
-      // The gradient of `shift` arrives as the cotangent itself, which others share.
-      let y = batch.slice(range).linear(weight)
-      return (y.tanh() + shift).square().sum() + shift.sum()
-    }
-    let whole = try gradients(of: loss(0..<9))
-    for (workers, chunk) in [(1, 1), (1, 4), (2, 2), (3, 2)] {
-      Workers.count = workers
-      let shares = try Workers.reduceRanges(of: 9, inChunksOf: chunk, into: Gradients()) {
-        try $0.add(gradientsOf: loss($1))
+  func gradientsOfChunks() async {
+    await #expect(processExitsWith: .success) {
+      let weight = testTensor([5, 3], seed: 1).variable()
+      let shift = testTensor([5], seed: 2).variable()
+      let a = testTensor([5], seed: 4).variable()
+      let b = testTensor([5], seed: 5).variable()
+      let batch = testTensor([9, 3], seed: 3)
+      @Sendable func loss(_ range: Range<Int>) -> Tensor {
+        let y = (batch.slice(range).linear(weight).tanh() + shift).square().sum()
+        // The gradients of `a` and `b` are one tensor, and that of `shift` arrives in two parts.
+        return y + shift.sum() + (a + b).sum()
       }
-      var table = Gradients()
-      for share in shares { table.add(share) }
-      let chunks = shares.count == 1 ? (9 + chunk - 1) / chunk : 0
-      for variable in [weight, shift] {
-        let (found, expected) = (try #require(table[variable]), try #require(whole[variable]))
-        // `shift` stands in every chunk's loss once more.
-        #expect(found.shape == expected.shape)
-        if variable.shape == weight.shape {
+      let whole = try gradients(of: loss(0..<9))
+      for (workers, chunk) in [(1, 1), (1, 4), (2, 2), (3, 2)] {
+        Workers.count = workers
+        let shares = try Workers.reduceRanges(
+          of: 9, inChunksOf: chunk, into: (table: Gradients(), chunks: 0)
+        ) { sum, range in
+          try sum.table.add(gradientsOf: loss(range))
+          sum.chunks += 1
+        }
+        var table = Gradients()
+        for share in shares { table.add(share.table) }
+        let chunks = shares.reduce(0) { $0 + $1.chunks }
+        // What no sample is part of stands in the loss of every chunk once more.
+        let extra = Double(chunks - 1)
+        for (variable, more) in [(weight, 0.0), (shift, extra), (a, extra), (b, extra)] {
+          let found = try #require(table[variable])
+          let expected = try #require(whole[variable]) + more
+          #expect(found.shape == expected.shape)
           #expect(difference(found, expected, absolute: 1e-12) == nil, "\(workers), \(chunk)")
-        } else if chunks > 0 {
-          #expect(difference(found, expected + Double(chunks - 1), absolute: 1e-12) == nil)
         }
       }
     }
@@ -90,6 +115,25 @@ import Testing
     try table.add(gradientsOf: x.square().sum())
     #expect(first.scalars == [3, 3])
     #expect(table[x]?.scalars == [5, 7])
+  }
+
+  @Test("adding to a recorded gradient leaves it recorded")
+  func recordedGradients() throws {
+    let x = Tensor([1, -2], shape: [2], dtype: .float64).variable()
+    func cube() -> Tensor { (x.square() * x).sum() }
+    var table = try gradients(of: cube(), creatingGraph: true)
+    try table.add(gradientsOf: x.square().sum())
+    var twoSteps = try gradients(of: cube(), creatingGraph: true)
+    twoSteps.add(try gradients(of: x.square().sum()))
+    // (3 x^2 + 2 x)^2, where 2 x counts as a constant.
+    for sum in [try #require(table[x]), try #require(twoSteps[x])] {
+      #expect(sum.scalars == [5, 8])
+      #expect(try gradients(of: sum.square().sum())[x]?.scalars == [60, -192])
+    }
+    let loss = x.square().sum()
+    try withoutRecording { try table.add(gradientsOf: loss) }
+    #expect(table[x]?.scalars == [7, 4])
+    #expect(table[x]?.isRecorded == false)
   }
 
   @Test("memory is that of a chunk, not of the batch")

@@ -153,4 +153,17 @@ import Testing
     // The newer of the two, row 1, explains it all.
     #expect(difference(gamma, [0, 2, 0, 0, 2, 0], absolute: 1e-12) == nil)
   }
+
+  @Test("systems of one equation: solutions, conditions, and the one that is singular")
+  func oneEquation() {
+    for dtype in [DType.float32, .float64] {
+      let factors = LUFactorization(
+        ofPossiblySingular: Tensor([4, 0, -1e-20, .nan], shape: [4, 1, 1], dtype: dtype))
+      let conditions = factors.reciprocalConditions
+      #expect(conditions[0] == 1 && conditions[1] == 0 && conditions[2] == 1)
+      #expect(conditions[3].isNaN)
+      let x = factors.solve(Tensor([2, 1, 0, 1], shape: [4, 1], dtype: dtype)).scalars
+      #expect(x[0] == 0.5 && x[1].isNaN && x[2] == 0 && x[3].isNaN)
+    }
+  }
 }

@@ -46,6 +46,28 @@ import Testing
     #expect(message(result).contains("float32 [2] and float64 [2]"))
   }
 
+  @Test("gradients of one variable that are added have one shape and one dtype")
+  func gradientsThatDiffer() async {
+    let dtypes = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      let x = Tensor.zeros([2]).variable()
+      var table = Gradients()
+      table[x] = .zeros([2], dtype: .float64)
+      try table.add(gradientsOf: x.sum())
+    }
+    #expect(message(dtypes).contains("are float64 [2] and float32 [2]"))
+    let shapes = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      let x = Tensor.zeros([2]).variable()
+      var table = Gradients()
+      table[x] = .zeros([3, 2])
+      table.add(try gradients(of: x.sum()))
+    }
+    #expect(message(shapes).contains("are float32 [3, 2] and float32 [2]"))
+  }
+
   @Test func aLossThatIsNoScalar() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]

@@ -29,21 +29,27 @@ import Testing
       numbers.scalars.map { ($0 * 9).rounded(.down) - 4 }, shape: [rows, columns], dtype: dtype)
   }
 
-  /// Runs `body` with each of several numbers of workers.
+  /// Runs `body` with each of several numbers of workers, for exit tests: the number is the process's.
   private static func withWorkers(_ body: () -> Void) {
-    let before = Workers.count
-    defer { Workers.count = before }
     for count in [1, 2, 5] {
       Workers.count = count
       body()
     }
   }
 
-  @Test("a product equals that of plain loops", arguments: cases, [DType.float32, .float64])
-  func exactness(_ size: Case, _ dtype: DType) {
+  @Test("a product equals that of plain loops")
+  func exactness() async {
+    await #expect(processExitsWith: .success) {
+      for size in ProductBandsTests.cases {
+        for dtype in [DType.float32, .float64] { ProductBandsTests.expectExact(size, dtype) }
+      }
+    }
+  }
+
+  private static func expectExact(_ size: Case, _ dtype: DType) {
     let (m, n, k) = (size.m, size.n, size.k)
-    let a = Self.whole(m, k, dtype, seed: 1)
-    let b = Self.whole(k, n, dtype, seed: 2)
+    let a = whole(m, k, dtype, seed: 1)
+    let b = whole(k, n, dtype, seed: 2)
     let (left, right) = (a.scalars, b.scalars)
     var expected = [Double](repeating: 0, count: m * n)
     for i in 0..<m {
@@ -52,13 +58,15 @@ import Testing
         for j in 0..<n { expected[i * n + j] += factor * right[l * n + j] }
       }
     }
-    Self.withWorkers {
-      #expect(a.matmul(b).scalars == expected)
-      #expect(a.transposed().matmul(b, transposingSelf: true).scalars == expected)
-      #expect(a.matmul(b.transposed(), transposingOther: true).scalars == expected)
-      #expect(
-        a.transposed().matmul(b.transposed(), transposingSelf: true, transposingOther: true)
-          .scalars == expected)
+    withWorkers {
+      let results = [
+        a.matmul(b), a.transposed().matmul(b, transposingSelf: true),
+        a.matmul(b.transposed(), transposingOther: true),
+        a.transposed().matmul(b.transposed(), transposingSelf: true, transposingOther: true),
+      ]
+      for (index, result) in results.enumerated() {
+        #expect(result.scalars == expected, "\(size.testDescription), \(dtype), form \(index)")
+      }
     }
   }
 
@@ -71,7 +79,11 @@ import Testing
   }
 
   @Test("batches of products and of factorisations are shared without mixing samples")
-  func batches() throws {
+  func batches() async {
+    await #expect(processExitsWith: .success) { try ProductBandsTests.expectSeparateSamples() }
+  }
+
+  private static func expectSeparateSamples() throws {
     var generator = Philox(seed: 9)
     let a = Tensor.normal([7, 90, 70], dtype: .float64, using: &generator)
     let b = Tensor.normal([7, 70, 90], dtype: .float64, using: &generator)
@@ -83,17 +95,23 @@ import Testing
     let solutions = try (0..<7).flatMap {
       try LUFactorization(of: system.slice($0..<$0 + 1)).solve(right.slice($0..<$0 + 1)).scalars
     }
-    Self.withWorkers {
+    withWorkers {
       #expect(a.matmul(b).scalars == products)
       #expect((try? LUFactorization(of: system).solve(right).scalars) == solutions)
     }
   }
 
-  @Test("a fixed number of workers gives the same bits", arguments: [DType.float32, .float64])
-  func fixedNumber(_ dtype: DType) {
-    for size in Self.cases {
-      let (a, b) = Self.operands(size, dtype)
-      Self.withWorkers {
+  @Test("a fixed number of workers gives the same bits")
+  func fixedNumber() async {
+    await #expect(processExitsWith: .success) {
+      for dtype in [DType.float32, .float64] { ProductBandsTests.expectFixedBits(dtype) }
+    }
+  }
+
+  private static func expectFixedBits(_ dtype: DType) {
+    for size in cases {
+      let (a, b) = operands(size, dtype)
+      withWorkers {
         let outside = a.matmul(b).scalars
         let inside = Workers.map(3) { _ in a.matmul(b).scalars }
         for _ in 0..<5 {

@@ -4,18 +4,35 @@ import ObjectCentric
 import Tensors
 import Training
 
-/// The published 64x64 model: V 1024, d 192, 4 blocks, 3 slots, 3 iterations, dropout 0.1.
-private func publishedModel() -> SLATE {
-  var generator = Philox(seed: 20)
-  var model = SLATE(SLATE.Configuration(), using: &generator)
-  model.slotAttn.configure(estimator: .unrolled, stoppingRule: .evaluations(iterations))
-  return model
+/// A model's size, for images of 64x64: as published for 3D Shapes, or as in the paper's experiments.
+enum ModelSize {
+  /// V 1024, d 192, 4 blocks, 4 heads, 3 slots, 3 iterations, dropout 0.1.
+  case published
+  /// V 4096, d 192, 8 blocks, 8 heads, 12 slots, 7 iterations, dropout 0.1.
+  case paper
+
+  var iterations: Int { self == .published ? 3 : 7 }
+
+  func model() -> SLATE {
+    var configuration = SLATE.Configuration()
+    if self == .paper {
+      configuration.vocabularySize = 4096
+      configuration.decoderBlocks = 8
+      configuration.heads = 8
+      configuration.slotCount = 12
+    }
+    var generator = Philox(seed: 20)
+    var model = SLATE(configuration, using: &generator)
+    model.slotAttn.configure(estimator: .unrolled, stoppingRule: .evaluations(iterations))
+    return model
+  }
 }
 
-private let iterations = 3
 private let temperature = 0.7
 
-private func exchange(_ model: SLATE) -> Exchange {
+private func exchange(
+  _ model: SLATE, iterations: Int = ModelSize.published.iterations
+) -> Exchange {
   let c = model.configuration
   var exchange = Exchange()
   exchange.settings = [
@@ -32,15 +49,18 @@ private func exchange(_ model: SLATE) -> Exchange {
 /// A training step: losses, gradients, clipping, Adam, on parts of the batch in parallel.
 ///
 /// Checked without dropout, with given noise, in double precision; timed in single precision with both
-/// drawn.
+/// drawn. The paper's size is checked with two images: more take tens of gigabytes elsewhere.
 ///
 /// - Parameters:
 ///   - batch: the number of images.
 ///   - chunk: the images that a worker differentiates at once; nil for the model's own choice.
+///   - size: the model's.
 /// - Returns: the case.
 /// - Throws: nothing before it is run.
-func slateStep(batch: Int, chunk: Int? = nil) throws -> Case {
-  let model = publishedModel()
+func slateStep(
+  batch: Int, chunk: Int? = nil, size: ModelSize = .published
+) throws -> Case {
+  let model = size.model()
   let configuration = model.configuration
   var generator = Philox(seed: 21)
   let image = Tensor.uniform(
@@ -50,7 +70,10 @@ func slateStep(batch: Int, chunk: Int? = nil) throws -> Case {
   var optimizer = Adam()
   var step = 0
   return Case {
-    try checkedStep(of: model, batch: batch, image)
+    let checked = size == .paper ? 2 : batch
+    var exchange = try checkedStep(of: size, batch: checked, image.slice(0..<checked))
+    exchange.settings["timed_batch"] = "\(batch)"
+    return exchange
   } round: {
     let seed = Philox(seed: 22).substream(UInt64(step))
     var sums = try Workers.reduceRanges(
@@ -77,15 +100,16 @@ func slateStep(batch: Int, chunk: Int? = nil) throws -> Case {
 
 /// The losses and gradients of a batch without dropout, with given noise, in double precision: in
 /// single precision, gradients of the dVAE lose several digits to cancellation.
-private func checkedStep(of model: SLATE, batch: Int, _ image: Tensor) throws -> Exchange {
+private func checkedStep(of size: ModelSize, batch: Int, _ image: Tensor) throws -> Exchange {
+  let model = size.model()
   var generator = Philox(seed: 24)
   let noise = SLATE.Noise(batch: batch, model.configuration, using: &generator)
-  var exchange = exchange(model)
+  var exchange = exchange(model, iterations: size.iterations)
   exchange.add("in.image", image)
   exchange.add("in.gumbel_relaxed", noise.gumbelRelaxed)
   exchange.add("in.gumbel_hard", noise.gumbelHard)
   exchange.add("in.slot_noise", noise.slots)
-  let exact = publishedModel()
+  let exact = size.model()
   exact.convertParameters(to: .float64)
   let losses = try exact.losses(
     of: image.converted(to: .float64),
@@ -94,18 +118,18 @@ private func checkedStep(of model: SLATE, batch: Int, _ image: Tensor) throws ->
       gumbelHard: noise.gumbelHard.converted(to: .float64),
       slots: noise.slots.converted(to: .float64)),
     temperature: temperature, in: .evaluation)
-  let size = Double(batch)
-  exchange.add("out.mse", losses.squaredError / size)
-  exchange.add("out.cross_entropy", losses.crossEntropy / size)
+  let count = Double(batch)
+  exchange.add("out.mse", losses.squaredError / count)
+  exchange.add("out.cross_entropy", losses.crossEntropy / count)
   exchange.add(
-    gradients: try gradients(of: (losses.squaredError + losses.crossEntropy) / size), of: exact)
+    gradients: try gradients(of: (losses.squaredError + losses.crossEntropy) / count), of: exact)
 
   return exchange
 }
 
 /// Eight images encoded into slots and generated again, token by token.
 func slateReconstruction() throws -> Case {
-  let model = publishedModel()
+  let model = ModelSize.published.model()
   let configuration = model.configuration
   var generator = Philox(seed: 23)
   let batch = 8

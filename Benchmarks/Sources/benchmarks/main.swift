@@ -28,6 +28,7 @@ let cases: [String: () throws -> Case] = [
   "decoding": { try decoding(folder: folder, size: 64) },
   "slate-8": { try slateStep(batch: 8, chunk: chunk) },
   "slate-32": { try slateStep(batch: 32, chunk: chunk) },
+  "slate-paper": { try slateStep(batch: 50, chunk: chunk, size: .paper) },
   "reconstruction": { try slateReconstruction() },
   "slots-64": {
     try slotAttention(slots: 7, width: 64, hidden: 128, iterations: 3, implicit: false)
@@ -70,9 +71,14 @@ if arguments.first == "complexity" {
   print(try complexity())
   exit(0)
 }
+if arguments.first == "scaling" {
+  Workers.count = 1
+  print(try solverScaling())
+  exit(0)
+}
 guard let name = arguments.first, let makeCase = cases[name] else {
   print(
-    "usage: benchmarks CASE, one of: machine, sgemm, complexity, \(cases.keys.sorted().joined(separator: ", "))"
+    "usage: benchmarks CASE, one of: machine, sgemm, complexity, scaling, \(cases.keys.sorted().joined(separator: ", "))"
   )
   exit(2)
 }

@@ -18,6 +18,9 @@ bool ck_runs_a_part(void);
 // The processors that this process may run on, at least 1.
 long ck_allowed_processors(void);
 
+// Writes the numbers of these processors, at most `room` of them, and returns how many there are.
+long ck_list_allowed_processors(int *numbers, long room);
+
 // The processors' worth of time that the process's control groups (of Linux, either version) leave
 // it, or 0 where they set no bound. `system` is put before the paths that are read: "".
 double ck_processor_quota(const char *system);

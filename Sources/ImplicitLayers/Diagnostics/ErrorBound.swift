@@ -10,7 +10,7 @@ public enum Contraction: Sendable, Equatable {
   /// estimates, however good, since such numbers may be too small.
   case estimated(Double)
 
-  /// The number.
+  /// The contraction constant q, whichever way it is known.
   public var constant: Double {
     switch self {
     case .lipschitz(let constant), .estimated(let constant): constant
@@ -64,7 +64,7 @@ public struct ErrorBound: Sendable, Equatable, CustomStringConvertible {
 
   /// The bound.
   public let value: Double
-  /// What it rests on.
+  /// What is known of the contraction, on which the bound rests.
   public let contraction: Contraction
 
   /// Whether the bound is a theorem, given the Lipschitz constant; otherwise it is an estimate.

@@ -4,7 +4,7 @@ import Tensors
 public enum DirectionDistribution: Sendable {
   /// +1 or -1 with equal probability: exact for a diagonal matrix, the least variance.
   case rademacher
-  /// Standard normal.
+  /// Every entry is drawn from the standard normal distribution.
   case gaussian
 }
 

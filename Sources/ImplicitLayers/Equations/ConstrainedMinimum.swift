@@ -8,7 +8,7 @@ public struct ConstrainedPoint: FixedPointState {
   /// d(least loss)/d(epsilon) = -lambda.
   public let multipliers: Tensor
 
-  /// x and lambda.
+  /// x and the multipliers lambda, which are solved for together.
   public var tensors: [Tensor] { [x, multipliers] }
 
   /// A point from x and lambda.

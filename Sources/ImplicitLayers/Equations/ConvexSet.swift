@@ -19,7 +19,7 @@ public struct ConvexSet {
   ///   in operators of `Tensor`; what it captures gets gradients.
   public init(projection: @escaping (Tensor) throws -> Tensor) { self.projection = projection }
 
-  /// x >= 0.
+  /// The vectors with x >= 0 in every entry.
   public static var nonNegative: ConvexSet { ConvexSet { x in x.relu() } }
 
   /// lower <= x <= upper, elementwise.
@@ -73,7 +73,7 @@ public struct ConvexSet {
       // Brought to a norm of 1 before it is squared, which could overflow; samples inside take no part.
       let unit = x.flatSamples.keepingSamples(isOutside)
         .scalingSamples(by: zip(isOutside, norms).map { $0 ? 1 / $1 : 0 })
-      // Of samples inside, 1 stands for the square: a root has no derivative at 0.
+      // In samples inside, 1 takes the place of the square, because a root has no derivative at 0.
       let ones = Tensor.ones([x.shape[0], 1], dtype: x.dtype).keepingSamples(isOutside.map(!))
       let square = unit.square().sum(alongAxis: 1, keepingAxis: true) + ones
       return x.replacingSamples(
@@ -121,6 +121,6 @@ public struct ConvexSet {
     }
   }
 
-  /// x >= 0 with sum x = 1.
+  /// The vectors with x >= 0 in every entry whose sum is 1, sample by sample.
   public static var simplex: ConvexSet { simplex() }
 }

@@ -4,17 +4,17 @@ import Tensors
 ///
 /// ```swift
 /// let x = try solution(of: .root { x in x * x - a }, from: start)
-/// let x = try solution(of: .fixedPoint { x in (x.matmul(w) + b).tanh() }, from: start)
-/// let x = try solution(of: .stationary { x in energy(x, a) }, from: start)
+/// let y = try solution(of: .fixedPoint { x in (x.matmul(w) + b).tanh() }, from: start)
+/// let z = try solution(of: .stationary { x in energy(x, a) }, from: start)
 /// ```
 /// One idea for all of them: a condition, a solver that finds where it holds, an estimator that
 /// differentiates it. With f(x) = x - F(x), I - J = dF/dx, so that the adjoint (I - J^T) w = v is that
 /// of the condition, and every estimator that solves it applies. Axis 0 of every tensor is the batch;
 /// samples do not mix. What f captures gets gradients, of any order.
 public struct Equation<State: FixedPointState> {
-  /// f.
+  /// f, whose fixed point is the solution.
   private let map: (State) throws -> State
-  /// F, where it was given.
+  /// F, where the equation was given by it and not by f.
   private let function: ((State) throws -> State)?
 
   private init(
@@ -23,7 +23,7 @@ public struct Equation<State: FixedPointState> {
     (self.map, self.function) = (map, function)
   }
 
-  /// x = f(x).
+  /// The equation x = f(x).
   public static func fixedPoint(_ map: @escaping (State) throws -> State) -> Equation {
     Equation(map: map)
   }

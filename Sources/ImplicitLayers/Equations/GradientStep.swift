@@ -25,7 +25,7 @@ struct GradientStep {
     sizes = direction.normsOfSamples.map { $0 > 0 && $0.isFinite ? 1 / $0 : 1 }
   }
 
-  /// x = P(x - s dL/dx).
+  /// The equation x = P(x - s dL/dx), which holds at the minimum.
   var equation: Equation<Tensor> {
     let (loss, set, sizes) = (loss, set, sizes)
     return .fixedPoint { x in

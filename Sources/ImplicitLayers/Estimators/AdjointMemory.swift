@@ -15,7 +15,7 @@ public final class AdjointMemory: Sendable {
   /// w / |v| in each sample; 0 where there is no such thing.
   private let unit = Mutex<Tensor?>(nil)
 
-  /// A memory of nothing.
+  /// Makes a memory in which nothing is remembered yet.
   public init() {}
 
   /// Forgets what is remembered.

@@ -33,21 +33,21 @@ public protocol BackwardEstimator: Sendable {
 }
 
 extension BackwardEstimator {
-  /// The name of the type.
+  /// The name in reports, which is that of the type.
   public var name: String { "\(Self.self)" }
-  /// Its name.
+  /// The family in charts: an estimator that says nothing else is a family of its own.
   public var family: String { name }
-  /// The iterations are differentiated.
+  /// Nil: an estimator that names no adjoint differentiates the iterations themselves.
   public var adjoint: (any AdjointEstimator)? { nil }
-  /// It is none.
+  /// Nil, because most estimators are no Neumann series.
   public var series: NeumannSeries? { nil }
-  /// The solver's memory is not used.
+  /// `.ignored`: most estimators have no use for what the solver learned.
   public var inverseUse: InverseUse { .ignored }
 }
 
 /// What an estimator does with the inverse Jacobian that a forward solver learned.
 public enum InverseUse: Sendable {
-  /// Nothing.
+  /// The inverse that the solver learned is not looked at.
   case ignored
   /// It takes advantage of one, if there is one.
   case welcome
@@ -75,27 +75,27 @@ public protocol AdjointEstimator: BackwardEstimator {
   /// What is done about samples whose estimate failed; default: throw.
   var onFailure: FailurePolicy { get }
 
-  /// What the derivative of an estimate is, where gradients are themselves differentiated; default
-  /// that of its computation, which has to be written in tensor operators.
+  /// What the derivative of an estimate is, where gradients are themselves differentiated. By default
+  /// its computation is differentiated, which has to be written in tensor operators.
   var derivative: EstimateDerivative { get }
 }
 
 /// What the derivative of an estimate w is, where a backward pass is itself differentiated.
 public enum EstimateDerivative: Sendable {
-  /// That of the equation (I - J^T) w = v, which w solves: one more system, with (I - J), for the
-  /// same estimator. It knows that J depends on z*, and z* on theta.
+  /// The equation (I - J^T) w = v, which w solves, is differentiated: that is one more system, with
+  /// (I - J), for the same estimator. It knows that J depends on z*, and z* on theta.
   case ofEquation
-  /// That of the steps that were taken, in which z* is a constant: what an estimate that solves no
-  /// equation is.
+  /// The steps that were taken are differentiated, with z* as a constant. This is right for an estimate
+  /// that solves no equation.
   case ofComputation
 }
 
 extension AdjointEstimator {
-  /// Failures are thrown.
+  /// `.throwing`: a failure is an error, unless the estimator says otherwise.
   public var onFailure: FailurePolicy { .throwing }
-  /// That of its computation.
+  /// `.ofComputation`: the steps that made the estimate are differentiated.
   public var derivative: EstimateDerivative { .ofComputation }
-  /// Itself.
+  /// This estimator, because it is one of the adjoint.
   public var adjoint: (any AdjointEstimator)? { self }
 }
 
@@ -152,7 +152,7 @@ public struct AdjointEstimate: Sendable {
   /// What happened, sample by sample; nil if nothing was measured.
   public let report: LinearSolveReport?
 
-  /// An estimate from its parts.
+  /// Makes an estimate from its parts.
   public init(value: Tensor, report: LinearSolveReport? = nil) {
     (self.value, self.report) = (value, report)
   }

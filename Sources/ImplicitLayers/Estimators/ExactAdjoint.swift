@@ -50,11 +50,12 @@ public struct ExactAdjoint: AdjointEstimator {
     return system.estimate(u, outcomes, conditions: conditions)
   }
 
-  /// That of the equation.
+  /// `.ofEquation`: w solves the equation, so its derivative is that of the solution, however w was
+  /// found.
   public var derivative: EstimateDerivative { .ofEquation }
-  /// "exact adjoint".
+  /// The name in reports, "exact adjoint".
   public var name: String { "exact adjoint" }
-  /// Of those that assemble J.
+  /// The family of estimators that assemble J.
   public var family: String { "dense" }
 }
 

@@ -3,7 +3,9 @@ import Tensors
 /// The adjoint as a fixed point of its own, w = J^T w + v, by any forward solver.
 ///
 /// ```swift
-/// let z = try fixedPoint(from: z0, estimator: .iterative(.picard(), tolerance: 1e-8)) { z in ... }
+/// let z = try fixedPoint(from: z0, estimator: .iterative(.picard(), tolerance: 1e-8)) { z in
+///   (z.matmul(w) + x).tanh()
+/// }
 /// ```
 /// The residual that is tested, v - (I - J^T) w, is relative to |v| in each sample: v enters with
 /// norm 1. From w = 0, K evaluations of Picard iteration are the Neumann series of K terms and
@@ -17,7 +19,7 @@ import Tensors
 public struct IterativeAdjoint: AdjointEstimator {
   /// How to iterate.
   public let solver: any ForwardSolver
-  /// When to stop, for a cotangent of norm 1.
+  /// The rule by which the iteration ends, for a cotangent of norm 1.
   public let rule: StoppingRule
   /// The last adjoint, from which to start; nil starts from 0.
   public let memory: AdjointMemory?
@@ -89,14 +91,15 @@ public struct IterativeAdjoint: AdjointEstimator {
         samples: samples, applications: max(found.report.evaluations - saved, 0)))
   }
 
-  /// That of the equation.
+  /// `.ofEquation`: w solves the equation, so its derivative is that of the solution, however w was
+  /// found.
   public var derivative: EstimateDerivative { .ofEquation }
-  /// "adjoint Picard to 1e-05".
+  /// The name in reports, for instance "adjoint Picard to 1e-05".
   public var name: String {
     "adjoint \(solver.name)"
       + (rule.tolerance.map { " to \($0.absolute)" } ?? ", \(rule.limit) evaluations")
   }
-  /// Of those that iterate.
+  /// The family of estimators that iterate.
   public var family: String { "iteration" }
 }
 

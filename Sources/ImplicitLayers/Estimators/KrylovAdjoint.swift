@@ -3,7 +3,9 @@ import Tensors
 /// The adjoint (I - J^T) w = v by a Krylov method, to a tolerance relative to |v| in each sample.
 ///
 /// ```swift
-/// let z = try fixedPoint(from: z0, estimator: .gmres(tolerance: 1e-8)) { z in ... }
+/// let z = try fixedPoint(from: z0, estimator: .gmres(tolerance: 1e-8)) { z in
+///   (z.matmul(w) + x).tanh()
+/// }
 /// ```
 /// One pullback an application, no contraction needed, and the memory of one application of f on
 /// the tape. The forward solver's inverse, H ~ (J - I)^-1, serves as a preconditioner if wanted:
@@ -75,11 +77,12 @@ public struct KrylovAdjoint: AdjointEstimator {
     return AdjointEstimate(value: found.value, report: found.report)
   }
 
-  /// That of the equation.
+  /// `.ofEquation`: w solves the equation, so its derivative is that of the solution, however w was
+  /// found.
   public var derivative: EstimateDerivative { .ofEquation }
-  /// "GMRES to 1e-05".
+  /// The name in reports, for instance "GMRES to 1e-05".
   public var name: String { solver.name + (inverseUse == .welcome ? ", with the inverse" : "") }
-  /// Of those that build a Krylov space.
+  /// The family of estimators that build a Krylov space.
   public var family: String { "Krylov" }
 }
 

@@ -49,11 +49,12 @@ public struct LeastSquaresAdjoint: AdjointEstimator {
       solution.value, system.isFinite.map { $0 ? .converged : .nonFinite }, conditions: nil)
   }
 
-  /// That of the equation, which is that of w where I - J is regular.
+  /// `.ofEquation`: the derivative is that of the equation, which is that of w where I - J is
+  /// regular.
   public var derivative: EstimateDerivative { .ofEquation }
-  /// "least squares".
+  /// The name in reports, "least squares".
   public var name: String { "least squares" + (cutoff.map { " above \($0)" } ?? "") }
-  /// Of those that assemble J.
+  /// The family of estimators that assemble J.
   public var family: String { "dense" }
 }
 

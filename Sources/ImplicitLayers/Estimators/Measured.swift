@@ -18,7 +18,7 @@ public struct Measured: AdjointEstimator {
   public var derivative: EstimateDerivative { base.derivative }
   /// The series that the measured estimator is.
   public var series: NeumannSeries? { base.series }
-  /// "one step, measured".
+  /// The name in reports, for instance "one step, measured".
   public var name: String { base.name + ", measured" }
   /// The family of the estimator that is measured.
   public var family: String { base.family }

@@ -57,9 +57,9 @@ public struct NeumannSeries: AdjointEstimator {
     (terms == 1 ? "one step" : "\(terms) terms")
       + (relaxation < 1 ? ", relaxation \(relaxation)" : "")
   }
-  /// Damped or not.
+  /// The family of damped series, or that of plain ones.
   public var family: String { relaxation < 1 ? "damped series" : "series" }
-  /// Itself.
+  /// This series.
   public var series: NeumannSeries? { self }
 }
 

@@ -31,13 +31,14 @@ public struct QuasiNewtonReuse: AdjointEstimator {
     self.onFailure = onFailure
   }
 
-  /// That of the equation, in which H stands for the inverse once more.
+  /// `.ofEquation`: the derivative is that of the equation, in which H stands for the inverse once
+  /// more.
   public var derivative: EstimateDerivative { .ofEquation }
-  /// "reused inverse".
+  /// The name in reports, "reused inverse".
   public var name: String {
     "reused inverse" + (refinements > 0 ? ", \(refinements) steps" : "")
   }
-  /// With or without refinement.
+  /// The family "reused inverse", with or without refinement.
   public var family: String { "reused inverse" }
 
   /// -H^T v, refined.

@@ -4,7 +4,8 @@ import Tensors
 ///
 /// ```swift
 /// let z = try fixedPoint(
-///   from: z0, using: .paired(), estimator: .reversible(), until: .evaluations(16)) { z in ... }
+///   from: z0, using: .paired(), estimator: .reversible(), until: .evaluations(16)
+/// ) { z in (z.matmul(w) + x).tanh() }
 /// ```
 /// Backpropagation through every step at the memory of one (McCallum and Foster 2025, "Reversible Deep
 /// Equilibrium Models"). `PairedIteration` steps by p_{k+1} = (1 - b) p_{k-1} + b f(p_k), so that
@@ -53,7 +54,7 @@ public struct ReversibleAdjoint: BackwardEstimator {
 
   /// "reversible", "reversible, anchors every 10".
   public var name: String { "reversible" + (anchors.map { ", anchors every \($0)" } ?? "") }
-  /// With or without anchors.
+  /// The family "reversible", with or without anchors.
   public var family: String { "reversible" }
 
   /// The paired iteration, unrecorded, with a way back.

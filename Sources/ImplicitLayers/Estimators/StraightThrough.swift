@@ -17,11 +17,11 @@ public struct StraightThrough: BackwardEstimator {
   /// The straight-through variant of `base`; default one step.
   public init(_ base: any AdjointEstimator = .oneStep) { self.base = base }
 
-  /// "straight-through one step".
+  /// The name in reports, for instance "straight-through one step".
   public var name: String { "straight-through \(base.name)" }
-  /// The base.
+  /// The base, which is what estimates w.
   public var adjoint: (any AdjointEstimator)? { base }
-  /// As the base has it.
+  /// What the base does with the inverse that the solver learned.
   public var inverseUse: InverseUse { base.inverseUse }
 
   /// The solution of `base`, tied to the initial state.

@@ -12,7 +12,7 @@ struct TruncationWindow {
 
   init(lastSteps: Int?) { self.lastSteps = lastSteps }
 
-  /// One step, behind a gate.
+  /// Takes one step of the run, behind a gate that lets cotangents through or not.
   mutating func advance<Solver>(_ run: inout SolveRun<Solver>) throws {
     let gate = CotangentGate()
     run = gated(run, gate, asking: run.ledger)

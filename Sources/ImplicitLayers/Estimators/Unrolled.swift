@@ -3,14 +3,15 @@ import Tensors
 /// Backpropagation through the iterations themselves.
 ///
 /// ```swift
-/// .unrolled                             // every step, every step kept
-/// .unrolled(lastSteps: 3)               // truncated: only the last three steps
-/// .unrolled(keeping: .squareRoot)       // every step, O(sqrt(steps)) memory
+/// layer.estimator = .unrolled                         // every step, every step kept
+/// layer.estimator = .unrolled(lastSteps: 3)           // truncated: only the last three steps
+/// layer.estimator = .unrolled(keeping: .squareRoot)   // every step, O(sqrt(steps)) memory
 /// ```
 /// Differentiates the solver's every step, whatever the solver. Like `ReversibleAdjoint` and
 /// straight-through it gives the initial state a gradient; not over Newton's methods and L-BFGS, whose
-/// steps are differentiated as what they converge to. Time and memory of the backward pass grow with the number of iterations n: O(n), or O(n / k + k) with a checkpoint every k steps,
-/// between which steps are computed again.
+/// steps are differentiated as what they converge to. Time and memory of the backward pass grow with
+/// the number of iterations n: O(n), or O(n / k + k) with a checkpoint every k steps, between which
+/// steps are computed again.
 ///
 /// A tolerance on the residual bounds the error of z, not that of its derivative, which lags: if
 /// iterate k is off by rho^k, its derivative is off by about k rho^k, and through an accelerated
@@ -31,7 +32,7 @@ import Tensors
 public struct Unrolled: BackwardEstimator {
   /// How much of the trajectory the tape holds.
   public enum Kept: Sendable, Equatable {
-    /// Every step.
+    /// Every step is kept, so that nothing is computed twice.
     case everyStep
     /// The iterate and the solver's memory once in so many steps.
     case checkpoints(every: Int)
@@ -77,9 +78,9 @@ public struct Unrolled: BackwardEstimator {
     _ solver: Solver, _ map: FixedPointMap, from initial: Tensor, until rule: StoppingRule
   ) throws -> Solution<Tensor> {
     var run = SolveRun(solver, of: map, from: initial, until: rule)
-    // Of a truncated gradient under a tolerance, the last step is an application of f at the returned
-    // iterate itself: a solver that has gone back to an older point, as after a bad step, would leave
-    // nothing within the last steps otherwise.
+    // A truncated gradient under a tolerance ends with an application of f at the returned iterate
+    // itself. Otherwise a solver that has gone back to an older point, as after a bad step, would leave
+    // nothing of it within the last steps.
     let final = lastSteps != nil && rule.tolerance != nil ? 1 : 0
     if isRecording && (lastSteps != nil || kept != .everyStep) {
       (run.mayShrink, run.endsWithImages) = (false, final == 1)
@@ -105,7 +106,7 @@ public struct Unrolled: BackwardEstimator {
     return run.solution
   }
 
-  /// "unrolled", "unrolled, last 3".
+  /// The name in reports, for instance "unrolled" or "unrolled, last 3".
   public var name: String {
     let form =
       switch kept {
@@ -115,7 +116,7 @@ public struct Unrolled: BackwardEstimator {
       }
     return "unrolled" + (lastSteps.map { ", last \($0)" } ?? "") + form
   }
-  /// "unrolling".
+  /// The family of estimators that differentiate the iterations, "unrolling".
   public var family: String { "unrolling" }
 }
 

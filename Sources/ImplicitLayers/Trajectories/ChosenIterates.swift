@@ -43,7 +43,7 @@ extension BackwardEstimator {
 
 /// Iterates of a solve that is over.
 private struct Iterates {
-  /// In the order of the choice; of each sample its own.
+  /// The chosen iterates in the order of the choice; each sample has its own.
   let chosen: [Tensor]
   /// [iterate][sample], the number of evaluations before it.
   let indices: [[Int]]

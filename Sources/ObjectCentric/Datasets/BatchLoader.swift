@@ -99,6 +99,21 @@ public struct BatchLoader: Sendable {
     BatchSequence(self, epoch: number, position: position, goesOn: goesOn)
   }
 
+  /// One process's part of each batch, from an epoch on, where several processes go through the data in
+  /// step.
+  ///
+  /// - Parameters:
+  ///   - number: which epoch; it decides about the order.
+  ///   - position: how many images of the epoch's order are passed over, by all processes together.
+  ///   - share: which part. Stops when there are more processes than images in a batch, or when a last
+  ///     batch that is not full is kept.
+  /// - Returns: the parts; decoding begins at once, and goes on into the next epochs.
+  public func epochs(
+    from number: Int, position: Int, share: BatchShare
+  ) -> BatchSequence {
+    BatchSequence(self, epoch: number, position: position, share: share)
+  }
+
   /// The positions in the data set in the order of an epoch.
   func order(of epoch: Int) -> [Int] { loader.order.indices(ofEpoch: epoch) }
 

@@ -2,12 +2,12 @@ import DataLoading
 import Images
 import Tensors
 
-/// The batches of an epoch, in order, and then those of the next one.
+/// The batches of an epoch, or one process's part of each, in order, and then those of the next one.
 ///
 /// One thread at a time takes batches. Decoding ends when the sequence is released.
 public final class BatchSequence {
   private let loader: BatchLoader
-  private let batches: Batches<CachedImages>
+  private let batches: any ImageBatches
   /// Images that were delivered.
   public private(set) var imagesDelivered = 0
 
@@ -17,6 +17,12 @@ public final class BatchSequence {
       goesOn
       ? loader.loader.batches(from: LoaderPlace(epoch: epoch, position: position))
       : loader.loader.epoch(epoch, from: position)
+  }
+
+  init(_ loader: BatchLoader, epoch: Int, position: Int, share: BatchShare) {
+    self.loader = loader
+    batches = SharedBatches(
+      loader.loader, from: LoaderPlace(epoch: epoch, position: position), share: share)
   }
 
   /// Seconds that `next()` waited because an image was not decoded yet: 0 if decoding is never the
@@ -47,6 +53,19 @@ public final class BatchSequence {
   /// Stops when `next()` has not returned nil yet, or when the sequence is one of a single epoch.
   public func beginNextEpoch() { batches.beginNextEpoch() }
 }
+
+/// Whole batches, or parts of them.
+private protocol ImageBatches: AnyObject {
+  var secondsWaited: Double { get }
+  var secondsReading: Double { get }
+  var indices: [Int] { get }
+  var place: LoaderPlace { get }
+  func next() throws -> Tensor?
+  func beginNextEpoch()
+}
+
+extension Batches<CachedImages>: ImageBatches {}
+extension SharedBatches<CachedImages>: ImageBatches {}
 
 extension Tensor {
   /// Square images as float32 [batch, size, size, 3] in [0, 1].

@@ -54,7 +54,7 @@ public struct SegmentationScores: Sendable, Equatable {
     meanBestOverlap = objects.map { overlaps[$0].max() ?? 0 }.reduce(0, +) / count
   }
 
-  init(
+  package init(
     adjustedRandIndex: Double, foregroundAdjustedRandIndex: Double?,
     meanIntersectionOverUnion: Double?, meanBestOverlap: Double?
   ) {

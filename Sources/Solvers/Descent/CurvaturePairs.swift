@@ -18,7 +18,7 @@ struct CurvaturePairs: PerSample, Sendable {
     }
   }
 
-  /// The oldest first.
+  /// The pairs in the order in which they were learned.
   private var pairs: [Pair] = []
   /// s^T y / y^T y of the last pair that says something; 0 before.
   private var scales: [Double] = []

@@ -32,14 +32,14 @@ public struct LBFGS: ForwardSolver {
     fileprivate var pairs = CurvaturePairs()
     fileprivate var descent = Descent()
 
-    /// Everything.
+    /// Shows all of the history to the visitor, since every part of it belongs to samples.
     public mutating func visit(_ visitor: inout some SampleVisitor) {
       visitor.visit(&pairs)
       visitor.visit(&descent)
     }
   }
 
-  /// Before the first step.
+  /// The history before the first step, in which nothing has been learned yet.
   public func makeHistory() -> History { History() }
 
   /// A shorter step where the loss did not fall, a new direction elsewhere.
@@ -60,9 +60,10 @@ public struct LBFGS: ForwardSolver {
     return history.descent.next(along: p, isNew: isNew, lengths: lengths)
   }
 
-  /// By L as well.
+  /// True: a residual may grow on the way to a minimum, so this solver also looks at L before it
+  /// gives a sample up.
   public var judgesFailures: Bool { true }
-  /// "L-BFGS".
+  /// The name in reports, "L-BFGS".
   public var name: String { "L-BFGS" }
 }
 

@@ -32,14 +32,14 @@ public struct NewtonCG: ForwardSolver {
   public struct History: PerSample, Sendable {
     fileprivate var descent = Descent()
     fileprivate var largest: [Double] = []
-    /// Everything.
+    /// Shows all of the history to the visitor, since every part of it belongs to samples.
     public mutating func visit(_ visitor: inout some SampleVisitor) {
       visitor.visit(&descent)
       visitor.visit(&largest)
     }
   }
 
-  /// Before the first step.
+  /// The history before the first step, in which nothing has been learned yet.
   public func makeHistory() -> History { History() }
 
   /// A shorter step where the loss did not fall, a new direction elsewhere.
@@ -103,11 +103,12 @@ public struct NewtonCG: ForwardSolver {
     return p
   }
 
-  /// In every step.
+  /// True: every step takes products with the Jacobian.
   public var differentiatesMap: Bool { true }
-  /// By L as well.
+  /// True: a residual may grow on the way to a minimum, so this solver also looks at L before it
+  /// gives a sample up.
   public var judgesFailures: Bool { true }
-  /// "Newton-CG".
+  /// The name in reports, "Newton-CG".
   public var name: String { "Newton-CG" }
 }
 

@@ -90,7 +90,7 @@ public final class CountedMap {
   /// the map may be linearised there.
   public func mayLinearize(row: Int) -> Bool { ledger.remaining(samples[row]) >= 2 }
 
-  /// When the solve ends.
+  /// The rule that says when the solve ends.
   var rule: StoppingRule { ledger.report.rule }
 
   /// Leaves a remark about a row in the report: a change of method, and why.
@@ -179,7 +179,7 @@ public struct MapLinearization {
 
 /// A solver differentiated w -> J^T w + v, which is not recorded.
 public struct LinearizedAdjoint: Error, CustomStringConvertible {
-  /// The error.
+  /// Makes the error.
   package init() {}
 
   /// What happened and what to try.

@@ -71,6 +71,16 @@ package final class SolveLedger {
   /// Whether a sample is not settled.
   func isOpen(_ sample: Int) -> Bool { entries[sample].isOpen }
 
+  /// The rows of some samples that are not settled, and those that are.
+  func rows(of samples: [Int]) -> (open: [Int], settled: [Int]) {
+    let entries = entries
+    var (open, settled): ([Int], [Int]) = ([], [])
+    for (row, sample) in samples.enumerated() {
+      if entries[sample].isOpen { open.append(row) } else { settled.append(row) }
+    }
+    return (open, settled)
+  }
+
   /// Per sample, which iterate is its best: 0 for the first.
   package var bestIterates: [Int] { entries.map(\.bestIterate) }
 
@@ -91,7 +101,10 @@ package final class SolveLedger {
   func countEvaluation(of samples: [Int], cost: Int) {
     report.evaluations += 1
     report.sampleEvaluations += cost
-    for sample in samples where entries[sample].isOpen { report.samples[sample].evaluations += 1 }
+    let entries = entries
+    report.samples.withUnsafeMutableBufferPointer { known in
+      for sample in samples where entries[sample].isOpen { known[sample].evaluations += 1 }
+    }
   }
 
   /// Counts a product with the Jacobian.
@@ -102,7 +115,7 @@ package final class SolveLedger {
     rule.tolerance == nil ? .max : rule.limit - report.samples[sample].evaluations
   }
 
-  /// Keeps a remark.
+  /// Adds a remark about a sample to the report.
   func note(_ text: String, sample: Int) {
     let evaluation = report.samples[sample].evaluations
     report.samples[sample].remarks.append("evaluation \(evaluation): \(text)")
@@ -126,37 +139,70 @@ package final class SolveLedger {
   func record(_ point: Iterate, slopes: [Double]?) throws -> [Int] {
     defer { iterations += 1 }
     guard rule.tolerance != nil || rule.keepsTrace else { return [] }
-    let (samples, norms) = (point.map.samples, point.norms)
-    let imageNorms = rule.tolerance == nil ? [] : point.imageNorms
-    let sizes = slopes == nil ? [] : point.z.normsOfSamples
-    let resolution = report.dtype.machineEpsilon
-    var improved: [Int] = []
-    var solved: [Bool]?
-    for (row, sample) in samples.enumerated() where entries[sample].isOpen {
-      if rule.keepsTrace { report.samples[sample].trace.append(norms[row]) }
-      guard let tolerance = rule.tolerance else { continue }
-      var isConverged =
-        slopes.map {
-          tolerance.accepts(
-            residual: norms[row], norm: sizes[row], slope: $0[row],
-            rounding: resolution * imageNorms[row])
-        }
-        ?? tolerance.accepts(
-          residual: norms[row], imageNorm: imageNorms[row], largest: entries[sample].largest)
-      if slopes != nil, !isConverged, norms[row] == 0 {
-        let isZero = try solved ?? point.isExactlySolved()
-        (solved, isConverged) = (isZero, isZero[row])
+    if rule.keepsTrace {
+      for (row, sample) in point.map.samples.enumerated() where entries[sample].isOpen {
+        report.samples[sample].trace.append(point.norms[row])
       }
-      let (isBest, failure) = entries[sample].judge(
-        &report.samples[sample], norms[row], imageNorms[row], isConverged: isConverged,
-        at: iterations, by: rule, tolerated: toleratedFailures)
-      if isBest {
-        improved.append(row)
-        report.samples[sample].slope = slopes?[row]
-      }
-      if isConverged { settle(sample, .converged) } else if let failure { settle(sample, failure) }
     }
+    guard let tolerance = rule.tolerance else { return [] }
+    let isConverged = try convergence(of: point, slopes: slopes, tolerance)
+    let (samples, norms, imageNorms) = (point.map.samples, point.norms, point.imageNorms)
+    let (iteration, rule, tolerated) = (iterations, rule, toleratedFailures)
+    var improved: [Int] = []
+    var settled: [(sample: Int, outcome: Outcome)] = []
+    // All in one access to each array: a batch may have tens of thousands of small samples.
+    entries.withUnsafeMutableBufferPointer { entries in
+      report.samples.withUnsafeMutableBufferPointer { known in
+        for (row, sample) in samples.enumerated() where entries[sample].isOpen {
+          let (isBest, failure) = entries[sample].judge(
+            &known[sample], norms[row], imageNorms[row], isConverged: isConverged[row],
+            at: iteration, by: rule, tolerated: tolerated)
+          if isBest {
+            improved.append(row)
+            known[sample].slope = slopes?[row]
+          }
+          if isConverged[row] {
+            settled.append((sample, .converged))
+          } else if let failure {
+            settled.append((sample, failure))
+          }
+        }
+      }
+    }
+    for (sample, outcome) in settled { settle(sample, outcome) }
     return improved
+  }
+
+  /// Whether the tolerance accepts the iterate, in each of its rows that are open.
+  ///
+  /// - Throws: what the map throws, where a residual of 0 has to be looked at more closely.
+  private func convergence(
+    of point: Iterate, slopes: [Double]?, _ tolerance: StoppingRule.Tolerance
+  ) throws -> [Bool] {
+    let (samples, norms, imageNorms) = (point.map.samples, point.norms, point.imageNorms)
+    let entries = entries
+    guard let slopes else {
+      return samples.indices.map { row in
+        let entry = entries[samples[row]]
+        return entry.isOpen
+          && tolerance.accepts(
+            residual: norms[row], imageNorm: imageNorms[row], largest: entry.largest)
+      }
+    }
+    let (sizes, resolution) = (point.z.normsOfSamples, report.dtype.machineEpsilon)
+    var accepted = samples.indices.map { row in
+      entries[samples[row]].isOpen
+        && tolerance.accepts(
+          residual: norms[row], norm: sizes[row], slope: slopes[row],
+          rounding: resolution * imageNorms[row])
+    }
+    let isZero = samples.indices.filter {
+      entries[samples[$0]].isOpen && !accepted[$0] && norms[$0] == 0
+    }
+    guard !isZero.isEmpty else { return accepted }
+    let isSolved = try point.isExactlySolved()
+    for row in isZero { accepted[row] = isSolved[row] }
+    return accepted
   }
 
   /// Keeps how many steps the gradient of each sample goes through.

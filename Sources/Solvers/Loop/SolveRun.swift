@@ -43,7 +43,7 @@ package struct SolveRun<Solver: ForwardSolver> {
     }
   }
 
-  /// All iterations that are left.
+  /// Takes iterations until the rule ends the solve of every sample.
   package mutating func finish() throws {
     while !isOver { try advance() }
   }
@@ -79,13 +79,12 @@ package struct SolveRun<Solver: ForwardSolver> {
   /// The point in the rows that are not settled, if the map can be restricted to them.
   private mutating func withoutSettledRows(_ point: Iterate) throws -> Iterate {
     guard mayShrink, ledger.openCount < map.samples.count else { return point }
-    let rows = map.samples.indices
-    let open = rows.filter { ledger.isOpen(map.samples[$0]) }
+    let (open, settled) = ledger.rows(of: map.samples)
     guard let smaller = try map.restricted(to: open) else {
       mayShrink = false
       return point
     }
-    departed.append(part(rows.filter { !ledger.isOpen(map.samples[$0]) }))
+    departed.append(part(settled))
     (map, history, best) = (smaller, history.samples(open), best.samples(open))
     gauge = gauge?.samples(open)
     return point.rows(open, map: smaller)

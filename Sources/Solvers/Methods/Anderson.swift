@@ -51,14 +51,14 @@ public struct Anderson: ForwardSolver {
     fileprivate var residual: Tensor?
     /// |residual| before anything was taken back.
     fileprivate var norms: [Double] = []
-    /// dG.
+    /// dG: the differences of successive residuals.
     fileprivate var residuals: LeastSquaresWindow
-    /// dF.
+    /// dF: the differences of successive images.
     fileprivate var images: VectorWindow
     fileprivate var safeguard: Safeguard
     fileprivate var step = 0
 
-    /// Everything but the step count.
+    /// Shows the visitor all but the number of steps, which is the same for all samples.
     public mutating func visit(_ visitor: inout some SampleVisitor) {
       visitor.visit(&mixed)
       visitor.visit(&residual)
@@ -69,14 +69,14 @@ public struct Anderson: ForwardSolver {
     }
   }
 
-  /// No differences.
+  /// A history without differences.
   public func makeHistory() -> History {
     History(
       residuals: LeastSquaresWindow(capacity: depth), images: VectorWindow(capacity: depth),
       safeguard: Safeguard(growth: growth))
   }
 
-  /// z + mixing g - dF gamma.
+  /// The next iterate, z + mixing g - dF gamma.
   public func next(after point: Iterate, _ history: inout History) throws -> Tensor {
     let start = history.safeguard.start(point)
     let g = start.point.residual

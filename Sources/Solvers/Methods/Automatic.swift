@@ -32,7 +32,7 @@ public struct Automatic: ForwardSolver {
     self.methods = methods
   }
 
-  /// All samples with the first method.
+  /// The history at the start, when all samples are with the first method.
   public func makeHistory() -> Escalation { Escalation(methods) }
 
   /// The next iterate of every sample, after some have moved on to another method.

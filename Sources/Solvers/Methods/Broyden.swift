@@ -46,13 +46,13 @@ public struct Broyden: ForwardSolver {
     }
   }
 
-  /// H, p, and how far it is followed.
+  /// H of every sample, the step p that it proposes, and how far that is followed.
   public struct History: PerSample, Sendable {
     fileprivate var inverse: BroydenInverse
     fileprivate var direction: Tensor?
     fileprivate var region: TrustRegion
 
-    /// Everything.
+    /// Shows all of the history to the visitor, since every part of it belongs to samples.
     public mutating func visit(_ visitor: inout some SampleVisitor) {
       visitor.visit(&inverse)
       visitor.visit(&direction)
@@ -60,14 +60,14 @@ public struct Broyden: ForwardSolver {
     }
   }
 
-  /// H = -I, or what is resumed.
+  /// A history that begins with H = -I, or with the inverse that is resumed.
   public func makeHistory() -> History {
     History(
       inverse: known ?? BroydenInverse(capacity: updates),
       region: TrustRegion(StepPolicy(growth: growth, excursion: 12, memory: updates)))
   }
 
-  /// A step along -H g, with H updated.
+  /// The next iterate: H learns from the last step, then z moves along -H g.
   public func next(after point: Iterate, _ history: inout History) -> Tensor {
     let trial = history.region.judge(point)
     let g = history.region.base?.residual ?? point.residual
@@ -98,11 +98,11 @@ public struct Broyden: ForwardSolver {
     return history.region.next(along: p)
   }
 
-  /// H.
+  /// H, for an estimator that reuses it.
   public func inverse(from history: History) -> (any InverseJacobian)? { history.inverse }
-  /// Always.
+  /// True: H is learned whether or not an estimator uses it.
   public var learnsInverse: Bool { true }
-  /// Each is answered by a shorter step.
+  /// How many failures in succession a sample is allowed, since each is answered by a shorter step.
   public var toleratedFailures: Int { TrustRegion.toleratedFailures }
 }
 

@@ -21,7 +21,7 @@ public struct BroydenInverse: InverseJacobian {
   /// The largest number of updates.
   public var capacity: Int { left.capacity }
 
-  /// The u_i and the v_i.
+  /// Shows the visitor the u_i and the v_i.
   public mutating func visit(_ visitor: inout some SampleVisitor) {
     visitor.visit(&left)
     visitor.visit(&right)
@@ -39,7 +39,7 @@ public struct BroydenInverse: InverseJacobian {
       .reshaped(x.shape)
   }
 
-  /// H + u v^T.
+  /// Makes H + u v^T of H.
   mutating func append(_ u: Tensor, _ v: Tensor) {
     left.set(left.count, to: u)
     right.set(right.count, to: v)
@@ -65,7 +65,7 @@ public struct BroydenInverse: InverseJacobian {
     right.clear(mask)
   }
 
-  /// Back to -I.
+  /// Forgets all updates, so that H is -I again.
   mutating func removeAll() {
     left.removeAll()
     right.removeAll()

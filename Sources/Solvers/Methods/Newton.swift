@@ -4,7 +4,7 @@ import Tensors
 ///
 /// ```swift
 /// let x = try root(of: g, from: start, using: .newton())
-/// let x = try root(of: g, from: start, using: .newton(structure: .banded(lower: 1, upper: 1)))
+/// let y = try root(of: g, from: start, using: .newton(structure: .banded(lower: 1, upper: 1)))
 /// ```
 /// A step solves (I - J) s = g by LU: n pullbacks for n unknowns, or as many as the structure of J asks
 /// for, which serve the whole batch, and n^2 numbers of each sample. How far it is followed is the
@@ -22,7 +22,7 @@ public struct Newton: ForwardSolver {
   /// - Parameter structure: default dense.
   public init(structure: JacobianStructure = .dense) { self.structure = structure }
 
-  /// Before the first step.
+  /// The history before the first step, in which nothing has been learned yet.
   public func makeHistory() -> NewtonHistory { NewtonHistory() }
 
   /// A shorter step where the last was too long, a new one elsewhere.
@@ -63,9 +63,9 @@ public struct Newton: ForwardSolver {
     ).value
   }
 
-  /// In every step.
+  /// True: every step takes products with the Jacobian.
   public var differentiatesMap: Bool { true }
-  /// Each is answered by a shorter step.
+  /// How many failures in succession a sample is allowed, since each is answered by a shorter step.
   public var toleratedFailures: Int { TrustRegion.toleratedFailures }
 }
 

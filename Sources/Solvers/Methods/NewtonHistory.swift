@@ -7,7 +7,7 @@ public struct NewtonHistory: PerSample, Sendable {
 
   init() {}
 
-  /// Everything.
+  /// Shows all of the history to the visitor, since every part of it belongs to samples.
   public mutating func visit(_ visitor: inout some SampleVisitor) {
     visitor.visit(&direction)
     visitor.visit(&region)

@@ -36,7 +36,7 @@ public struct NewtonKrylov: ForwardSolver {
     (self.dimension, self.limit) = (dimension, limit)
   }
 
-  /// Before the first step.
+  /// The history before the first step, in which nothing has been learned yet.
   public func makeHistory() -> NewtonHistory { NewtonHistory() }
 
   /// A shorter step where the last was too long, a new one elsewhere.
@@ -69,9 +69,9 @@ public struct NewtonKrylov: ForwardSolver {
     return step.replacingSamples(isHuge, with: loose.scalingSamples(by: factors))
   }
 
-  /// In every step.
+  /// True: every step takes products with the Jacobian.
   public var differentiatesMap: Bool { true }
-  /// Each is answered by a shorter step.
+  /// How many failures in succession a sample is allowed, since each is answered by a shorter step.
   public var toleratedFailures: Int { TrustRegion.toleratedFailures }
 }
 

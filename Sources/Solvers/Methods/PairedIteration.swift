@@ -3,7 +3,9 @@ import Tensors
 /// Two coupled iterates, each stepped by the image of the other, so that every step can be undone.
 ///
 /// ```swift
-/// let z = try fixedPoint(from: z0, using: .paired(), estimator: .reversible()) { z in ... }
+/// let z = try fixedPoint(from: z0, using: .paired(), estimator: .reversible()) { z in
+///   (z.matmul(w) + x).tanh()
+/// }
 /// ```
 /// With the relaxation b (McCallum and Foster 2025, "Reversible Deep Equilibrium Models"),
 ///
@@ -26,11 +28,11 @@ public struct PairedIteration: ForwardSolver {
   /// The share b of the image in each step, in (0, 1).
   public let relaxation: Double
 
-  /// The iterate before, [rows, n].
+  /// What is remembered: the iterate before, [rows, n].
   public struct History: PerSample {
     fileprivate var former: Tensor?
 
-    /// Shows the iterate.
+    /// Shows the iterate to the visitor.
     public mutating func visit(_ visitor: inout some SampleVisitor) { visitor.visit(&former) }
   }
 
@@ -50,10 +52,10 @@ public struct PairedIteration: ForwardSolver {
     self.relaxation = relaxation
   }
 
-  /// No iterate before the first.
+  /// A history without an iterate before the first.
   public func makeHistory() -> History { History() }
 
-  /// (1 - b) p_{k-1} + b f(p_k).
+  /// The next iterate, (1 - b) p_{k-1} + b f(p_k).
   public func next(after point: Iterate, _ history: inout History) -> Tensor {
     let former = history.former ?? point.z
     history.former = point.z

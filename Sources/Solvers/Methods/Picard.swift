@@ -19,12 +19,12 @@ public struct Picard: ForwardSolver {
     self.relaxation = relaxation
   }
 
-  /// z + relaxation (f(z) - z).
+  /// The next iterate, z + relaxation (f(z) - z).
   public func next(after point: Iterate, _ history: inout NoHistory) -> Tensor {
     isPlainIteration ? point.image : point.z + point.residual * relaxation
   }
 
-  /// Whether nothing is held back.
+  /// Whether every step is a full one, so that residuals tell how much f contracts.
   public var isPlainIteration: Bool { relaxation == 1 }
 }
 

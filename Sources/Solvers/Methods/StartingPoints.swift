@@ -2,7 +2,7 @@ import Tensors
 
 /// The points from which a method may take its first step: the first and the best of each row.
 struct StartingPoints: PerSample {
-  /// Which of them.
+  /// Which of the two points a method starts from.
   enum Choice { case best, first }
 
   private var first: KnownPoint

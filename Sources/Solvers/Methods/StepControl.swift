@@ -22,13 +22,13 @@ struct StepControl: Sendable {
   /// Where the next step starts.
   enum Move { case accepted, rejected, returned }
 
-  /// Of the point that the next step starts from, and the least so far.
+  /// The residual of the point that the next step starts from, and the least residual so far.
   private(set) var norm: Double
   private(set) var best: Double
   /// The norms of the last points that were accepted.
   private var recent: [Double]
   private var radius: Double
-  /// |s| and t.
+  /// |s|, the length of the step, and t, the share of it that is taken.
   private var length = 0.0
   private var fraction = 1.0
   private var isTrusted = true

@@ -82,14 +82,20 @@ extension DiscreteTensor where Element == Int32 {
   ///
   /// Stops when a number is no class.
   public func oneHot(classes: Int, dtype: DType = .float32) -> Tensor {
-    var rows = [Double](repeating: 0, count: count * classes)
-    for (row, element) in elements.enumerated() {
-      expect(
-        element >= 0 && Int(element) < classes,
-        "class \(element) does not exist: there are \(classes)")
-      rows[row * classes + Int(element)] = 1
+    func rows<Scalar: BinaryFloatingPoint>(of type: Scalar.Type) -> [Scalar] {
+      var rows = [Scalar](repeating: 0, count: count * classes)
+      for (row, element) in elements.enumerated() {
+        expect(
+          element >= 0 && Int(element) < classes,
+          "class \(element) does not exist: there are \(classes)")
+        rows[row * classes + Int(element)] = 1
+      }
+      return rows
     }
-    return Tensor(rows, shape: shape + [classes], dtype: dtype)
+    return switch dtype {
+    case .float32: Tensor(rows(of: Float.self), shape: shape + [classes])
+    case .float64: Tensor(rows(of: Double.self), shape: shape + [classes], dtype: .float64)
+    }
   }
 
   /// The same positions counted from the front, of an axis with this extent.

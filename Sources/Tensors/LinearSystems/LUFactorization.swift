@@ -125,6 +125,8 @@ public struct LUFactorization: Sendable {
   }
 
   private func reciprocalCondition(_ sample: Int) -> Double {
+    // |a| |1 / a|.
+    if size == 1 { return 1 }
     let (n, norm) = (Int32(size), norms[sample])
     var integers = [Int32](repeating: 0, count: size)
     switch dtype {

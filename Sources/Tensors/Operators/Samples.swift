@@ -13,10 +13,7 @@ extension Tensor {
   public func samples(_ positions: [Int]) -> Tensor {
     let batch = checkedBatch(positions)
     return Tensor(shape: [positions.count] + shape.suffix(from: 1), dtype: dtype) { out in
-      let width = batch == 0 ? 0 : count / batch
-      for (row, position) in positions.enumerated() {
-        out.copy(from: storage, offset: position * width, to: row * width, count: width)
-      }
+      out.gather(storage, positions, width: batch == 0 ? 0 : count / batch)
     }.recorded(
       from: [self],
       { v, _, _ in
@@ -78,4 +75,24 @@ private func areDistinct(_ positions: [Int]) -> Bool {
   // As a rule they ascend.
   zip(positions, positions.dropFirst()).allSatisfy { $0 < $1 }
     || Set(positions).count == positions.count
+}
+
+extension Storage {
+  /// Rows of `width` elements at the given positions, one after the other.
+  fileprivate func gather(_ source: Storage, _ positions: [Int], width: Int) {
+    guard width == 1 else {
+      for (row, position) in positions.enumerated() {
+        copy(from: source, offset: position * width, to: row * width, count: width)
+      }
+      return
+    }
+    switch dtype {
+    case .float32:
+      let (from, to) = (source.f32, f32)
+      for (row, position) in positions.enumerated() { to[row] = from[position] }
+    case .float64:
+      let (from, to) = (source.f64, f64)
+      for (row, position) in positions.enumerated() { to[row] = from[position] }
+    }
+  }
 }

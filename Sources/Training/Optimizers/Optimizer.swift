@@ -5,7 +5,7 @@ import Tensors
 ///
 /// ```swift
 /// var optimizer = AdamW(rate: 1e-3 * .warmup(steps: 100), rules: [.weightDecay(0, for: "*.bias")])
-/// let (loss, gradients) = try model.valueWithGradient { ... }
+/// let (loss, gradients) = try model.valueWithGradient { try model(x).square().mean() }
 /// optimizer.step(model, gradients: gradients)
 /// ```
 /// A conforming type says how one parameter moves (`updated`); which parameters move, how fast, and in

@@ -23,18 +23,25 @@ public struct OptimizerState: Sendable {
   /// The state before the first step.
   public init() {}
 
-  /// Stops where a name stands for another parameter than before, or for two at once: what is
-  /// remembered of one would move the other.
+  /// Stops where a name stands for another parameter than before, or for two at once.
+  ///
+  /// What is remembered of one would be that of both: the tensors that are kept, and where there are none
+  /// still the count of the steps, which `ParameterUpdate` and checkpoints have by name.
   func expectSameParameters(_ parameters: [NamedParameter]) {
-    var owners = entries.mapValues(\.parameter)
+    var names: Set<String> = []
     for entry in parameters {
-      let owner = owners.updateValue(entry.parameter, forKey: entry.name)
+      expect(
+        names.insert(entry.name).inserted,
+        "two parameters of this list have the name '\(entry.name)', by which an optimiser remembers what "
+          + "it knows of each (at least the count of its steps): tell their names apart, as with "
+          + "prefixed(\"NAME\") for those of each module")
+      let owner = entries[entry.name]?.parameter
       expect(
         owner == nil || owner === entry.parameter,
-        "this optimiser has stepped another parameter of the name '\(entry.name)', and what it "
-          + "remembers of one would move the other: give each module an optimiser of its own, or step "
-          + "both as parts of one module, which tells their names apart; to go on with a copy of the "
-          + "module, restore the optimiser for it from a Checkpoint")
+        "this optimiser has stepped another parameter of the name '\(entry.name)', and what it remembers "
+          + "by that name (at least the count of steps) would be that of both: give each module an "
+          + "optimiser of its own, or step both as parts of one module, which tells their names apart; to "
+          + "go on with a copy of the module, restore the optimiser for it from a Checkpoint")
     }
   }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Collectives
 import Foundation
 import Tensors
 
@@ -8,8 +9,9 @@ struct Doctor: ParsableCommand {
     abstract: "Say what computes on this machine, and how fast.",
     discussion: """
       Prints the processor and its vector instructions, the kernels that were chosen for it and why, \
-      what the container leaves the process, and the measured rate of matrix products beside what \
-      the instructions promise. What slows training down is said as a warning.
+      what the container leaves the process, how many workers there are and why, whether MPI and HDF5 \
+      are built in, and the measured rate of matrix products beside what the instructions promise. \
+      What slows training down is said as a warning.
       """)
 
   @Option(
@@ -29,12 +31,21 @@ struct Doctor: ParsableCommand {
     let machine: MachineRecord
     let productsAreRight: Bool
     let traits: [String]
+    /// Where the number of workers comes from.
+    let workersFrom: String
+    /// The processes that a launcher started.
+    let ranks: Int
+    /// Name and version of MPI; nil where it is not built in.
+    let mpi: String?
   }
 
   func run() throws {
-    if let workers { Workers.count = workers }
+    let ranks = try Ranks.start()
+    let share = WorkersOfRank(ranks, asked: workers)
+    Workers.count = share.count
     let findings = Findings(
-      machine: MachineRecord(), productsAreRight: Machine.productsAreRight, traits: Doctor.traits)
+      machine: MachineRecord(), productsAreRight: Machine.productsAreRight, traits: Doctor.traits,
+      workersFrom: share.origin, ranks: ranks.size, mpi: Communicator.library)
     if json {
       Console.print(try snakeCaseJSON(findings), terminator: "")
     } else {
@@ -48,14 +59,18 @@ struct Doctor: ParsableCommand {
           + "; choose others with OPENBLAS_CORETYPE (Haswell, Sandybridge, Nehalem)")
     }
     if let slowness = findings.machine.slowness { Console.warn(slowness) }
+    if let warning = share.warning { Console.warn(warning) }
   }
 
   private static var traits: [String] {
+    var names: [String] = []
     #if HDF5
-      ["HDF5"]
-    #else
-      []
+      names.append("HDF5")
     #endif
+    #if MPI
+      names.append("MPI")
+    #endif
+    return names
   }
 
   private static func lines(_ findings: Findings) -> [(String, String)] {
@@ -71,14 +86,19 @@ struct Doctor: ParsableCommand {
       ("results", findings.productsAreRight ? "equal those of plain loops" : "WRONG"),
       ("other kernels", machine.kernels),
       ("processors", "\(machine.processors), \(quota)"),
-      ("workers", "\(machine.workers)"),
+      ("workers", "\(machine.workers): \(findings.workersFrom)"),
+      ("ranks", "\(findings.ranks)"),
       ("memory", "\((Double(machine.memory) / 1e9).short) GB"),
       (
         "products, one core",
         "\(rate.perCore.short) Gflop/s, \(share.short) % of what the instructions allow at best"
       ),
       ("products, all workers", "\(rate.together.short) Gflop/s"),
-      ("traits", findings.traits.isEmpty ? "none" : findings.traits.joined(separator: ", ")),
+      ("MPI", findings.mpi ?? "not built in (--traits MPI)"),
+      (
+        "HDF5",
+        findings.traits.contains("HDF5") ? "built in" : "not built in (--traits HDF5)"
+      ),
     ]
   }
 }

@@ -1,5 +1,7 @@
 import ArgumentParser
+import Collectives
 import Foundation
+import NeuralLayers
 import ObjectCentric
 import Tensors
 import Training
@@ -17,7 +19,8 @@ struct Evaluate: ParsableCommand {
       the data has masks, what the slots attend to is compared with them: ari, fg_ari (foreground \
       pixels only), miou and mbo; beside them stands what k-means of colours and positions, and \
       random regions, come to with as many segments. With --inception, fid compares the regenerated images with the \
-      images; the images' statistics can be kept in a file with --statistics.
+      images; the images' statistics can be kept in a file with --statistics. Started by mpirun, the \
+      processes share the images, and the result is the same.
       """)
 
   @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var runPath: String
@@ -58,8 +61,15 @@ struct Evaluate: ParsableCommand {
   }
 
   func run() throws {
+    let ranks = try Ranks.start()
+    Workers.count = WorkersOfRank(ranks).count
     let loaded = try LoadedRun(at: runPath)
     var (configuration, model) = (loaded.state.configuration, loaded.model)
+    try ranks.expectEqual(
+      "\(loaded.state.progress.step) " + configuration.json(),
+      what: "the step or the configuration of \(runPath)",
+      remedy: "give all machines the same checkpoint")
+    try DataParallel(ranks).compare(model.namedParameters)
     if let iterations {
       configuration.iterations = iterations
       try configuration.validated().apply(to: &model)
@@ -70,7 +80,14 @@ struct Evaluate: ParsableCommand {
     let evaluation = Evaluation(
       model: model, configuration: configuration,
       images: try EvaluationImages(
-        dataset, split, limit: configuration.valImages, tolerance: data.tolerance(of: dataset)))
+        dataset, split, limit: configuration.valImages, tolerance: data.tolerance(of: dataset)),
+      ranks: ranks)
+    if ranks.size > 1 {
+      try ranks.expectEqual(
+        "\(evaluation.count) \(dataset.fingerprint)",
+        what: "the fingerprint of \(dataset.description)",
+        remedy: "give all machines the same images")
+    }
     let scores = try EvaluationScores(
       evaluation, afterStep: loaded.state.progress.step,
       inception: inception.map { try InceptionFile($0) }, statistics: statistics)

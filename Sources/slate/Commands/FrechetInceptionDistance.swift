@@ -1,4 +1,5 @@
 import ArgumentParser
+import Collectives
 import Foundation
 import ObjectCentric
 import Tensors
@@ -108,26 +109,37 @@ extension Evaluation {
         path: images.dataset.description, reason: "one image has no covariance",
         remedy: "look at more images with --images")
     }
+    // Ranks share the images' features only where none of them reads the file.
+    let isKept = path.map { FileManager.default.fileExists(atPath: $0) } ?? false
+    try ranks.expectEqual(
+      "\(isKept)", what: "whether there is a file \(path ?? "")",
+      remedy: "give it to all machines, or to none")
     let real: FeatureStatistics
-    if let path, FileManager.default.fileExists(atPath: path) {
+    if let path, isKept {
       let kept = try KeptStatistics(contentsOf: path)
       try kept.expectMade(of: try images.fingerprint, by: inception.fingerprint, path: path)
       real = kept.statistics
     } else {
       real = try FeatureStatistics(
-        features: .concatenated(pieces { _, images in network.features(of: images) }))
-      if let path {
+        features: features { _, images in network.features(of: images) })
+      if let path, ranks.rank == 0 {
         try KeptStatistics(real, data: try images.fingerprint, network: inception.fingerprint)
           .write(to: path)
       }
     }
     let made = try FeatureStatistics(
-      features: .concatenated(
-        pieces { range, images in
-          network.features(
-            of: try model.reconstruct(images, slotNoise: slotNoise(range)).image)
-        }))
+      features: features { range, images in
+        network.features(of: try model.reconstruct(images, slotNoise: slotNoise(range)).image)
+      })
     return try frechetDistance(warningOfFew: real, made)
+  }
+
+  /// The features of all images, [count, width]; ranks share the work.
+  private func features(
+    _ body: @Sendable (_ range: Range<Int>, _ images: Tensor) throws -> Tensor
+  ) throws -> Tensor {
+    let numbers = try pieces { try body($0, $1).scalars }
+    return Tensor(numbers.flatMap { $0 }, shape: [count, numbers.joined().count / count])
   }
 }
 

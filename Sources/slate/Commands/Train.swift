@@ -1,4 +1,5 @@
 import ArgumentParser
+import Collectives
 import Foundation
 import NeuralLayers
 import ObjectCentric
@@ -22,6 +23,9 @@ struct Train: ParsableCommand {
         reconstructions.png     some images beside what the model sees in them
         metrics.jsonl           losses and times of each step, for `slate plot`
         events.out.tfevents.*   the same for TensorBoard
+
+      Started by mpirun, if it was built with MPI, the processes share each batch, and the first of \
+      them writes.
 
       An interrupt (Ctrl-C) finishes the step, saves, and says how to go on; another one, a second \
       later, ends at once.
@@ -47,11 +51,17 @@ struct Train: ParsableCommand {
   var resume: String?
   @Option(
     help: ArgumentHelp(
-      "Threads that share each batch; default the number of processors.", valueName: "count"))
+      "Threads that share each batch, or a rank's part of it; default the number of processors.",
+      valueName: "count"))
   var workers: Int?
   @Option(
     help: ArgumentHelp("Threads that decode images ahead of training.", valueName: "count"))
   var numWorkers = 2
+  @Option(
+    help: ArgumentHelp(
+      "Under mpirun: a rank that has waited so long for another one ends the job.",
+      valueName: "seconds"))
+  var rankTimeout = Ranks.defaultPatience
   @Flag(help: "Print the configuration as JSON and stop.")
   var printConfig = false
   @Flag(help: "Measure a few steps, print where their time goes by operator, and stop.")
@@ -62,6 +72,9 @@ struct Train: ParsableCommand {
       if let value, !(1...1024).contains(value) {
         throw ValidationError("--\(option) \(value): it must be between 1 and 1024")
       }
+    }
+    guard (1...1_000_000).contains(rankTimeout) else {
+      throw ValidationError("--rank-timeout \(rankTimeout): it must be between 1 and 1000000")
     }
     if let epochs {
       guard (1...1_000_000).contains(epochs) else {
@@ -86,8 +99,9 @@ struct Train: ParsableCommand {
       Console.print(try values.resolved().json(), terminator: "")
       return
     }
-    if let workers { Workers.count = workers }
     if profile {
+      try Ranks.expectOne("train --profile")
+      if let workers { Workers.count = workers }
       let data = source.source()
       var (configuration, loader) = try prepared(values.resolved(), data)
       configuration.probeEvery = 0
@@ -95,20 +109,41 @@ struct Train: ParsableCommand {
       Console.print(try trainer.profileOfSteps())
       return
     }
-    var session = try resume.map(continuedSession) ?? newSession()
+    let ranks = try Ranks.start(patience: rankTimeout)
+    let share = WorkersOfRank(ranks, asked: workers)
+    Workers.count = share.count
+    if let warning = share.warning { Console.warn(warning) }
+    var session = try resume.map { try continuedSession($0, ranks) } ?? newSession(ranks)
     try session.run()
   }
 
-  private func newSession() throws -> TrainingSession {
-    let data = source.source()
-    let (configuration, loader) = try prepared(values.resolved(), data)
+  /// A run in memory, and where its images come from.
+  private typealias Prepared = (trainer: Trainer, data: DataSource)
+
+  private func newSession(_ ranks: Communicator) throws -> TrainingSession {
+    let new = try ranks.together { () -> Prepared in
+      let data = source.source()
+      let (configuration, loader) = try prepared(values.resolved(), data)
+      return (try Trainer(configuration, loader: loader, ranks: ranks), data)
+    }
     return try TrainingSession(
-      Trainer(configuration, loader: loader), data: data, tolerance: loader.tolerance
+      new.trainer, data: new.data, tolerance: new.trainer.loader.tolerance
     ) { try HeldRun.create(at: out) }
   }
 
-  private func continuedSession(_ path: String) throws -> TrainingSession {
-    let held = try HeldRun(LoadedRun.located(at: path).folder)
+  private func continuedSession(
+    _ path: String, _ ranks: Communicator
+  ) throws -> TrainingSession {
+    let held = try ranks.together {
+      ranks.rank == 0 ? try HeldRun(LoadedRun.located(at: path).folder) : nil
+    }
+    let continued = try ranks.together { try continuedTrainer(path, ranks) }
+    return try TrainingSession(
+      continued.trainer, data: continued.data, tolerance: continued.trainer.loader.tolerance
+    ) { held }
+  }
+
+  private func continuedTrainer(_ path: String, _ ranks: Communicator) throws -> Prepared {
     let run = try LoadedRun(at: path)
     let data = source.source(or: run.state.data)
     let (configuration, loader) = try prepared(
@@ -125,10 +160,9 @@ struct Train: ParsableCommand {
           + "(fingerprint \(fingerprint), not \(former)); what follows differs from an uninterrupted "
           + "run")
     }
-    return try TrainingSession(
-      Trainer(resuming: run, configuration: configuration, loader: loader), data: data,
-      tolerance: loader.tolerance
-    ) { held }
+    return (
+      try Trainer(resuming: run, configuration: configuration, loader: loader, ranks: ranks), data
+    )
   }
 
   /// The images, and the configuration with as many steps as `epochs` says.

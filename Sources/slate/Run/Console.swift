@@ -12,8 +12,12 @@ enum Console {
   /// Why a result could not be printed: the first failure's errno; 0 if there was none.
   private static let failure = Atomic<Int32>(0)
 
+  /// Whether another process says the same: results, progress and warnings are then kept quiet.
+  static let isSilent = Atomic(false)
+
   /// Prints a result on standard output.
   static func print(_ text: String, terminator: String = "\n") {
+    if isSilent.load(ordering: .relaxed) { return }
     let error = write(text + terminator, to: STDOUT_FILENO)
     _ = failure.compareExchange(expected: 0, desired: error, ordering: .relaxed)
   }
@@ -23,11 +27,14 @@ enum Console {
   /// Where nobody reads it any more (a broken pipe, as after `slate train | head`), the program is
   /// asked to end as by a signal.
   static func tell(_ text: String, terminator: String = "\n") {
+    if isSilent.load(ordering: .relaxed) { return }
     if write(text + terminator, to: STDOUT_FILENO) == EPIPE { cp_ask_for_end() }
   }
 
   /// Says on standard error what the user should know of although the program goes on.
-  static func warn(_ message: String) { complain("warning: \(message)") }
+  static func warn(_ message: String) {
+    if !isSilent.load(ordering: .relaxed) { complain("warning: \(message)") }
+  }
 
   /// Says on standard error what is wrong.
   static func complain(_ message: String) { _ = write(message + "\n", to: STDERR_FILENO) }

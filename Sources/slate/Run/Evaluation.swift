@@ -1,3 +1,4 @@
+import Collectives
 import Images
 import NeuralLayers
 import ObjectCentric
@@ -8,6 +9,8 @@ struct Evaluation {
   let model: SLATE
   let configuration: RunConfiguration
   let images: EvaluationImages
+  /// The processes that measure together, each some pieces of the images.
+  var ranks = Communicator.alone
   /// Asked before each piece of the images: whether to give the measurement up.
   var isStopped: @Sendable () -> Bool = { false }
 
@@ -67,20 +70,20 @@ struct Evaluation {
   func segmentation() throws -> SegmentationScores? {
     guard try images.mask(0) != nil else { return nil }
     images.warnOfAmbiguousMasks()
-    let scores = try pieces { range, batch -> [SegmentationScores] in
+    let scores = try pieces { range, batch -> [Double] in
       let tokens = model.dvae.logits(batch).argmax(alongAxis: -1)
       let attention = try model.slots(ofTokens: tokens, noise: slotNoise(range)).attention
       let predicted = SegmentationMask.segmentations(
         fromAttention: attention.reshaped(
           attention.shape.prefix(2) + [configuration.model.tokenCount]),
         size: configuration.imageSize)
-      return try zip(range, predicted).compactMap { position, mask in
+      return try zip(range, predicted).flatMap { position, mask -> [Double] in
         // What is ignored wholly says nothing.
-        guard let truth = try images.mask(position), truth.isKnown else { return nil }
-        return SegmentationScores(predicted: mask, truth: truth)
+        guard let truth = try images.mask(position), truth.isKnown else { return [] }
+        return SegmentationScores(predicted: mask, truth: truth).numbers
       }
     }
-    return .mean(Array(scores.joined()))
+    return .mean(scores.flatMap(SegmentationScores.all))
   }
 
   /// A picture of the first `count` images as the model sees them.
@@ -111,22 +114,43 @@ struct Evaluation {
 
   /// What `body` makes of each piece of the images, in their order.
   ///
+  /// Ranks share the pieces; what comes back is the same, whatever their number.
+  ///
   /// - Parameters:
   ///   - size: the most images of a piece; default eight.
   ///   - body: gets the positions and the images of a piece.
   /// - Returns: its results.
   /// - Throws: `Stopped` when it was given up, or what `body` throws.
-  func pieces<Result: Sendable>(
+  func pieces(
     of size: Int = Evaluation.piece,
-    _ body: @Sendable (_ range: Range<Int>, _ images: Tensor) throws -> Result
-  ) throws -> [Result] {
+    _ body: @Sendable (_ range: Range<Int>, _ images: Tensor) throws -> [Double]
+  ) throws -> [[Double]] {
     let (count, images, isStopped) = (count, images, isStopped)
     let ranges = stride(from: 0, to: count, by: size).map {
       $0..<min($0 + size, count)
     }
-    return try Workers.map(ranges.count) { piece in
-      if isStopped() { throw Stopped() }
-      return try body(ranges[piece], images.batch(ranges[piece]))
+    return try ranks.sharing(ranges.count, until: isStopped) { piece in
+      try body(ranges[piece], images.batch(ranges[piece]))
+    }
+  }
+}
+
+extension SegmentationScores {
+  /// The scores as numbers, NaN for what is not defined.
+  var numbers: [Double] {
+    [
+      adjustedRandIndex, foregroundAdjustedRandIndex ?? .nan, meanIntersectionOverUnion ?? .nan,
+      meanBestOverlap ?? .nan,
+    ]
+  }
+
+  /// The scores that `numbers` wrote one after the other.
+  static func all(_ numbers: [Double]) -> [SegmentationScores] {
+    stride(from: 0, to: numbers.count, by: 4).map { start in
+      let optional = numbers[start..<start + 4].map { $0.isNaN ? nil : $0 }
+      return SegmentationScores(
+        adjustedRandIndex: numbers[start], foregroundAdjustedRandIndex: optional[1],
+        meanIntersectionOverUnion: optional[2], meanBestOverlap: optional[3])
     }
   }
 }

@@ -99,8 +99,8 @@ extension Evaluation {
     guard try images.mask(0) != nil else { return nil }
     let root = RandomStreams(seed: configuration.seed).validation.substream(2)
     let (images, count) = (images, configuration.numSlots)
-    let scores = try Workers.map(images.count) { position -> [SegmentationScores]? in
-      guard let truth = try images.mask(position), truth.isKnown else { return nil }
+    let scores = try ranks.sharing(images.count) { position -> [Double] in
+      guard let truth = try images.mask(position), truth.isKnown else { return [] }
       let image = try images.image(position)
       var draws = root.substream(UInt64(position))
       return [
@@ -111,8 +111,8 @@ extension Evaluation {
             width: image.width, height: image.height, count: count, using: &draws),
           truth: truth),
         SegmentationScores(predicted: truth.madeOfSquares(4), truth: truth),
-      ]
-    }.compactMap { $0 }
+      ].flatMap(\.numbers)
+    }.map(SegmentationScores.all).filter { !$0.isEmpty }
     return scores.transposed().compactMap { SegmentationScores.mean($0) }
   }
 }

@@ -7,6 +7,8 @@ struct NotFinite: Error, CustomStringConvertible {
   /// The losses, where they are known.
   var crossEntropy: Double?
   var mse: Double?
+  /// The ranks whose part of the batch it came from, where there are several and they are known.
+  var ranks: [Int] = []
   /// What came of it.
   var consequence = Consequence.stop
 
@@ -26,6 +28,8 @@ struct NotFinite: Error, CustomStringConvertible {
       crossEntropy.flatMap { entropy in
         mse.map { " (cross-entropy \(entropy.short), mse \($0.short))" }
       } ?? ""
-    return "step \(step): \(tensor) is not finite\(losses); \(consequence.rawValue)"
+    let names = ranks.map { "\($0)" }.joined(separator: ", ")
+    let place = ranks.isEmpty ? "" : " on rank\(ranks.count == 1 ? "" : "s") \(names)"
+    return "step \(step): \(tensor) is not finite\(place)\(losses); \(consequence.rawValue)"
   }
 }

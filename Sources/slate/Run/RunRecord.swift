@@ -47,6 +47,8 @@ struct RunRecord: Codable {
 
   let seed: UInt64
   let workers: Int
+  /// The processes that trained together; nil for one alone.
+  let ranks: Int?
   let configuration: RunConfiguration
   let data: Images
   let versions: Versions
@@ -54,10 +56,11 @@ struct RunRecord: Codable {
 
   init(
     _ configuration: RunConfiguration, data: DataSource, images: any ImageDataset,
-    fingerprint: String, machine: MachineRecord
+    fingerprint: String, machine: MachineRecord, ranks: Int = 1
   ) {
     seed = configuration.seed
     workers = Workers.count
+    self.ranks = ranks > 1 ? ranks : nil
     self.configuration = configuration
     self.data = Images(
       description: images.description, path: data.path, absolutePath: data.absolutePath,

@@ -1,3 +1,5 @@
+import Collectives
+import DataLoading
 import Foundation
 import ImplicitLayers
 import NeuralLayers
@@ -12,6 +14,9 @@ struct Trainer {
   private(set) var model: SLATE
   private(set) var optimizer = Adam()
   private(set) var progress: Progress
+  /// The processes that take the steps together, each with its part of every batch.
+  let ranks: Communicator
+  private var parallel: DataParallel
   private let streams: RandomStreams
   private let parameters: [NamedParameter]
   private let batches: BatchSequence
@@ -39,18 +44,24 @@ struct Trainer {
   /// A run before its first step.
   ///
   /// - Throws: `RunError` when the data set has fewer training images than a batch.
-  init(_ configuration: RunConfiguration, loader: BatchLoader) throws {
+  init(
+    _ configuration: RunConfiguration, loader: BatchLoader, ranks: Communicator = .alone
+  ) throws {
     var progress = Progress()
     if configuration.patience > 0 {
       progress.plateau = PlateauDecay(patience: configuration.patience)
     }
-    try self.init(configuration, loader: loader, progress: progress)
+    try self.init(configuration, loader: loader, ranks: ranks, progress: progress)
   }
 
-  /// A run continued from its checkpoint: what follows is bitwise what would have followed.
+  /// A run continued from its checkpoint: what follows is bitwise what would have followed, if there are
+  /// as many ranks and workers; up to the order of sums otherwise.
   ///
   /// Where there are fewer images than the epoch had used up, the next epoch begins.
-  init(resuming run: LoadedRun, configuration: RunConfiguration, loader: BatchLoader) throws {
+  init(
+    resuming run: LoadedRun, configuration: RunConfiguration, loader: BatchLoader,
+    ranks: Communicator = .alone
+  ) throws {
     var progress = run.state.progress
     if configuration.patience == 0 {
       progress.plateau = nil
@@ -63,7 +74,7 @@ struct Trainer {
       progress.epoch += 1
       progress.position = 0
     }
-    try self.init(configuration, loader: loader, progress: progress)
+    try self.init(configuration, loader: loader, ranks: ranks, progress: progress)
     try run.checkpoint.restore(model)
     try run.checkpoint.restore(&optimizer, for: model)
     // What other options train from here on has no moments, or stale ones.
@@ -71,7 +82,9 @@ struct Trainer {
     if configuration.trainedPart(at: progress.step) != trained { optimizer = Adam() }
   }
 
-  private init(_ configuration: RunConfiguration, loader: BatchLoader, progress: Progress) throws {
+  private init(
+    _ configuration: RunConfiguration, loader: BatchLoader, ranks: Communicator, progress: Progress
+  ) throws {
     guard loader.batchesPerEpoch > 0 else {
       let count = loader.data.count(of: .train)
       throw RunError(
@@ -81,15 +94,27 @@ struct Trainer {
         remedy: count == 0
           ? "provide more images" : "choose a --batch-size of at most \(count)")
     }
+    guard loader.batchSize >= ranks.size else {
+      throw RunError(
+        path: "--batch-size \(loader.batchSize)",
+        reason: "\(ranks.size) ranks cannot share so few images",
+        remedy: "choose at least \(ranks.size), or start fewer ranks")
+    }
     self.configuration = configuration
     self.loader = loader
+    self.ranks = ranks
+    parallel = DataParallel(ranks)
     self.progress = progress
     streams = RandomStreams(seed: configuration.seed)
     var weights = streams.weights
     model = SLATE(configuration.model, using: &weights)
     configuration.apply(to: &model)
     parameters = model.namedParameters
-    batches = loader.epoch(progress.epoch, from: progress.position, goingOn: true)
+    batches =
+      ranks.size > 1
+      ? loader.epochs(
+        from: progress.epoch, position: progress.position, share: BatchShare(ranks))
+      : loader.epoch(progress.epoch, from: progress.position, goingOn: true)
   }
 
   /// The number of steps in an epoch; what does not fill a batch is left out.
@@ -135,14 +160,29 @@ struct Trainer {
 
   /// One step: the gradient of one batch, or the mean gradient of several, and one update.
   ///
+  /// With several ranks each differentiates its part of the batch, and all take the step with the sum;
+  /// the record is that of the whole batch.
+  ///
   /// - Throws: `NotFinite`, before any parameter is changed, when loss or gradient is not finite;
-  ///   `UnreadableImages` when too many images cannot be read.
+  ///   `UnreadableImages` when too many images cannot be read; with several ranks, on all of them,
+  ///   `RankFailure` for what any other threw, and `RanksDiffer` when they have come apart.
   mutating func advance() throws -> Record {
     let start = ContinuousClock.now
     let before = clock()
     var record = Record(
       step: progress.step + 1, tau: temperature, gradientNorm: 0, rates: rates, times: Times())
-    let table = try accumulatedGradients(&record)
+    // Taking a batch is a collective of several ranks, which their gradients must not make.
+    let taken =
+      ranks.size > 1
+      ? try (0..<configuration.accumulate).map { _ in try nextBatch(&record.times) } : []
+    let trained = configuration.trainedPart(at: progress.step)
+    let together = parallel
+    let sums = try together.sum(of: parameters, numbers: 2) {
+      try accumulatedGradients(of: taken, &record)
+    }
+    let table = sums.gradients
+    record.crossEntropy = trained == .autoencoder ? nil : sums.numbers[0]
+    record.mse = trained == .slots ? nil : sums.numbers[1]
     let norm = GradientNorm(of: parameters, in: table)
     record.gradientNorm = norm.infinity
     if record.crossEntropy != nil {
@@ -152,11 +192,11 @@ struct Trainer {
         ).infinity
     }
     guard record.loss.isFinite, norm.infinity.isFinite else {
-      try expectFiniteParameters()
+      try expectFiniteParametersOfAllRanks()
       throw NotFinite(
         step: record.step,
         tensor: norm.firstNonFinite.map { "the gradient of \($0)" } ?? "the loss",
-        crossEntropy: record.crossEntropy, mse: record.mse)
+        crossEntropy: record.crossEntropy, mse: record.mse, ranks: ranksNotFinite(sums))
     }
     let rates = record.rates
     // The dVAE stays as it is now, and moments of what was not trained yet are counted from here.
@@ -166,6 +206,7 @@ struct Trainer {
       scale: configuration.clip > 0 ? norm.clippingFactor(bound: configuration.clip) : 1
     ) { $0.hasPrefix("dvae.") ? rates.dvae : rates.main }
     progress.step += 1
+    try parallel.check(parameters)
     record.times.step = start.duration(to: .now) / .seconds(1)
     record.times.processor =
       Double(clock() - before) / Double(CLOCKS_PER_SEC) - record.times.decoding
@@ -181,30 +222,33 @@ struct Trainer {
     return (configuration.lrDvae * decay, configuration.lrMain * decay * warmup(progress.step))
   }
 
-  /// The mean gradient over the batches of a step; losses, times and probe are noted in `record`.
+  /// This rank's part of the mean gradient over the batches of a step, and of cross-entropy and mse.
   ///
-  /// Shares are let go as they are added, so that the first becomes the sum without a copy.
-  private mutating func accumulatedGradients(_ record: inout Record) throws -> Gradients {
+  /// The probe is noted in `record`. Where no batches were taken, each is when its turn comes. Shares are
+  /// let go as they are added, so that the first becomes the sum without a copy.
+  private mutating func accumulatedGradients(
+    of taken: [Tensor], _ record: inout Record
+  ) throws -> (Gradients, [Double]) {
     var table = Gradients()
+    var losses = [0.0, 0.0]
     let share = 1 / Double(configuration.batchSize * configuration.accumulate)
     let noise = streams.noise(step: progress.step)
-    let losses = StepLosses(
+    let parts = StepLosses(
       model: model, configuration: configuration, step: progress.step, share: share, noise: noise)
     for part in 0..<configuration.accumulate {
-      let images = try nextBatch(&record.times)
-      let first = part * configuration.batchSize
+      let images = try taken.isEmpty ? nextBatch(&record.times) : taken[part]
+      let first =
+        part * configuration.batchSize + ranks.share(of: configuration.batchSize).lowerBound
       do {
-        if part == 0, probeIsDue {
+        if first == 0, probeIsDue {
           record.probe = try GradientProbe(model: model, configuration: configuration)
             .measure(images, temperature: temperature, noise: noise.substream(0))
         }
-        var sums = try losses.sums(over: images, first: first)
+        var sums = try parts.sums(over: images, first: first)
         while !sums.isEmpty {
           let sum = sums.removeFirst()
-          if let entropy = sum.crossEntropy {
-            record.crossEntropy = (record.crossEntropy ?? 0) + entropy * share
-          }
-          if let error = sum.squaredError { record.mse = (record.mse ?? 0) + error * share }
+          losses[0] += (sum.crossEntropy ?? 0) * share
+          losses[1] += (sum.squaredError ?? 0) * share
           table.add(sum.gradients)
         }
       } catch {
@@ -213,7 +257,17 @@ struct Trainer {
         throw error
       }
     }
-    return table
+    return (table, losses)
+  }
+
+  /// The ranks whose own part is not finite; none where only the sum is not, or there is one rank.
+  private func ranksNotFinite(_ sums: DataParallel.Sums) -> [Int] {
+    guard ranks.size > 1 else { return [] }
+    let isFinite =
+      sums.ownNumbers.allSatisfy(\.isFinite)
+      && GradientNorm(of: parameters, in: sums.ownGradients).infinity.isFinite
+    let flags = ranks.gather([isFinite ? 0 : 1])
+    return flags.indices.filter { flags[$0] == [1] }
   }
 
   /// Goes to the first step that does not train the dVAE.
@@ -230,7 +284,7 @@ struct Trainer {
   /// - Throws: `NotFinite` for a loss that is not finite.
   mutating func observe(_ losses: Evaluation.Losses) throws {
     guard losses.published.isFinite, losses.mse.isFinite else {
-      try expectFiniteParameters()
+      try expectFiniteParametersOfAllRanks()
       throw NotFinite(
         step: progress.step, tensor: "the validation loss", crossEntropy: losses.crossEntropy,
         mse: losses.mse)
@@ -241,6 +295,13 @@ struct Trainer {
     }
     progress.bestLoss = min(progress.bestLoss ?? .infinity, losses.published)
     progress.validated = progress.step
+  }
+
+  /// Does nothing where every parameter of every rank is finite; all ranks call it.
+  ///
+  /// - Throws: `NotFinite` naming the first that is not; with several ranks, `RankFailure` with the same.
+  func expectFiniteParametersOfAllRanks() throws {
+    try ranks.together { try expectFiniteParameters() }
   }
 
   /// Does nothing where every parameter is finite.
@@ -259,8 +320,18 @@ struct Trainer {
   /// Adds to the time that training has taken.
   mutating func setSeconds(_ seconds: Double) { progress.seconds = seconds }
 
-  /// The next batch, of the next epoch where this one is used up.
+  /// This rank's part of the next batch, of the next epoch where this one is used up.
   private mutating func nextBatch(_ times: inout Times) throws -> Tensor {
+    // The ranks agree about what cannot be read.
+    guard ranks.size > 1 else { return try nextBatchOfAnyEpoch(&times) }
+    do {
+      return try nextBatchOfAnyEpoch(&times)
+    } catch {
+      throw SharedError(underlying: error)
+    }
+  }
+
+  private mutating func nextBatchOfAnyEpoch(_ times: inout Times) throws -> Tensor {
     if let images = try nextBatchOfEpoch(&times) { return images }
     progress.epoch += 1
     progress.position = 0
@@ -284,40 +355,4 @@ struct Trainer {
     progress.position = batch.endPosition
     return batch.images
   }
-}
-
-extension RunConfiguration {
-  /// The number of steps in an epoch; what does not fill a batch is left out.
-  func stepsPerEpoch(of loader: BatchLoader) -> Int {
-    max(1, loader.batchesPerEpoch / accumulate)
-  }
-
-  /// The temperature of the relaxed tokens after a number of steps.
-  func temperature(at step: Int) -> Double {
-    Schedule.cosine(from: tauStart, to: tauFinal, steps: tauSteps)(step)
-  }
-
-  /// Noise for a batch.
-  ///
-  /// Where the dVAE is trained first, what slots are trained on are its likeliest tokens.
-  func noise(
-    batch: Int, dtype: DType = .float32, using generator: inout Philox
-  ) -> SLATE.Noise {
-    SLATE.Noise(batch: batch, model, drawsTargets: dvaeSteps == 0, dtype: dtype, using: &generator)
-  }
-
-  /// What a step trains after a number of steps.
-  func trainedPart(at step: Int) -> TrainedPart {
-    step < dvaeSteps ? .autoencoder : dvaeSteps > 0 ? .slots : .everything
-  }
-}
-
-/// What a step of training changes.
-enum TrainedPart: Sendable {
-  /// All of the model, as published.
-  case everything
-  /// The dVAE alone.
-  case autoencoder
-  /// All but the dVAE.
-  case slots
 }

@@ -1,3 +1,4 @@
+import Collectives
 import Foundation
 import Images
 import NeuralLayers
@@ -6,14 +7,17 @@ import Tensors
 import Training
 
 /// A training run at work: steps, validations, and what they leave in the run's folder.
+///
+/// With several ranks all take the steps, and rank 0 alone has a folder and writes.
 struct TrainingSession {
   private var trainer: Trainer
-  private let held: HeldRun
+  /// Nil on all ranks but the first.
+  private let held: HeldRun?
   private let data: DataSource
   private let fingerprint: String
   private let validationImages: EvaluationImages
   private let trainingImages: EvaluationImages
-  private var logs: RunLogs
+  private var logs: RunLogs?
   private var display: ProgressDisplay
   private var times = StepTimes()
   private var busyMachine = BusyMachine()
@@ -30,25 +34,44 @@ struct TrainingSession {
   ///   - trainer: the run in memory.
   ///   - data: where its images come from.
   ///   - tolerance: unreadable images of a part that are only warned about.
-  ///   - held: gives the run's folder; asked when everything else is known to be in order.
+  ///   - held: gives the run's folder; asked on rank 0, when everything else is known to be in order.
   /// - Throws: an error that names the file which cannot be read or written.
   init(
-    _ trainer: Trainer, data: DataSource, tolerance: Int, held: () throws -> HeldRun
+    _ trainer: Trainer, data: DataSource, tolerance: Int, held: () throws -> HeldRun?
   ) throws {
     let (configuration, images) = (trainer.configuration, trainer.loader.data)
     self.trainer = trainer
     self.data = data
-    validationImages = try EvaluationImages(
-      images, .validation, limit: configuration.valImages, tolerance: tolerance)
-    trainingImages = try EvaluationImages(
-      images, .train, limit: TrainingSession.pictured, tolerance: tolerance)
+    let ranks = trainer.ranks
+    (validationImages, trainingImages) = try ranks.together {
+      (
+        try EvaluationImages(
+          images, .validation, limit: configuration.valImages, tolerance: tolerance),
+        try EvaluationImages(
+          images, .train, limit: TrainingSession.pictured, tolerance: tolerance)
+      )
+    }
     fingerprint = images.fingerprint
+    try ranks.expectEqual(
+      fingerprint, what: "the fingerprint of \(images.description)",
+      remedy: "give all machines the same images")
+    try ranks.expectEqual(
+      configuration.json(), what: "the configuration",
+      remedy: "start all ranks with the same arguments, files and build")
+    try ranks.expectEqual(
+      "\(trainer.progress.step)", what: "the step to go on from",
+      remedy: "give all machines the same checkpoint")
+    try DataParallel(ranks).compare(trainer.model.namedParameters)
     secondsBefore = trainer.progress.seconds
-    self.held = try held()
-    // Before the first validation there is nothing that the log could say.
-    logs = try RunLogs(
-      self.held.folder,
-      resumingAt: trainer.progress.validated == nil ? nil : trainer.progress.step)
+    (self.held, logs) = try ranks.together {
+      guard ranks.rank == 0 else { return (nil, nil) }
+      guard let held = try held() else { return (nil, nil) }
+      // Before the first validation there is nothing that the log could say.
+      let logs = try RunLogs(
+        held.folder,
+        resumingAt: trainer.progress.validated == nil ? nil : trainer.progress.step)
+      return (held, logs)
+    }
     display = ProgressDisplay(from: trainer.progress.step, to: configuration.steps)
   }
 
@@ -69,8 +92,9 @@ struct TrainingSession {
     do {
       isComplete = try train(until: signal)
     } catch let error as LogError {
-      // The steps since the last checkpoint are not lost for a log that cannot be written.
-      try save()
+      // The steps since the last checkpoint are not lost for a log that cannot be written. The other
+      // ranks do not know of it: they are ended with this one, as they would not be for NotFinite.
+      try? write()
       throw error
     }
     finish()
@@ -89,8 +113,9 @@ struct TrainingSession {
   ///
   /// - Returns: whether the last ones were made.
   private mutating func train(until signal: StopSignal) throws -> Bool {
-    if trainer.progress.step < trainer.configuration.steps { folder.removeScores() }
-    while !signal.isReceived {
+    if trainer.progress.step < trainer.configuration.steps { folder?.removeScores() }
+    // A signal may reach the ranks at different steps, or one of them only.
+    while !trainer.ranks.any(signal.isReceived) {
       if validationIsDue {
         do {
           try validate { signal.isReceived }
@@ -100,10 +125,12 @@ struct TrainingSession {
       }
       guard trainer.progress.step < trainer.configuration.steps else { return true }
       let record = try trainer.advance()
-      try logs.append(record, seconds: seconds)
+      let seconds = seconds
+      try logs?.append(record, seconds: seconds)
       times.add(record.times)
       display.show(record)
-      let threads = min(Workers.count, trainer.configuration.batchSize)
+      let threads = min(
+        Workers.count, trainer.ranks.share(of: trainer.configuration.batchSize).count)
       if let busy = busyMachine.add(record.times, threads: threads) {
         display.clear()
         Console.warn(busy)
@@ -114,7 +141,9 @@ struct TrainingSession {
 
   /// Draws the picture of a run that needed no validation, if it has none.
   private func drawIfMissing() throws {
-    guard !FileManager.default.fileExists(atPath: folder.reconstructions.path) else { return }
+    guard let folder, !FileManager.default.fileExists(atPath: folder.reconstructions.path) else {
+      return
+    }
     try Evaluation(
       model: trainer.model, configuration: trainer.configuration, images: validationImages
     ).sheet(of: TrainingSession.pictured).write(to: folder.reconstructions)
@@ -142,7 +171,8 @@ struct TrainingSession {
       "\(images.description): \(images.count(of: .train)) training images of \(size) x \(size)")
     display.note(
       "\(trainer.model.parameterCount) parameters, gradient \(configuration.gradient), "
-        + "\(configuration.iterations) iterations, \(Workers.count) workers")
+        + "\(configuration.iterations) iterations, \(Workers.count) workers"
+        + (trainer.ranks.size > 1 ? " on each of \(trainer.ranks.size) ranks" : ""))
     display.note(
       "\(machine.facts.processor), OpenBLAS with kernels for \(machine.facts.openBLASKernels)")
     display.note(
@@ -153,9 +183,9 @@ struct TrainingSession {
     }
   }
 
-  private var folder: RunFolder { held.folder }
+  private var folder: RunFolder? { held?.folder }
 
-  private var place: String { folder.url.relativePath }
+  private var place: String { folder?.url.relativePath ?? "" }
 
   private var seconds: Double {
     secondsBefore + (start.duration(to: .now) / .milliseconds(1)).rounded() / 1000
@@ -170,28 +200,38 @@ struct TrainingSession {
     let evaluation = Evaluation(
       model: trainer.model, configuration: configuration, images: validationImages)
     var stoppable = evaluation
+    stoppable.ranks = trainer.ranks
     stoppable.isStopped = isStopped
     let losses = try stoppable.losses(temperature: trainer.temperature)
     try trainer.observe(losses)
-    try logs.append(losses, best: trainer.progress.bestLoss, step: step, seconds: seconds)
+    let (best, seconds) = (trainer.progress.bestLoss, seconds)
+    try logs?.append(losses, best: best, step: step, seconds: seconds)
     display.note(
       "validation at step \(step): cross-entropy \(losses.crossEntropy.short), mse "
         + "\(losses.mse.short)")
     try save()
+    guard let folder else { return }
     let sheet = try evaluation.sheet(of: TrainingSession.pictured)
     try sheet.write(to: folder.reconstructions)
     let seenInTraining = try Evaluation(
       model: trainer.model, configuration: configuration, images: trainingImages
     ).sheet(of: TrainingSession.pictured)
     let epoch = step / trainer.stepsPerEpoch
-    try logs.append(seenInTraining, tag: "TRAIN_recon", epoch: epoch, step: step)
-    try logs.append(sheet, tag: "VAL_recon", epoch: epoch, step: step)
+    try logs?.append(seenInTraining, tag: "TRAIN_recon", epoch: epoch, step: step)
+    try logs?.append(sheet, tag: "VAL_recon", epoch: epoch, step: step)
   }
 
-  /// Writes the checkpoint.
+  /// Writes the checkpoint, on rank 0.
   private mutating func save() throws {
+    try trainer.expectFiniteParametersOfAllRanks()
+    try write()
+  }
+
+  /// Writes the checkpoint without asking the other ranks.
+  private mutating func write() throws {
     try trainer.expectFiniteParameters()
     trainer.setSeconds(seconds)
+    guard let folder else { return }
     let state = RunState(
       progress: trainer.progress, configuration: trainer.configuration, data: data,
       fingerprint: fingerprint)
@@ -200,12 +240,13 @@ struct TrainingSession {
     ).write(to: folder.checkpoint)
   }
 
-  /// Writes config.json and run.json.
+  /// Writes config.json and run.json, on rank 0.
   private func writeDescriptions() throws {
+    guard let folder else { return }
     try folder.write(trainer.configuration.json(), to: folder.configuration)
     let record = RunRecord(
       trainer.configuration, data: data, images: trainer.loader.data, fingerprint: fingerprint,
-      machine: machine)
+      machine: machine, ranks: trainer.ranks.size)
     try folder.write(record.json(), to: folder.record)
   }
 }

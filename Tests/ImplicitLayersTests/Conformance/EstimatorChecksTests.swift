@@ -6,17 +6,18 @@ import Testing
 @testable import CustomEstimator
 
 @Suite struct EstimatorChecksTests {
-  @Test func everyEstimatorConforms() throws {
-    // A pass that starts from the last one's adjoint ends elsewhere within its tolerance.
-    let isStateless = { (name: String) in !name.contains("memory") }
-    for (name, estimator) in accurateEstimators(1e-6) where isStateless(name) {
-      let failures = try EstimatorChecks(estimator, accuracy: 1e-5).failures()
-      #expect(failures.isEmpty, "\(name): \(failures.joined(separator: "\n"))")
-    }
-    for (name, estimator) in implicitEstimators(1e-6) where isStateless(name) {
-      let failures = try EstimatorChecks(estimator, accuracy: nil).failures()
-      #expect(failures.isEmpty, "\(name): \(failures.joined(separator: "\n"))")
-    }
+  /// Not those with a memory: a pass that starts from the last one's adjoint ends elsewhere within its
+  /// tolerance.
+  @Test(arguments: implicitEstimators(1e-6).filter { !$0.remembers })
+  func everyEstimatorConforms(tabled: TabledEstimator) throws {
+    let failures = try EstimatorChecks(tabled.estimator, accuracy: nil).failures()
+    #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
+  }
+
+  @Test(arguments: accurateEstimators(1e-6).filter { !$0.remembers })
+  func accurateEstimatorsAreNearTheExactAdjoint(tabled: TabledEstimator) throws {
+    let failures = try EstimatorChecks(tabled.estimator, accuracy: 1e-5).failures()
+    #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
   }
 
   @Test func theExampleConforms() throws {

@@ -59,7 +59,7 @@ import Testing
           problem, .quasiNewtonReuse(refinements: 9), using: solver.solver, dtype: dtype,
           until: .tolerance(relative: accuracy.residual, limit: solver.evaluations(for: problem)))
       }
-      if solver.name == "Broyden" {
+      if solver.learnsInverse {
         let result = try solve()
         #expect(
           accuracy.fault(inGradients: result.gradients, expected: problem.gradients, of: problem)

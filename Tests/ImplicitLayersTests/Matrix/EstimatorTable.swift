@@ -1,5 +1,18 @@
 import ImplicitLayers
 import TestSupport
+import Testing
+
+/// An estimator of the adjoint that every test of all estimators goes through.
+struct TabledEstimator: CustomTestStringConvertible {
+  let name: String
+  let estimator: any AdjointEstimator
+  /// Whether it measures its residual, so that the report says how each sample ended.
+  var isMeasured = true
+  /// Whether a pass depends on the one before it.
+  var remembers = false
+
+  var testDescription: String { name }
+}
 
 /// Estimators that approximate nothing.
 ///
@@ -11,28 +24,31 @@ import TestSupport
 func accurateEstimators(
   _ tolerance: Double, for problem: ClosedFormProblem = .manufacturedTanh(0.6),
   onFailure policy: FailurePolicy = .throwing
-) -> [(name: String, estimator: any AdjointEstimator)] {
+) -> [TabledEstimator] {
   // Damped by no more than .8: on the fifth orbit in float32, where w = 67, half of a residual of
   // two units in the last place moves w by one, J w by nearly one too, and the residual by nothing
   // for longer than a solve is patient.
   let (terms, damped) = (problem.iterations(), problem.iterations(relaxation: 0.8))
-  let krylov: [(String, any AdjointEstimator)] = [
-    ("GMRES", .gmres(tolerance: tolerance, onFailure: policy)),
-    ("restarted GMRES", .gmres(tolerance: tolerance, dimension: 5, limit: 300, onFailure: policy)),
-    ("BiCGStab", .biCGStab(tolerance: tolerance, onFailure: policy)),
-    (
-      "GMRES with the solver's inverse",
-      .gmres(tolerance: tolerance, reusingInverse: true, onFailure: policy)
-    ),
-    (
-      "BiCGStab with the solver's inverse",
-      .biCGStab(tolerance: tolerance, reusingInverse: true, onFailure: policy)
-    ),
-    (
-      "GMRES with a memory",
-      .gmres(tolerance: tolerance, memory: AdjointMemory(), onFailure: policy)
-    ),
-    ("measured GMRES", .measured(.gmres(tolerance: tolerance, onFailure: policy))),
+  let krylov = [
+    TabledEstimator(name: "GMRES", estimator: .gmres(tolerance: tolerance, onFailure: policy)),
+    TabledEstimator(
+      name: "restarted GMRES",
+      estimator: .gmres(tolerance: tolerance, dimension: 5, limit: 300, onFailure: policy)),
+    TabledEstimator(
+      name: "BiCGStab", estimator: .biCGStab(tolerance: tolerance, onFailure: policy)),
+    TabledEstimator(
+      name: "GMRES with the solver's inverse",
+      estimator: .gmres(tolerance: tolerance, reusingInverse: true, onFailure: policy)),
+    TabledEstimator(
+      name: "BiCGStab with the solver's inverse",
+      estimator: .biCGStab(tolerance: tolerance, reusingInverse: true, onFailure: policy)),
+    TabledEstimator(
+      name: "GMRES with a memory",
+      estimator: .gmres(tolerance: tolerance, memory: AdjointMemory(), onFailure: policy),
+      remembers: true),
+    TabledEstimator(
+      name: "measured GMRES",
+      estimator: .measured(.gmres(tolerance: tolerance, onFailure: policy))),
   ]
   let limits: [(String, any ForwardSolver, Int)] = [
     ("Picard", .picard(), terms), ("damped Picard", .picard(relaxation: 0.8), damped),
@@ -41,16 +57,17 @@ func accurateEstimators(
     ("automatic", .automatic, 100),
   ]
   return [
-    ("exact", ExactAdjoint(onFailure: policy)),
-    ("least squares", LeastSquaresAdjoint(onFailure: policy)),
-    ("Neumann", .neumann(terms: terms)),
-    ("damped Neumann", .neumann(terms: damped, relaxation: 0.8)),
+    TabledEstimator(name: "exact", estimator: .exact(onFailure: policy)),
+    TabledEstimator(name: "least squares", estimator: .leastSquares(onFailure: policy)),
+    TabledEstimator(name: "Neumann", estimator: .neumann(terms: terms), isMeasured: false),
+    TabledEstimator(
+      name: "damped Neumann", estimator: .neumann(terms: damped, relaxation: 0.8),
+      isMeasured: false),
   ] + krylov
     + limits.map { name, solver, limit in
-      (
-        "adjoint \(name)",
-        .iterative(solver, tolerance: tolerance, limit: limit, onFailure: policy)
-      )
+      TabledEstimator(
+        name: "adjoint \(name)",
+        estimator: .iterative(solver, tolerance: tolerance, limit: limit, onFailure: policy))
     }
 }
 
@@ -81,13 +98,15 @@ struct BiasedEstimator {
   ]
 }
 
-/// Both kinds.
+/// Estimators that approximate nothing, and those that are biased by design.
 func implicitEstimators(
   _ tolerance: Double, for problem: ClosedFormProblem = .manufacturedTanh(0.6),
   onFailure policy: FailurePolicy = .throwing
-) -> [(name: String, estimator: any AdjointEstimator)] {
+) -> [TabledEstimator] {
   accurateEstimators(tolerance, for: problem, onFailure: policy)
-    + BiasedEstimator.all.map { ($0.name, $0.estimator) }
+    + BiasedEstimator.all.map {
+      TabledEstimator(name: $0.name, estimator: $0.estimator, isMeasured: false)
+    }
 }
 
 /// Unrolling in all its forms, with every step differentiated.

@@ -7,6 +7,8 @@ struct TabledSolver {
   let solver: any ForwardSolver
   /// The relaxation of plain iteration, or of one that is no faster; nil for a method that accelerates.
   var relaxation: Double?
+  /// Whether it learns an inverse Jacobian, which estimators may reuse.
+  var learnsInverse = false
 
   /// Evaluations that are enough to go as far as float64 can: what theory says of plain iteration,
   /// and several times what any acceleration takes.
@@ -22,7 +24,7 @@ struct TabledSolver {
     TabledSolver(name: "paired", solver: .paired(relaxation: 0.8), relaxation: 0.5),
     TabledSolver(name: "Anderson", solver: .anderson()),
     TabledSolver(name: "mixed Anderson", solver: .anderson(depth: 3, mixing: 0.6)),
-    TabledSolver(name: "Broyden", solver: .broyden()),
+    TabledSolver(name: "Broyden", solver: .broyden(), learnsInverse: true),
     TabledSolver(name: "Newton", solver: .newton()),
     TabledSolver(name: "Newton-Krylov", solver: .newtonKrylov()),
     TabledSolver(name: "automatic", solver: .automatic),

@@ -1,7 +1,19 @@
 import ImplicitLayers
+import NeuralLayers
 import Tensors
 
-// d/da of the solution of z = cos(a z), from outside of the package.
-let a = Tensor([1], shape: [1, 1], dtype: .float64).variable()
-let z = try fixedPoint(from: a.detached()) { z in (z * a).cos() }
-print("z = \(z.scalars[0]), dz/da = \(try gradients(of: z)[a]!.scalars[0])")
+struct TanhLayer: Module, FixedPointLayer {
+  let recurrence: Linear, injection: Linear
+  var estimator: any BackwardEstimator = .exact
+  let stoppingRule = StoppingRule.tolerance(relative: 1e-4, limit: 60)
+  func initialState(for x: Tensor) -> Tensor { .zeros([x.shape[0], 8]) }
+  func step(_ z: Tensor, given x: Tensor) -> Tensor { (recurrence(z) + injection(x)).tanh() }
+}
+var random = Philox(seed: 7)
+let w = Linear(8, 8, initializer: .xavier(gain: 0.5), using: &random)
+let layer = TanhLayer(recurrence: w, injection: Linear(3, 8, using: &random))
+let solution = try layer.solve(.normal([4, 3], using: &random))
+let table = try gradients(of: solution.value.square().sum())
+let pullbacks = table.backwardReport(of: solution)!.pullbacks
+print(solution.report)
+print("dL/dW: \(table[w.weight.tensor]!.shape), \(pullbacks) pullbacks")

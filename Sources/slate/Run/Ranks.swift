@@ -1,0 +1,132 @@
+import Collectives
+import DataLoading
+import Foundation
+import Synchronization
+import Tensors
+
+/// The processes that a launcher started, as the program sees them.
+enum Ranks {
+  private static let started = Mutex<Communicator?>(nil)
+
+  /// Connects to the other ranks; the process alone where no launcher started it.
+  ///
+  /// From here on the other ranks' progress and warnings are not printed, being those of rank 0 too.
+  ///
+  /// - Parameter patience: seconds after which a rank that waits for others ends the job.
+  /// - Returns: the ranks.
+  /// - Throws: `BuiltWithoutMPI`, `TasksWithoutPMI`.
+  static func start(patience: Int = defaultPatience) throws -> Communicator {
+    let ranks = try Communicator.ofLauncher(patience: Double(patience))
+    started.withLock { $0 = ranks }
+    Console.isSilent.store(ranks.rank > 0, ordering: .relaxed)
+    return ranks
+  }
+
+  /// Seconds after which a rank that waits for others ends the job.
+  static let defaultPatience = 600
+
+  /// Stops a command that one process does where a launcher started several.
+  static func expectOne(_ command: String) throws {
+    guard let launcher = Launcher(), launcher.size > 1 else { return }
+    throw RunError(
+      path: "slate \(command)", reason: "\(launcher.name) started it \(launcher.size) times",
+      remedy: "start it without the launcher: train and evaluate are what ranks share")
+  }
+
+  /// Says why the program ends, and sees to it that the other ranks end too.
+  static func fail(_ text: String, _ error: any Error, status: Int32) {
+    guard let ranks = started.withLock({ $0 }), ranks.size > 1 else {
+      Console.complain(text)
+      return
+    }
+    guard error is any KnownToAllRanks else {
+      Console.complain("rank \(ranks.rank): \(text)")
+      ranks.abort(status: status)
+    }
+    if ranks.rank == 0 { Console.complain(text) }
+    ranks.end()
+  }
+
+  /// Ends the connection after success.
+  static func end() { started.withLock { $0 }?.end() }
+}
+
+/// A command that several ranks share.
+protocol SharedCommand {}
+
+extension Train: SharedCommand {}
+extension Evaluate: SharedCommand {}
+extension Doctor: SharedCommand {}
+
+/// An error that every rank throws, so that none waits for another.
+protocol KnownToAllRanks: Error {}
+
+extension RankFailure: KnownToAllRanks {}
+extension RanksDiffer: KnownToAllRanks {}
+extension NotFinite: KnownToAllRanks {}
+
+/// What all ranks have found wrong in the same way.
+struct SharedError: KnownToAllRanks, CustomStringConvertible {
+  let underlying: any Error
+  var description: String { "\(underlying)" }
+}
+
+extension BatchShare {
+  /// The part of a rank.
+  init(_ ranks: Communicator) {
+    self.init(rank: ranks.rank, size: ranks.size) { failed in
+      // JSON, because a reason may be any text.
+      let own = failed.isEmpty ? Data() : ((try? JSONEncoder().encode(failed)) ?? Data())
+      return ranks.gather(bytes: Array(own)).reduce(into: [:]) { all, bytes in
+        guard !bytes.isEmpty,
+          let part = try? JSONDecoder().decode([Int: String].self, from: Data(bytes))
+        else { return }
+        all.merge(part) { first, _ in first }
+      }
+    }
+  }
+}
+
+extension Communicator {
+  /// What `body` makes of each number below `count`, on one of the ranks; all ranks get all of it.
+  ///
+  /// - Parameters:
+  ///   - count: how many.
+  ///   - isStopped: asked before each; whether to give up.
+  ///   - body: does not depend on the others; the workers of a rank call it.
+  /// - Returns: what it made of 0, 1, and so on.
+  /// - Throws: `Evaluation.Stopped` when any rank gave up; with one rank, what `body` throws; with
+  ///   several, `RankFailure` on all.
+  func sharing(
+    _ count: Int, until isStopped: @Sendable () -> Bool = { false },
+    _ body: @Sendable (Int) throws -> [Double]
+  ) throws -> [[Double]] {
+    let (rank, size) = (rank, size)
+    let own = Array(stride(from: rank, to: count, by: size))
+    // Workers share the products of a part that is alone, in another order of sums: a rank with one of
+    // several gets an empty part beside it, so that bits do not depend on the number of ranks.
+    let parts = count > 1 ? max(own.count, 2) : own.count
+    let outcome = Result {
+      try Workers.map(parts) { index -> [Double] in
+        guard index < own.count else { return [] }
+        if isStopped() { throw Evaluation.Stopped() }
+        return try body(own[index])
+      }
+    }
+    guard size > 1 else { return try outcome.get() }
+    var stopped = false
+    if case .failure(let error) = outcome { stopped = error is Evaluation.Stopped }
+    if any(stopped) { throw Evaluation.Stopped() }
+    let found = try agree(outcome).prefix(own.count)
+    var all = [[Double]](repeating: [], count: count)
+    for (rank, numbers) in gather(found.flatMap { [Double($0.count)] + $0 }).enumerated() {
+      var position = 0
+      for index in stride(from: rank, to: count, by: size) {
+        let length = Int(numbers[position])
+        all[index] = Array(numbers[position + 1..<position + 1 + length])
+        position += 1 + length
+      }
+    }
+    return all
+  }
+}

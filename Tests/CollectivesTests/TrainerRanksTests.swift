@@ -1,0 +1,136 @@
+import Collectives
+import NeuralLayers
+import ObjectCentric
+import Tensors
+import Testing
+
+@testable import slate
+
+/// Training SLATE with threads as ranks, beside training it alone.
+@Suite struct TrainerRanksTests {
+  private static let data = GeneratedScenes(imageSize: 16, training: 40, held: 30)
+
+  private static func configuration() throws -> RunConfiguration {
+    var result = RunConfiguration()
+    result.imageSize = 16
+    result.vocabSize = 9
+    result.dModel = 8
+    result.numSlots = 3
+    result.slotSize = 6
+    result.mlpHiddenSize = 10
+    result.numDecBlocks = 1
+    result.numHeads = 2
+    result.batchSize = 7
+    result.accumulate = 2
+    result.dvaeSteps = 0
+    result.steps = 6
+    result.probeEvery = 3
+    return try result.validated()
+  }
+
+  private static func trainer(_ ranks: Communicator) throws -> Trainer {
+    let configuration = try configuration()
+    return try Trainer(
+      configuration,
+      loader: BatchLoader(data, batchSize: configuration.batchSize, seed: 1, dropsLast: true),
+      ranks: ranks)
+  }
+
+  /// Losses, gradient norms and places of the steps.
+  private static func path(_ size: Int) throws -> [[[Double]]] {
+    try Communicator.threads(size) { ranks in
+      var trainer = try trainer(ranks)
+      return try (0..<6).map { _ in
+        let record = try trainer.advance()
+        #expect((record.probe != nil) == ((record.step - 1) % 3 == 0 && ranks.rank == 0))
+        return [
+          record.crossEntropy ?? .nan, record.mse ?? .nan, record.gradientNorm,
+          Double(trainer.progress.position), Double(trainer.progress.epoch),
+        ]
+      }
+    }
+  }
+
+  @Test("ranks whose parts are unequal follow the path of one process")
+  func path() throws {
+    let one = try TrainerRanksTests.path(1)[0]
+    for size in [2, 3] {
+      let found = try TrainerRanksTests.path(size)
+      #expect(found.allSatisfy { $0 == found[0] }, "\(size) ranks")
+      for (a, b) in zip(one.joined(), found[0].joined()) {
+        #expect(abs(a - b) <= 1e-4 * abs(a), "\(size) ranks: \(a) and \(b)")
+      }
+    }
+  }
+
+  @Test("what ranks measure together is what one measures, in every bit")
+  func evaluation() throws {
+    @Sendable func scores(_ ranks: Communicator) throws -> [Double?] {
+      let trainer = try TrainerRanksTests.trainer(.alone)
+      let evaluation = Evaluation(
+        model: trainer.model, configuration: trainer.configuration,
+        images: try EvaluationImages(
+          TrainerRanksTests.data, .validation, limit: 30, tolerance: 0), ranks: ranks)
+      return try EvaluationScores(evaluation, afterStep: 0).rows.flatMap { row in
+        [row.value] + row.baselines.map(\.value)
+      }
+    }
+    let one = try scores(.alone)
+    #expect(one.count > 10)
+    for size in [2, 3, 5] {
+      #expect(try Communicator.threads(size, scores).allSatisfy { $0 == one }, "\(size) ranks")
+    }
+  }
+
+  @Test("an evaluation that one rank is asked to stop is given up by all")
+  func stopping() throws {
+    let found = try Communicator.threads(3) { ranks -> Bool in
+      do {
+        _ = try ranks.sharing(9, until: { ranks.rank == 1 }) { [Double($0)] }
+        return false
+      } catch is Evaluation.Stopped {
+        return true
+      }
+    }
+    #expect(found == [true, true, true])
+  }
+
+  @Test("the rank whose part of a batch is not finite is named by all")
+  func notFinite() throws {
+    let messages = try Communicator.threads(3) { ranks -> String in
+      var trainer = try TrainerRanksTests.trainer(ranks)
+      _ = try trainer.advance()
+      if ranks.rank == 1 {
+        let first = trainer.model.namedParameters[0].parameter
+        first.assign(first.tensor.detached() * Double.infinity)
+      }
+      do {
+        _ = try trainer.advance()
+        return ""
+      } catch {
+        #expect(error is any KnownToAllRanks)
+        return "\(error)"
+      }
+    }
+    let name = try TrainerRanksTests.trainer(.alone).model.namedParameters[0].name
+    for message in messages {
+      #expect(message.hasPrefix("rank 1: step "), "\(message)")
+      #expect(message.contains("the parameter \(name) is not finite"), "\(message)")
+    }
+    let error = NotFinite(step: 3, tensor: "the loss", ranks: [1, 2])
+    #expect(error.description.hasPrefix("step 3: the loss is not finite on ranks 1, 2;"))
+  }
+
+  @Test("more ranks than images in a batch are refused")
+  func manyRanks() throws {
+    let errors = try Communicator.threads(8) { ranks -> String in
+      do {
+        _ = try TrainerRanksTests.trainer(ranks)
+        return ""
+      } catch let error as RunError {
+        return error.description
+      }
+    }
+    #expect(errors.allSatisfy { $0.contains("8 ranks cannot share so few images") })
+  }
+}
