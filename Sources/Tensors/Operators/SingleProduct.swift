@@ -60,7 +60,9 @@ struct SingleProduct {
     if multiplications <= SingleProduct.smallest || (isLong && m > SingleProduct.lowTile) {
       return bands()
     }
-    tiles(height: SingleProduct.tile, depth: depth)
+    // A single tile is halved, so that two workers share it.
+    let isOneTile = m <= SingleProduct.tile && n <= SingleProduct.tile
+    tiles(height: isOneTile ? SingleProduct.tile / 2 : SingleProduct.tile, depth: depth)
   }
 
   /// What k is cut into: near 192, so that a tile's operands fit the innermost cache.
