@@ -26,15 +26,16 @@ class Block(nn.Module):
 
 
 class DVAE(nn.Module):
-    def __init__(self, vocabulary):
+    def __init__(self, vocabulary, width):
         super().__init__()
         self.encoder = nn.Sequential(
-            Block(3, 64, 4, 4), *[Block(64, 64) for _ in range(6)], nn.Conv2d(64, vocabulary, 1))
+            Block(3, width, 4, 4), *[Block(width, width) for _ in range(6)],
+            nn.Conv2d(width, vocabulary, 1))
         self.decoder = nn.Sequential(
-            Block(vocabulary, 64), Block(64, 64, 3, 1, 1), Block(64, 64), Block(64, 64),
-            Block(64, 256), nn.PixelShuffle(2),
-            Block(64, 64, 3, 1, 1), Block(64, 64), Block(64, 64), Block(64, 256),
-            nn.PixelShuffle(2), nn.Conv2d(64, 3, 1))
+            Block(vocabulary, width), Block(width, width, 3, 1, 1), Block(width, width),
+            Block(width, width), Block(width, 4 * width), nn.PixelShuffle(2),
+            Block(width, width, 3, 1, 1), Block(width, width), Block(width, width),
+            Block(width, 4 * width), nn.PixelShuffle(2), nn.Conv2d(width, 3, 1))
 
 
 class Attention(nn.Module):
@@ -120,7 +121,7 @@ class SLATE(nn.Module):
     def __init__(self, s):
         super().__init__()
         self.s, d, tokens = s, s["d_model"], (s["image_size"] // 4) ** 2
-        self.dvae = DVAE(s["vocab_size"])
+        self.dvae = DVAE(s["vocab_size"], s.get("dvae_width", 64))
         self.dictionary = nn.Module()
         self.dictionary.dictionary = nn.Embedding(s["vocab_size"] + 1, d)
         self.positional_encoder = nn.Module()
