@@ -157,11 +157,13 @@ let package = Package(
       name: "PublishedTable", dependencies: ["TestSupport", "ImplicitLayers"],
       path: "Tests/PublishedTable"),
     .target(
-      name: "RandomCells", dependencies: ["Tensors", "ImplicitLayers"], path: "Tests/RandomCells"),
+      name: "RandomCells", dependencies: ["Tensors", "ImplicitLayers", "TestSupport"],
+      path: "Tests/RandomCells"),
     .executableTarget(
       name: "SweepRandomCells",
       dependencies: [
-        "RandomCells", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "RandomCells", "TestSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Tests/SweepRandomCells"),
     .testTarget(name: "CKernelsTests", dependencies: ["CKernels", "TestFolders"]),
@@ -171,28 +173,28 @@ let package = Package(
     .testTarget(
       name: "TensorsTests",
       dependencies: [
-        "Tensors", "TestSupport", "CKernels", "COpenBLAS", "KernelChoiceProbe",
+        "Tensors", "TestFolders", "TestSupport", "CKernels", "COpenBLAS", "KernelChoiceProbe",
       ], exclude: ["Fixtures"]),
     .testTarget(
       name: "ImplicitLayersTests",
       dependencies: [
-        "ConformanceChecks", "ImplicitLayers", "NeuralLayers", "Tensors", "Training", "TestSupport",
-        "CustomEstimator", "RandomCells",
+        "ConformanceChecks", "ImplicitLayers", "NeuralLayers", "Tensors", "Training", "TestFolders",
+        "TestSupport", "CustomEstimator", "RandomCells",
       ],
       resources: [.copy("Fixtures")]),
     .testTarget(
       name: "EstimatorComparisonTests",
-      dependencies: ["EstimatorComparison", "ImplicitLayers", "Tensors", "TestSupport"]),
+      dependencies: ["EstimatorComparison", "Images", "ImplicitLayers", "Tensors", "TestSupport"]),
     .testTarget(
       name: "NeuralLayersTests",
-      dependencies: ["NeuralLayers", "Tensors", "TestSupport", "Training"],
+      dependencies: ["NeuralLayers", "Tensors", "TestFolders", "TestSupport", "Training"],
       exclude: ["Fixtures/make_torch_answers.py"],
       resources: [.copy("Fixtures/torch_answers.safetensors")]),
     .testTarget(
       name: "ImplicitModelsTests",
       dependencies: [
         "ConformanceChecks", "ImplicitModels", "ImplicitLayers", "NeuralLayers", "Tensors",
-        "TestSupport",
+        "TestFolders", "TestSupport",
       ]),
     .testTarget(
       name: "DataLoadingTests", dependencies: ["DataLoading", "Tensors", "TestFolders"]),

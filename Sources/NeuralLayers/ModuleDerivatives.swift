@@ -99,7 +99,11 @@ extension Module {
     let parameters = variables
     let matrices = try RecordedFunction(variables: parameters) { [try f()] }
       .jacobian(mode)
-    return Gradients(matrices, of: parameters)
+    var table = Gradients()
+    for (parameter, matrix) in zip(parameters, matrices) {
+      table.set(jacobian: matrix, of: parameter)
+    }
+    return table
   }
 
   /// The trained parameters as they are now.

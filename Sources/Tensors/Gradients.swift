@@ -14,16 +14,31 @@ public struct Gradients: Sendable {
 
   /// The gradient with respect to a variable; nil where the loss does not depend on it.
   ///
-  /// Stops when it is set for a constant. A Jacobian can be set too, so that the shape is not the variable's;
-  /// gradients of one variable that are added have the same shape and dtype.
+  /// What is set has the shape and the dtype of the variable, and is set for a variable: anything else stops
+  /// the program here, and not where an optimiser reads it. What is read is a Jacobian, of a larger shape, in a
+  /// table that was made of Jacobians.
   public subscript(variable: Tensor) -> Tensor? {
     get { variable.node.flatMap { table[$0.sequence] } }
     set {
-      guard let node = variable.node else {
-        callerMistake("a constant has no gradient; make it a variable with variable()")
+      if let newValue {
+        expect(
+          newValue.shape == variable.shape && newValue.dtype == variable.dtype,
+          "the gradient of a variable that is \(variable.dtype) \(variable.shape) cannot be "
+            + "\(newValue.dtype) \(newValue.shape)")
       }
-      table[node.sequence] = newValue
+      set(newValue, for: variable)
     }
+  }
+
+  /// Sets the Jacobian of a function with respect to a variable: the function's shape, followed by that of
+  /// the variable.
+  package mutating func set(jacobian: Tensor, of variable: Tensor) { set(jacobian, for: variable) }
+
+  private mutating func set(_ entry: Tensor?, for variable: Tensor) {
+    guard let node = variable.node else {
+      callerMistake("a constant has no gradient; make it a variable with variable()")
+    }
+    table[node.sequence] = entry
   }
 
   /// The number of variables with a gradient.

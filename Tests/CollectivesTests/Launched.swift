@@ -1,5 +1,6 @@
 #if MPI
   import Foundation
+  import TestFolders
   import Testing
 
   /// Programs started by the launcher of MPI, as a user would.
@@ -16,21 +17,13 @@
       let seconds: Double
     }
 
-    /// Where the package manager puts executables.
-    static let folder: URL = {
-      let bundle = Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") } ?? .main
-      return bundle.bundlePath.hasSuffix(".xctest")
-        ? bundle.bundleURL.deletingLastPathComponent()
-        : URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
-    }()
-
     /// Starts ranks of a program; with 0 ranks, the program without the launcher.
     ///
     /// `MPIEXEC` names another launcher than mpirun. More ranks than processors are allowed.
     init(_ ranks: Int, _ program: String, _ arguments: [String], in place: URL) throws {
       let environment = ProcessInfo.processInfo.environment
       process = Process()
-      let executable = Launched.folder.appending(path: program).path
+      let executable = builtPrograms.appending(path: program).path
       process.executableURL = URL(filePath: "/usr/bin/env")
       process.arguments =
         (ranks > 0 ? [environment["MPIEXEC"] ?? "mpirun", "-n", "\(ranks)"] : []) + [executable]

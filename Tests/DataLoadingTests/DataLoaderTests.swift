@@ -149,9 +149,8 @@ import Testing
     ) {
       _ = LabeledTensors(inputs: .zeros([2, 2]), labels: IntTensor([1, 2])).subset([0, 2])
     }
-    func text(_ result: ExitTest.Result?) -> String {
-      String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-    }
-    #expect(text(unfitting).contains("[3, 2]") && text(missing).contains("example 2"))
+    #expect(
+      errorText(unfitting).contains("[3, 2]")
+        && errorText(missing).contains("example 2"))
   }
 }

@@ -2,6 +2,7 @@ import DataLoading
 import Foundation
 import Synchronization
 import Tensors
+import TestFolders
 import Testing
 
 /// Places that were saved, and what a loader makes of them.
@@ -10,10 +11,6 @@ import Testing
 
   private func numbers(_ count: Int) -> LabeledTensors {
     LabeledTensors(inputs: .zeros([count, 2]), labels: IntTensor((0..<count).map { $0 }))
-  }
-
-  private func text(_ result: ExitTest.Result?) -> String {
-    String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
   }
 
   private func saved(_ place: LoaderPlace) throws -> LoaderPlace {
@@ -87,7 +84,9 @@ import Testing
       _ = loader(20).batches(from: batches.place)
     }
     for words in ["of 17 examples", "this one has 20", "LoaderPlace(epoch: 2)"] {
-      #expect(text(grown).contains(words), "\(text(grown))")
+      #expect(
+        errorText(grown).contains(words),
+        "\(errorText(grown))")
     }
     let shrunk = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
@@ -96,7 +95,9 @@ import Testing
       let place = LoaderPlace(epoch: 0, position: 4, count: 17)
       _ = DataLoader(few, batchSize: 4, seed: 5).batches(from: place)
     }
-    #expect(text(shrunk).contains("of 17 examples") && text(shrunk).contains("this one has 9"))
+    #expect(
+      errorText(shrunk).contains("of 17 examples")
+        && errorText(shrunk).contains("this one has 9"))
     // What the message says.
     let next = DataLoader(numbers(20), batchSize: 4, seed: 5).batches(from: LoaderPlace(epoch: 2))
     _ = try next.nextOfAnyEpoch()
@@ -150,21 +151,21 @@ import Testing
       let few = LabeledTensors(inputs: .zeros([2, 2]), labels: IntTensor([1, 2]))
       _ = DataLoader(few, batchSize: 1, seed: 1).batches(from: LoaderPlace(epoch: 0, position: 3))
     }
-    #expect(text(beyond).contains("it was with another data set"))
+    #expect(errorText(beyond).contains("it was with another data set"))
     let negative = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) {
       let few = LabeledTensors(inputs: .zeros([2, 2]), labels: IntTensor([1, 2]))
       _ = DataLoader(few, batchSize: 1, seed: 1).batches(from: LoaderPlace(epoch: -1))
     }
-    #expect(text(negative).contains("cannot begin at epoch -1"))
+    #expect(errorText(negative).contains("cannot begin at epoch -1"))
     let before = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) {
       let few = LabeledTensors(inputs: .zeros([2, 2]), labels: IntTensor([1, 2]))
       _ = DataLoader(few, batchSize: 1, seed: 1).batches(from: LoaderPlace(position: -1))
     }
-    #expect(text(before).contains("cannot begin at position -1"))
+    #expect(errorText(before).contains("cannot begin at position -1"))
     // The end is a place.
     let loader = DataLoader(numbers(17), batchSize: 5, seed: 1)
     let atEnd = loader.batches(from: LoaderPlace(epoch: 0, position: 17))

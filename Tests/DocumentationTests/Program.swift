@@ -1,21 +1,15 @@
 import Foundation
+import TestFolders
 
 /// A program of this package, run as a reader would.
 enum Program {
-  /// Beside the test bundle, where the package manager puts executables.
-  private static let folder: URL = {
-    let bundle = Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }
-    return (bundle?.bundleURL ?? URL(filePath: CommandLine.arguments[0]))
-      .deletingLastPathComponent()
-  }()
-
   /// What a command line, words separated by spaces, prints on standard output.
   ///
   /// - Throws: `Failed` if the program ends with another status than 0.
   static func output(of command: String) throws -> String {
     let words = command.split(separator: " ").map(String.init)
     let process = Process()
-    process.executableURL = folder.appending(path: words[0])
+    process.executableURL = builtPrograms.appending(path: words[0])
     process.arguments = Array(words.dropFirst())
     let pipe = Pipe()
     process.standardOutput = pipe

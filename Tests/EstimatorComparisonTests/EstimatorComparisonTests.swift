@@ -98,6 +98,19 @@ import Testing
     #expect(report["reused inverse"] == nil)
   }
 
+  @Test("no estimator of the library's catalog is left out where all apply")
+  func catalog() {
+    let kind = { (value: any BackwardEstimator) in "\(type(of: value))" }
+    let catalog = Catalog.estimators(tolerance: 1e-9)
+    let known = Set(catalog.entries.flatMap(\.examples).compactMap { catalog.value($0).map(kind) })
+    let compared = ComparedEstimator.all(
+      stateSize: 8, dtype: .float64, hasInverse: true, canUnroll: true)
+    // Both wrap another one, whose gradients of the parameters they have.
+    let wrappers: Set = ["Measured", "StraightThrough"]
+    #expect(wrappers.isSubset(of: known), "a name of an estimator has changed")
+    #expect(known.subtracting(wrappers).isSubset(of: compared.map { kind($0.estimator) }))
+  }
+
   @Test("single precision: tolerances and the reference are what it resolves")
   func singlePrecision() throws {
     let report = try comparison(.manufacturedTanh(0.45), dtype: .float32).report()

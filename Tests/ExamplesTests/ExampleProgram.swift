@@ -1,4 +1,5 @@
 import Foundation
+import TestFolders
 import Testing
 
 /// A built example, run as a user would.
@@ -8,7 +9,7 @@ struct ExampleProgram {
   /// What it prints; a status other than 0 is a failure of the test.
   func output(_ arguments: String...) throws -> String {
     let process = Process()
-    process.executableURL = ExampleProgram.folder.appending(path: name)
+    process.executableURL = builtPrograms.appending(path: name)
     process.arguments = arguments
     let pipe = Pipe()
     process.standardOutput = pipe
@@ -21,14 +22,6 @@ struct ExampleProgram {
     #expect(process.terminationStatus == 0, "\(name): \(text)")
     return text
   }
-
-  /// Beside the test bundle, where the package manager puts executables.
-  private static let folder: URL = {
-    let bundle = Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") } ?? .main
-    return bundle.bundlePath.hasSuffix(".xctest")
-      ? bundle.bundleURL.deletingLastPathComponent()
-      : URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
-  }()
 }
 
 /// The numbers in a line of text.

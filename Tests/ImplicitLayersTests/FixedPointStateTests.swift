@@ -1,5 +1,6 @@
 import ImplicitLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -16,14 +17,6 @@ private struct WeighedPair: FixedPointState {
   init(tensors: [Tensor]) { (matrix, vector) = (tensors[0], tensors[1]) }
   static var weights: [Double]? { [1, 1e6] }
 }
-
-private let solvers: [(String, any ForwardSolver)] = [
-  ("Picard", .picard()), ("Anderson", .anderson()), ("Broyden", .broyden()),
-  ("Newton", .newton()), ("Newton-Krylov", .newtonKrylov()), ("automatic", .automatic),
-]
-private let estimators: [(String, any BackwardEstimator)] = [
-  ("exact", .exact), ("unrolled", .unrolled), ("Neumann", .neumann(terms: 200)),
-]
 
 @Suite struct FixedPointStateTests {
   private let start = Pair(tensors: [
@@ -42,36 +35,34 @@ private let estimators: [(String, any BackwardEstimator)] = [
     ])
   }
 
-  @Test("a struct of tensors behaves as the concatenated tensor, in every solver and estimator")
-  func equalsOneTensor() throws {
-    let rule = StoppingRule.tolerance(relative: 1e-13, limit: 200)
-    for (solverName, solver) in solvers {
-      for (estimatorName, estimator) in estimators {
-        let (w, x) = (mixing.variable(), offset.variable())
-        let pair = try fixedPoint(from: start, using: solver, estimator: estimator, until: rule) {
-          step($0, w, x)
-        }
-        let cotangents = (testTensor([2, 3, 2], seed: 5), testTensor([2, 5], seed: 6))
-        let loss = (pair.matrix * cotangents.0).sum() + (pair.vector * cotangents.1).sum()
-        let table = try gradients(of: loss)
+  @Test(
+    "a struct of tensors behaves as the concatenated tensor, in every solver and estimator",
+    arguments: TestedSolver.defaults,
+    [.exact, .unrolled, .neumann(terms: 200)] as [any BackwardEstimator])
+  func equalsOneTensor(_ tested: TestedSolver, _ estimator: any BackwardEstimator) throws {
+    let (solver, rule) = (tested.solver, StoppingRule.tolerance(relative: 1e-13, limit: 400))
+    let (w, x) = (mixing.variable(), offset.variable())
+    let pair = try fixedPoint(from: start, using: solver, estimator: estimator, until: rule) {
+      step($0, w, x)
+    }
+    let cotangents = (testTensor([2, 3, 2], seed: 5), testTensor([2, 5], seed: 6))
+    let loss = (pair.matrix * cotangents.0).sum() + (pair.vector * cotangents.1).sum()
+    let table = try gradients(of: loss)
 
-        let (w1, x1) = (mixing.variable(), offset.variable())
-        let whole = try fixedPoint(
-          from: .zeros([2, 11], dtype: .float64), using: solver, estimator: estimator, until: rule
-        ) { z in (z.matmul(w1) + x1).tanh() }
-        let cotangent = Tensor.concatenated(
-          [cotangents.0.reshaped([2, 6]), cotangents.1], alongAxis: 1)
-        let expected = try gradients(of: (whole * cotangent).sum())
-        let what = "\(solverName), \(estimatorName)"
-        #expect(
-          difference(
-            pair.vector.detached(), whole.detached().slice(6..<11, alongAxis: 1),
-            absolute: 1e-12) == nil, "\(what)")
-        for (one, other) in [(w, w1), (x, x1)] {
-          let (a, b) = (try #require(table[one]), try #require(expected[other]))
-          #expect(difference(a, b, relative: 1e-11) == nil, "\(what)")
-        }
-      }
+    let (w1, x1) = (mixing.variable(), offset.variable())
+    let whole = try fixedPoint(
+      from: .zeros([2, 11], dtype: .float64), using: solver, estimator: estimator, until: rule
+    ) { z in (z.matmul(w1) + x1).tanh() }
+    let cotangent = Tensor.concatenated(
+      [cotangents.0.reshaped([2, 6]), cotangents.1], alongAxis: 1)
+    let expected = try gradients(of: (whole * cotangent).sum())
+    #expect(
+      difference(
+        pair.vector.detached(), whole.detached().slice(6..<11, alongAxis: 1), absolute: 1e-12)
+        == nil)
+    for (one, other) in [(w, w1), (x, x1)] {
+      let (a, b) = (try #require(table[one]), try #require(expected[other]))
+      #expect(difference(a, b, relative: 1e-11) == nil)
     }
   }
 
@@ -132,7 +123,7 @@ private let estimators: [(String, any BackwardEstimator)] = [
         Pair(tensors: [state.matrix, state.vector.slice(0..<4, alongAxis: 1)])
       }
     }
-    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    let message = errorText(result)
     #expect(message.contains("[3, 2], [5]"), "\(message)")
     #expect(message.contains("[3, 2], [4]"), "\(message)")
   }

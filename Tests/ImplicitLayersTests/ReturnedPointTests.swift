@@ -6,34 +6,22 @@ import Testing
 // What is handed out is the point that the report speaks of, and never more evaluations of it than
 // were granted.
 
-private let solvers: [any ForwardSolver] = [
-  .picard(), .picard(relaxation: 0.6), .anderson(), .broyden(), .newton(), .newtonKrylov(),
-  .automatic,
-]
-
 @Suite struct ReturnedPointTests {
-  @Test("the value of every estimator has the residual that is reported")
-  func residual() throws {
-    let estimators: [any BackwardEstimator] = [
-      .exact, .oneStep, .gmres(), .straightThrough(), .unrolled, .unrolled(lastSteps: 3),
-      .unrolled(keeping: .squareRoot),
-    ]
-    for (dtype, tolerance) in [(DType.float64, 1e-9), (.float32, 1e-5)] {
-      let w = testTensor([6, 6], seed: 3, scale: 0.3, dtype: dtype).variable()
-      let x = testTensor([3, 6], seed: 4, dtype: dtype)
-      let map = FixedPointMap { z in (z.matmul(w) + x).tanh() }
-      for solver in solvers {
-        for estimator in estimators {
-          let solution = try estimator.solution(
-            of: map, from: x.zerosLike(), using: solver,
-            until: .tolerance(relative: tolerance, limit: 200))
-          let z = solution.value.detached()
-          let residuals = try withoutRecording { try (map(z) - z).normsOfSamples }
-          #expect(
-            residuals == solution.report.samples.map(\.residual),
-            "\(solver), \(estimator), \(dtype)")
-        }
-      }
+  @Test(
+    "the value of every estimator has the residual that is reported", arguments: TestedSolver.all,
+    [DType.float64, .float32])
+  func residual(_ tested: TestedSolver, _ dtype: DType) throws {
+    let tolerance = dtype == .float64 ? 1e-9 : 1e-5
+    let w = testTensor([6, 6], seed: 3, scale: 0.3, dtype: dtype).variable()
+    let x = testTensor([3, 6], seed: 4, dtype: dtype)
+    let map = FixedPointMap { z in (z.matmul(w) + x).tanh() }
+    for row in TestedEstimator.all where !row.needsInverse || tested.solver.learnsInverse {
+      let solution = try row.make(.init(tolerance: tolerance)).solution(
+        of: map, from: x.zerosLike(), using: tested.solver,
+        until: .tolerance(relative: tolerance, limit: 200))
+      let z = solution.value.detached()
+      let residuals = try withoutRecording { try (map(z) - z).normsOfSamples }
+      #expect(residuals == solution.report.samples.map(\.residual), "\(row)")
     }
   }
 
@@ -52,85 +40,75 @@ private let solvers: [any ForwardSolver] = [
     #expect(again.scalars == z.scalars)
   }
 
-  @Test("an image that overflows has not converged, though inf <= inf")
-  func overflow() throws {
+  @Test("an image that overflows has not converged, though inf <= inf", arguments: TestedSolver.all)
+  func overflow(_ tested: TestedSolver) throws {
     let start = Tensor([1e200, 0.5], shape: [2, 1], dtype: .float64)
-    for solver in solvers {
-      let report = try solver.solve(
-        { z in z.square() * 0.5 }, from: start, until: .tolerance(relative: 1e-6, limit: 40)
-      ).report
-      #expect(report.samples[0].outcome == .nonFinite, "\(solver)")
-    }
+    let report = try tested.solver.solve(
+      { z in z.square() * 0.5 }, from: start, until: .tolerance(relative: 1e-6, limit: 40)
+    ).report
+    #expect(report.samples[0].outcome == .nonFinite)
   }
 
-  @Test("no sample takes more evaluations than granted, those of a linearisation included")
-  func limit() throws {
+  @Test(
+    "no sample takes more evaluations than granted, those of a linearisation included",
+    arguments: TestedSolver.all, 1...6)
+  func limit(_ tested: TestedSolver, _ limit: Int) throws {
     let orbits = KeplerBatch.five
-    for solver in solvers {
-      for limit in 1...6 {
-        let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-12, limit: limit)
-        for estimator in [.exact, .unrolled, .unrolled(keeping: .squareRoot)]
-          as [any BackwardEstimator]
-        {
-          let initial = orbits.meanAnomalies.variable()
-          let solution = try estimator.solution(
-            of: orbits.map(), from: initial, using: solver, until: rule)
-          #expect(
-            solution.report.samples.allSatisfy { $0.evaluations <= limit },
-            "\(solver), \(estimator), \(limit): \(solution.report.samples.map(\.evaluations))")
-        }
-      }
+    let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-12, limit: limit)
+    for estimator in [.exact, .unrolled, .unrolled(keeping: .squareRoot)]
+      as [any BackwardEstimator]
+    {
+      let solution = try estimator.solution(
+        of: orbits.map(), from: orbits.meanAnomalies.variable(), using: tested.solver, until: rule)
+      let evaluations = solution.report.samples.map(\.evaluations)
+      #expect(evaluations.allSatisfy { $0 <= limit }, "\(estimator.name): \(evaluations)")
     }
   }
 
-  @Test("truncation works after an accelerated solver has filled and refilled its memory")
-  func truncatedAcceleration() throws {
-    for solver in [.anderson(depth: 3), .broyden(updates: 3), .automatic] as [any ForwardSolver] {
-      let w = testTensor([6, 6], seed: 3, scale: 0.35).variable()
-      let x = testTensor([3, 6], seed: 4)
-      let gradient = { (estimator: Unrolled) -> Tensor in
-        let z = try fixedPoint(
-          from: x.zerosLike(), using: solver, estimator: estimator, until: .evaluations(12)
-        ) { z in (z.matmul(w) + x).tanh() }
-        return try #require(gradients(of: z.square().sum())[w])
-      }
-      let whole = try gradient(.unrolled)
-      #expect(
-        try difference(gradient(.unrolled(lastSteps: 12)), whole, relative: 1e-8) == nil,
-        "\(solver)")
-      let part = try gradient(.unrolled(lastSteps: 5))
-      #expect(relativeError(part, whole) < 0.3, "\(solver): \(relativeError(part, whole))")
+  @Test(
+    "truncation works after an accelerated solver has filled and refilled its memory",
+    arguments: [.anderson(depth: 3), .broyden(updates: 3), .automatic] as [any ForwardSolver])
+  func truncatedAcceleration(_ solver: any ForwardSolver) throws {
+    let w = testTensor([6, 6], seed: 3, scale: 0.35).variable()
+    let x = testTensor([3, 6], seed: 4)
+    let gradient = { (estimator: Unrolled) -> Tensor in
+      let z = try fixedPoint(
+        from: x.zerosLike(), using: solver, estimator: estimator, until: .evaluations(12)
+      ) { z in (z.matmul(w) + x).tanh() }
+      return try #require(gradients(of: z.square().sum())[w])
     }
+    let whole = try gradient(.unrolled)
+    #expect(try difference(gradient(.unrolled(lastSteps: 12)), whole, relative: 1e-8) == nil)
+    let part = try gradient(.unrolled(lastSteps: 5))
+    #expect(relativeError(part, whole) < 0.3, "\(relativeError(part, whole))")
   }
 }
 
 @Suite struct NestedLayerTests {
   private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-13, limit: 200)
 
-  @Test("a layer inside the map of another, with every solver")
-  func nested() throws {
-    let estimators: [any BackwardEstimator] = [
+  @Test(
+    "a layer inside the map of another, with every solver", arguments: TestedSolver.defaults,
+    [
       .exact, .gmres(tolerance: 1e-12), .unrolled, .iterative(.newtonKrylov(), tolerance: 1e-12),
-    ]
+    ] as [any BackwardEstimator])
+  func nested(_ tested: TestedSolver, _ estimator: any BackwardEstimator) throws {
     let inputs = [
       testTensor([4, 4], seed: 1, scale: 0.3), testTensor([4, 4], seed: 2, scale: 0.3),
       testTensor([2, 4], seed: 3),
     ]
-    for solver in solvers {
-      for estimator in estimators {
-        let found = try gradientDifference(inputs, tolerance: 1e-6) { p in
-          try fixedPoint(
-            from: p[2].zerosLike(), using: solver, estimator: estimator, until: rule
-          ) { z in
-            let inner = try fixedPoint(
-              from: z.zerosLike(), using: solver, estimator: .exact, until: rule
-            ) { y in (y.matmul(p[0]) + z).tanh() }
-            return (inner.matmul(p[1]) + p[2]).tanh()
-          }
-        }
-        #expect(found == nil, "\(solver), \(estimator)")
+    let solver = tested.solver
+    let found = try gradientDifference(inputs, tolerance: 1e-6) { p in
+      try fixedPoint(
+        from: p[2].zerosLike(), using: solver, estimator: estimator, until: rule
+      ) { z in
+        let inner = try fixedPoint(
+          from: z.zerosLike(), using: solver, estimator: .exact, until: rule
+        ) { y in (y.matmul(p[0]) + z).tanh() }
+        return (inner.matmul(p[1]) + p[2]).tanh()
       }
     }
+    #expect(found == nil)
   }
 
   @Test("the spectral norm of a map that solves: products J s by way of the dense Jacobian")

@@ -1,5 +1,6 @@
 import ImplicitLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -80,29 +81,25 @@ private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, limit: 6
 }
 
 @Suite struct MisuseTests {
-  private func message(_ result: ExitTest.Result?) -> String {
-    String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-  }
-
   @Test func aMapThatReturnsAnotherShape() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = try fixedPoint(from: .zeros([2, 3])) { $0.slice(0..<2, alongAxis: 1) } }
-    #expect(message(result).contains("[2, 3]"))
-    #expect(message(result).contains("[2, 2]"))
+    #expect(errorText(result).contains("[2, 3]"))
+    #expect(errorText(result).contains("[2, 2]"))
   }
 
   @Test func noTerms() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = NeumannSeries(terms: 0) }
-    #expect(message(result).contains("at least one term"))
+    #expect(errorText(result).contains("at least one term"))
   }
 
   @Test func dampingOutOfRange() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Picard(relaxation: 1.5) }
-    #expect(message(result).contains("1.5"))
+    #expect(errorText(result).contains("1.5"))
   }
 }

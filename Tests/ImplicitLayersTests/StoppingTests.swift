@@ -1,5 +1,6 @@
 import ImplicitLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -60,18 +61,14 @@ import Testing
     #expect(solution.report.samples[0].evaluations == 0)
   }
 
-  @Test func everySolverTakesAnEmptyBatch() throws {
-    let solvers: [any ForwardSolver] = [
-      .picard(), .anderson(), .broyden(), .newton(), .newtonKrylov(), .automatic,
-    ]
-    for solver in solvers {
-      for rule in [StoppingRule.evaluations(3), .tolerance(relative: 1e-6, limit: 9)] {
-        let z = try fixedPoint(
-          from: .zeros([0, 3]), using: solver, estimator: .unrolled, until: rule
-        ) { $0 * 0.5 }
-        #expect(z.shape == [0, 3])
-      }
-    }
+  @Test(
+    arguments: TestedSolver.all,
+    [StoppingRule.evaluations(3), .tolerance(relative: 1e-6, limit: 9)])
+  func everySolverTakesAnEmptyBatch(_ tested: TestedSolver, _ rule: StoppingRule) throws {
+    let z = try fixedPoint(
+      from: .zeros([0, 3]), using: tested.solver, estimator: .unrolled, until: rule
+    ) { $0 * 0.5 }
+    #expect(z.shape == [0, 3])
   }
 
   @Test("samples leave a solver whose history says what belongs to them")
@@ -94,15 +91,11 @@ import Testing
 }
 
 @Suite struct SolverMistakeTests {
-  private func message(_ result: ExitTest.Result?) -> String {
-    String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-  }
-
   @Test func depthOutOfRange() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Anderson(depth: 0) }
-    #expect(message(result).contains("1...64, not 0"))
+    #expect(errorText(result).contains("1...64, not 0"))
   }
 
   @Test func anIterateOfAnotherShape() async {
@@ -116,16 +109,16 @@ import Testing
       }
       _ = try Wrong().solve({ $0 }, from: .zeros([2, 3]), until: .evaluations(2))
     }
-    #expect(message(result).contains("[2, 3]"))
-    #expect(message(result).contains("[3, 2]"))
-    #expect(message(result).contains("Wrong"))
+    #expect(errorText(result).contains("[2, 3]"))
+    #expect(errorText(result).contains("[3, 2]"))
+    #expect(errorText(result).contains("Wrong"))
   }
 
   @Test func anotherPrecision() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = try fixedPoint(from: .zeros([2, 3])) { $0.converted(to: .float64) } }
-    #expect(message(result).contains("float32 [2, 3]"))
-    #expect(message(result).contains("float64 [2, 3]"))
+    #expect(errorText(result).contains("float32 [2, 3]"))
+    #expect(errorText(result).contains("float64 [2, 3]"))
   }
 }

@@ -19,7 +19,7 @@ import Testing
   @Test("the last iterate is the solution of a plain solve, for any solver", arguments: rules)
   func last(_ rule: StoppingRule) throws {
     let estimators: [any BackwardEstimator] = [.oneStep, .exact, .unrolled, .straightThrough()]
-    for solver in TabledSolver.all {
+    for solver in TestedSolver.matrix {
       for estimator in estimators {
         let what = "\(solver.name), \(estimator.name)"
         func solve(

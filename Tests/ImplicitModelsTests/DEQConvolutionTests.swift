@@ -2,6 +2,7 @@ import ImplicitLayers
 import ImplicitModels
 import NeuralLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -58,19 +59,18 @@ private func block(_ block: EquilibriumBlock, _ z: Tensor, _ x: Tensor?) -> Tens
     #expect(difference(square, .ones([2, 3], dtype: .float64), absolute: 1e-3) == nil)
   }
 
-  @Test func anySolver() throws {
+  @Test(arguments: zip(solvers, estimators))
+  func anySolver(_ solver: any ForwardSolver, _ estimator: any BackwardEstimator) throws {
     var model = Self.model()
     let reference = try model(x)
     let weight = model.block.first.weight.tensor
     let loss = { (z: Tensor) in (z * testTensor([2, 4, 5, 6], seed: 4)).sum() }
     let expected = try #require(gradients(of: loss(reference))[weight])
-    for (solver, estimator) in zip(solvers, estimators) {
-      (model.solver, model.estimator) = (solver.solver, estimator.estimator)
-      let z = try model(x)
-      #expect(difference(z, reference, relative: 1e-9) == nil, "\(solver.name)")
-      let gradient = try #require(gradients(of: loss(z))[weight])
-      #expect(difference(gradient, expected, relative: 1e-7) == nil, "\(estimator.name)")
-    }
+    (model.solver, model.estimator) = (solver, estimator)
+    let z = try model(x)
+    #expect(difference(z, reference, relative: 1e-9) == nil)
+    let gradient = try #require(gradients(of: loss(z))[weight])
+    #expect(difference(gradient, expected, relative: 1e-7) == nil)
   }
 
   @Test func gradient() throws { try expectRightGradient(Self.model(), x) }
@@ -116,15 +116,14 @@ private func block(_ block: EquilibriumBlock, _ z: Tensor, _ x: Tensor?) -> Tens
     #expect(try #require(coarse[model.fineBlock.first.weight.tensor]).largestMagnitude > 1e-3)
   }
 
-  @Test func anySolver() throws {
+  @Test(arguments: zip(solvers, estimators))
+  func anySolver(_ solver: any ForwardSolver, _ estimator: any BackwardEstimator) throws {
     var model = Self.model()
     let reference = try model(x)
-    for (solver, estimator) in zip(solvers, estimators) {
-      (model.solver, model.estimator) = (solver.solver, estimator.estimator)
-      let z = try model(x)
-      #expect(difference(z.fine, reference.fine, relative: 1e-9) == nil, "\(solver.name)")
-      #expect(difference(z.coarse, reference.coarse, relative: 1e-9) == nil, "\(solver.name)")
-    }
+    (model.solver, model.estimator) = (solver, estimator)
+    let z = try model(x)
+    #expect(difference(z.fine, reference.fine, relative: 1e-9) == nil)
+    #expect(difference(z.coarse, reference.coarse, relative: 1e-9) == nil)
   }
 
   @Test func gradient() throws { try expectRightGradient(Self.model(), x) }
@@ -133,7 +132,7 @@ private func block(_ block: EquilibriumBlock, _ z: Tensor, _ x: Tensor?) -> Tens
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Self.model().inject(.zeros([1, 4, 5, 2], dtype: .float64)) }
-    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    let message = errorText(result)
     #expect(message.contains("[1, 4, 5, 2]"))
   }
 }

@@ -49,15 +49,15 @@ import Testing
     let far = try model.solve(injection: injection, from: testTensor([3, 7], seed: 5, scale: 50))
     #expect(difference(far.value, reference, relative: 1e-11) == nil)
     let expected = try gradients(of: reference.square().sum())[weight]
-    for (name, solver) in solvers {
-      for (estimatorName, estimator) in estimators {
+    for solver in solvers {
+      for estimator in estimators {
         (model.solver, model.estimator) = (solver, estimator)
         let z = try model(x)
-        #expect(difference(z, reference, relative: 1e-11) == nil, "\(name)")
+        #expect(difference(z, reference, relative: 1e-11) == nil, "\(solver.name)")
         let gradient = try #require(gradients(of: z.square().sum())[weight])
         #expect(
           try difference(gradient, #require(expected), relative: 1e-9) == nil,
-          "\(name), \(estimatorName)")
+          "\(solver.name), \(estimator.name)")
       }
     }
   }

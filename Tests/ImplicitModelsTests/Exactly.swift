@@ -29,10 +29,7 @@ func expectRightGradient<Model: FixedPointLayer & Module>(
 }
 
 /// Solvers and estimators that reach the exact solution and gradient, for models to take any of.
-let solvers: [(name: String, solver: any ForwardSolver)] = [
-  ("anderson", .anderson()), ("broyden", .broyden()), ("newton-krylov", .newtonKrylov()),
-]
-let estimators: [(name: String, estimator: any BackwardEstimator)] = [
-  ("exact", .exact), ("gmres", .gmres(tolerance: 1e-12)),
-  ("iteration", .iterative(.anderson(), tolerance: 1e-12)),
+let solvers: [any ForwardSolver] = [.anderson(), .broyden(), .newtonKrylov()]
+let estimators: [any BackwardEstimator] = [
+  .exact, .gmres(tolerance: 1e-12), .iterative(.anderson(), tolerance: 1e-12),
 ]

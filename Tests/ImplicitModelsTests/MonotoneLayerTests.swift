@@ -2,6 +2,7 @@ import ImplicitLayers
 import ImplicitModels
 import NeuralLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -120,17 +121,16 @@ import Testing
     #expect(difference(exact, numerical, relative: 1e-6, absolute: 1e-8) == nil)
   }
 
-  @Test func anySolver() throws {
+  @Test(arguments: zip(solvers, estimators))
+  func anySolver(_ solver: any ForwardSolver, _ estimator: any BackwardEstimator) throws {
     var model = Self.model()
     let reference = try model(x, in: .evaluation)
     let expected = try #require(gradients(of: reference.square().sum())[model.rotation.tensor])
-    for (solver, estimator) in zip(solvers, estimators) {
-      (model.solver, model.estimator) = (solver.solver, estimator.estimator)
-      let z = try model(x, in: .evaluation)
-      #expect(difference(z, reference, relative: 1e-9) == nil, "\(solver.name)")
-      let gradient = try #require(gradients(of: z.square().sum())[model.rotation.tensor])
-      #expect(difference(gradient, expected, relative: 1e-8) == nil, "\(estimator.name)")
-    }
+    (model.solver, model.estimator) = (solver, estimator)
+    let z = try model(x, in: .evaluation)
+    #expect(difference(z, reference, relative: 1e-9) == nil)
+    let gradient = try #require(gradients(of: z.square().sum())[model.rotation.tensor])
+    #expect(difference(gradient, expected, relative: 1e-8) == nil)
   }
 
   @Test("parameters have the paper's letters")
@@ -146,7 +146,7 @@ import Testing
       var random = Philox(seed: 1)
       _ = MonotoneLayer(2, 3, monotonicity: 0, using: &random)
     }
-    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    let message = errorText(result)
     #expect(message.contains("a positive m, not 0"))
   }
 }

@@ -1,5 +1,6 @@
 import NeuralLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -116,9 +117,9 @@ import Testing
     let unseen = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = BatchNorm(3)(.ones([2, 3]), in: .evaluation) }
-    #expect(text(unseen).contains("has seen no batch yet"))
-    #expect(text(unseen).contains("num_batches_tracked"))
-    #expect(text(unseen).contains("norm.batchCount.assign(Tensor(1))"))
+    #expect(errorText(unseen).contains("has seen no batch yet"))
+    #expect(errorText(unseen).contains("num_batches_tracked"))
+    #expect(errorText(unseen).contains("norm.batchCount.assign(Tensor(1))"))
     let restored = BatchNorm(3)
     restored.runningMean.assign(.ones([3]))
     restored.batchCount.assign(Tensor(1))
@@ -126,11 +127,7 @@ import Testing
     let single = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = BatchNorm(3)(.ones([1, 3]), in: .training()) }
-    #expect(text(single).contains("take a larger batch"))
-  }
-
-  private func text(_ result: ExitTest.Result?) -> String {
-    String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(errorText(single).contains("take a larger batch"))
   }
 
   @Test("a batch norm stops in a chunk of a share, and takes whole shares")
@@ -151,6 +148,8 @@ import Testing
         sum += BatchNorm(3)(Tensor.zeros([6, 3]).slice(range), in: .training()).shape[0]
       }
     }
-    #expect(text(result).contains("chunk") && text(result).contains("mapRanges"))
+    #expect(
+      errorText(result).contains("chunk")
+        && errorText(result).contains("mapRanges"))
   }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import NeuralLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -87,7 +88,7 @@ import Testing
       var random = Philox(seed: 3)
       _ = try Residual(Linear(4, 1, using: &random))(.ones([2, 4]), in: .evaluation)
     }
-    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    let message = errorText(result)
     #expect(message.contains("[2, 4]") && message.contains("[2, 1]"), "\(message)")
   }
 

@@ -1,5 +1,6 @@
 import NeuralLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -43,7 +44,7 @@ import Testing
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Dropout(0.1)(.ones([2, 3]), in: .training()) }
-    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    let message = errorText(result)
     #expect(message.contains("Dropout(0.1)") && message.contains("has no noise"), "\(message)")
   }
 
@@ -68,7 +69,9 @@ import Testing
       let x = testTensor([4, 5]).variable()
       _ = try recomputed([x]) { [Dropout(0.5)($0[0], in: context)] }
     }
-    #expect(text(drawing).contains("Dropout(0.5) is computed again on the way back"))
+    #expect(
+      errorText(drawing).contains(
+        "Dropout(0.5) is computed again on the way back"))
     let observing = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) {
@@ -76,10 +79,8 @@ import Testing
       let x = testTensor([4, 5], dtype: .float32).variable()
       _ = try recomputed([x]) { [BatchNorm(5)($0[0], in: context)] }
     }
-    #expect(text(observing).contains("a batch norm in training is computed again"))
-  }
-
-  private func text(_ result: ExitTest.Result?) -> String {
-    String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(
+      errorText(observing).contains(
+        "a batch norm in training is computed again"))
   }
 }

@@ -1,5 +1,6 @@
 import NeuralLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -86,12 +87,12 @@ private struct HidingInTuple: Module {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Hiding(plain: Plain(inner: [nil, Parameter(.zeros([1]))])).namedParameters }
-    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    let message = errorText(result)
     #expect(message.contains("Hiding.plain") && message.contains("inner.1"), "\(message)")
     let tuple = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = HidingInTuple(pair: (1, linear(1))).namedParameters }
-    let other = String(decoding: tuple?.standardErrorContent ?? [], as: UTF8.self)
+    let other = errorText(tuple)
     #expect(other.contains("HidingInTuple.pair"), "\(other)")
   }
 }

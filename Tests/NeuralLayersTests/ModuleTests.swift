@@ -1,5 +1,6 @@
 import NeuralLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -54,7 +55,7 @@ private struct Stack: Module {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { Parameter(.zeros([2, 3])).assign(.zeros([3, 2])) }
-    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    let message = errorText(result)
     #expect(message.contains("[2, 3]") && message.contains("[3, 2]"))
   }
 }

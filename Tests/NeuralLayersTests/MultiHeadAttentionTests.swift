@@ -1,5 +1,6 @@
 import NeuralLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -71,7 +72,7 @@ import Testing
       var generator = Philox(seed: 1)
       _ = MultiHeadAttention(6, heads: 4, using: &generator)
     }
-    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    let message = errorText(result)
     #expect(message.contains("4 heads do not divide a width of 6"))
   }
 }

@@ -1,5 +1,6 @@
 import NeuralLayers
 import Tensors
+import TestFolders
 import Testing
 
 private func linear(_ seed: UInt64) -> Linear {
@@ -67,11 +68,14 @@ private struct Misspelt: Module {
     let parameters = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Clashing().namedParameters }
-    #expect(text(parameters).contains("two parameters of Clashing have the name 'weight'"))
+    #expect(
+      errorText(parameters).contains(
+        "two parameters of Clashing have the name 'weight'"))
     let modules = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = ClashingModules().namedParameters }
-    #expect(text(modules).contains("ClashingModules have the name 'a.weight'"))
+    #expect(
+      errorText(modules).contains("ClashingModules have the name 'a.weight'"))
   }
 
   @Test("a name for what is no property is a mistake")
@@ -79,14 +83,12 @@ private struct Misspelt: Module {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Misspelt().namedParameters }
-    #expect(text(result).contains("'attension'") && text(result).contains("attention"))
+    #expect(
+      errorText(result).contains("'attension'")
+        && errorText(result).contains("attention"))
     let empty = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Parameter(.zeros([1]), name: "") }
-    #expect(text(empty).contains("not empty"))
-  }
-
-  private func text(_ result: ExitTest.Result?) -> String {
-    String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(errorText(empty).contains("not empty"))
   }
 }

@@ -9,7 +9,7 @@ import Training
 /// Slot attention's exact implicit gradient from the published implementation, by every estimator
 /// that approximates nothing.
 @Suite struct SlotAttentionEstimatorTests {
-  private let estimators: [(String, any BackwardEstimator)] = [
+  private static let estimators: [(String, any BackwardEstimator)] = [
     ("GMRES", .gmres(tolerance: 1e-12, dimension: 24)),
     ("restarted GMRES", .gmres(tolerance: 1e-12, dimension: 8, limit: 1000)),
     ("BiCGStab", .biCGStab(tolerance: 1e-12, limit: 1000)),
@@ -21,31 +21,26 @@ import Training
     ("unrolled, truncated", .unrolled(lastSteps: 800)),
   ]
 
-  @Test func exactGradients() throws {
+  @Test(arguments: estimators)
+  func exactGradients(_ name: String, _ estimator: any BackwardEstimator) throws {
     let file = try fixture("slot_attention_a")
     var generator = Philox(seed: 1)
     var cell = SlotAttention(featureSize: 6, slotSize: 8, mlpHiddenSize: 16, using: &generator)
     try load(cell, from: file, prefix: "param.")
     cell.stoppingRule = .tolerance(relative: 0, absolute: 1e-14, limit: 2000)
-    for (name, estimator) in estimators {
-      cell.estimator = estimator
-      let features = try file.tensor("input.features").variable()
-      let solution = try cell.solve(
-        .init(features: features, initialSlots: try file.tensor("input.initial_slots")))
-      #expect(
-        try difference(solution.value, file.tensor("out.fixed_point"), absolute: 1e-9) == nil,
-        "\(name)")
-      let table = try gradients(
-        of: solution.value, cotangent: try file.tensor("input.cotangent"))
-      for entry in cell.namedParameters {
-        let expected = try file.tensor("grad.exact.\(entry.name)")
-        let gradient = table[entry.parameter.tensor] ?? expected.zerosLike()
-        #expect(difference(gradient, expected, absolute: 1e-9) == nil, "\(name), \(entry.name)")
-      }
-      let expected = try file.tensor("grad.exact.features")
-      #expect(
-        difference(try #require(table[features]), expected, absolute: 1e-9) == nil, "\(name)")
+    cell.estimator = estimator
+    let features = try file.tensor("input.features").variable()
+    let solution = try cell.solve(
+      .init(features: features, initialSlots: try file.tensor("input.initial_slots")))
+    #expect(try difference(solution.value, file.tensor("out.fixed_point"), absolute: 1e-9) == nil)
+    let table = try gradients(of: solution.value, cotangent: try file.tensor("input.cotangent"))
+    for entry in cell.namedParameters {
+      let expected = try file.tensor("grad.exact.\(entry.name)")
+      let gradient = table[entry.parameter.tensor] ?? expected.zerosLike()
+      #expect(difference(gradient, expected, absolute: 1e-9) == nil, "\(entry.name)")
     }
+    let expected = try file.tensor("grad.exact.features")
+    #expect(difference(try #require(table[features]), expected, absolute: 1e-9) == nil)
   }
 
   @Test("radius and norm of the cell's Jacobian, through fused operators")

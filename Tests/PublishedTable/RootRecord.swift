@@ -26,9 +26,9 @@ struct RootRecord: Encodable {
         number * 1.0625 + Double(index % 3 + 1) / 64
       }
       var results: [String: Result] = [:]
-      for entry in RootSolver.all {
+      for entry in TestedSolver.all where entry.foundRoots != nil {
         let attempt = try problem.findRoot(with: entry.solver)
-        results[entry.name] = Result(
+        results[entry.word] = Result(
           isSolved: attempt.isSolved, evaluations: attempt.evaluations, products: attempt.products,
           residual: attempt.residual.isFinite ? attempt.residual : nil,
           outcome: "\(attempt.outcome)")

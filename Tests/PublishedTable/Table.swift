@@ -5,7 +5,7 @@ private func cell(_ text: String, _ width: Int = 18) -> String {
 }
 
 /// Prints what the solvers make of every published problem.
-func printTable(of columns: [SolverOfProblems]) throws {
+func printTable(of columns: [TestedSolver]) throws {
   print(cell("problem", 44) + cell("n", 4) + columns.map { cell($0.name) }.joined())
   var solved = columns.map { _ in 0 }
   var solvedByAny = 0

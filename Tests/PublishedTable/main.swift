@@ -10,8 +10,8 @@ let arguments = Array(CommandLine.arguments.dropFirst())
 if arguments == ["--roots"] {
   print(String(decoding: try JSONEncoder().encode(try RootRecord.all()), as: UTF8.self))
 } else {
-  let columns = SolverOfProblems.all.filter { column in
-    arguments.isEmpty || arguments.contains(column.name)
+  let columns = TestedSolver.all.filter { column in
+    column.solvedProblems != nil && (arguments.isEmpty || arguments.contains(column.word))
   }
   try printTable(of: columns)
 }

@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 
 extension RandomCell {
   /// A cell whose W has a spectral radius of 1.2 to 3.
@@ -7,7 +8,7 @@ extension RandomCell {
   }
 
   /// Samples for which `fixedPoint` returns something else than a fixed point, without a word.
-  func silentFailures(_ solver: SweptSolver) -> [Violation] {
+  func silentFailures(_ solver: TestedSolver) -> [Violation] {
     guard case .success(let value) = fixedPointValue(solver) else { return [] }
     return (0..<batch).compactMap { sample in
       let reference = DenseReference(of: self, sample: sample)
@@ -16,7 +17,7 @@ extension RandomCell {
       let noise = z.firstNonFiniteIndex == nil ? reference.noise(at: z) : 0
       if residual <= tolerance * size * 1.000001 + noise { return nil }
       return Violation(
-        kind: "unreported failure", solver: solver.name, estimator: "fixedPoint",
+        kind: "unreported failure", solver: solver.word, estimator: "fixedPoint",
         details: "\(self), sample \(sample): returned a point of residual \(residual) of \(size)")
     }
   }

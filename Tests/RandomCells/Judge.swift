@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 
 /// A claim of the library that is not true.
 public struct Violation: Sendable, CustomStringConvertible {
@@ -22,13 +23,13 @@ extension RandomCell {
   ///   - plain: dL/dx of plain unrolling, with which other forms of it are compared.
   /// - Returns: the violations, and dL/dx if there is one.
   public func judge(
-    _ solver: SweptSolver, _ estimator: SweptEstimator, plain: Tensor? = nil
+    _ solver: TestedSolver, _ estimator: TestedEstimator, plain: Tensor? = nil
   ) -> (violations: [Violation], adjoint: Tensor?) {
     var found: [Violation] = []
     func note(_ kind: String, _ sample: Int, _ claimed: String, _ truth: String) {
       found.append(
         Violation(
-          kind: kind, solver: solver.name, estimator: estimator.name,
+          kind: kind, solver: solver.word, estimator: estimator.word,
           details: "\(self), sample \(sample): claimed \(claimed), true \(truth)"))
     }
     let claims: Claims
@@ -79,7 +80,8 @@ private struct AdjointPoint {
   private func norm(_ t: Tensor) -> Double { t.normsOfSamples[0] }
 
   func faults(
-    of promise: Promise, claimed: (hasConverged: Bool, residual: Double, tolerance: Double)?,
+    of promise: TestedEstimator.Promise,
+    claimed: (hasConverged: Bool, residual: Double, tolerance: Double)?,
     forward: Bool,
     plain: Tensor?
   ) -> [Fault] {
@@ -143,7 +145,7 @@ private struct AdjointPoint {
 
   /// Whether the error of z alone, within its tolerance, makes the gradient worthless, where both
   /// solves are said to have converged.
-  private func amplified(claimed: Bool, _ promise: Promise) -> [Fault] {
+  private func amplified(claimed: Bool, _ promise: TestedEstimator.Promise) -> [Fault] {
     guard claimed, promise == .tolerance || promise == .workingPrecision,
       let solution = reference.solution(near: z), norm(solution - z) < 0.1 * (norm(z) + 1),
       let exact = reference.solve(reference.system(at: solution), v, transposed: true)

@@ -1,106 +1,8 @@
 import ImplicitLayers
 import Tensors
+import TestSupport
 
 // All contact of the random cells with the library under test.
-
-/// A forward solver of the sweep.
-public struct SweptSolver: Sendable {
-  /// What reports call it.
-  public let name: String
-  /// The solver, with its default settings but where the name says otherwise.
-  public let solver: any ForwardSolver
-  /// Whether it learns an inverse Jacobian, which some estimators need.
-  var learnsInverse = false
-
-  /// Every solver.
-  public static let all = [
-    SweptSolver(name: "picard", solver: .picard()),
-    SweptSolver(name: "picard-damped", solver: .picard(relaxation: 0.7)),
-    SweptSolver(name: "paired", solver: .paired()),
-    SweptSolver(name: "anderson", solver: .anderson()),
-    SweptSolver(name: "broyden", solver: .broyden(), learnsInverse: true),
-    SweptSolver(name: "newton", solver: .newton()),
-    SweptSolver(name: "newton-krylov", solver: .newtonKrylov()),
-    SweptSolver(name: "automatic", solver: .automatic),
-  ]
-}
-
-/// What an estimator of the sweep says of itself.
-public enum Promise: Sendable, Equatable {
-  /// It meets the tolerance where it reports so.
-  case tolerance
-  /// It solves the system to working precision where it reports so.
-  case workingPrecision
-  /// Its adjoint is v.
-  case cotangent
-  /// Its adjoint is the sum of so many terms (J^T)^k v.
-  case terms(Int)
-  /// It estimates without a promise, but what residual it reports is true.
-  case residualOnly
-  /// It differentiates every step of the solve; the same as plain unrolling.
-  case everyStep
-  /// It differentiates some steps of the solve: at least the last, of which the gradient is v.
-  case someSteps
-}
-
-/// A backward estimator of the sweep.
-public struct SweptEstimator: Sendable {
-  /// What reports call it.
-  public let name: String
-  let promise: Promise
-  let needsInverse: Bool
-  let make: @Sendable (Double) -> any BackwardEstimator
-
-  init(
-    _ name: String, _ promise: Promise, needsInverse: Bool = false,
-    _ make: @escaping @Sendable (Double) -> any BackwardEstimator
-  ) {
-    self.name = name
-    self.promise = promise
-    self.needsInverse = needsInverse
-    self.make = make
-  }
-
-  /// Every estimator.
-  public static let all = [
-    SweptEstimator("exact", .workingPrecision) { _ in .exact },
-    SweptEstimator("least-squares", .residualOnly) { _ in .leastSquares },
-    SweptEstimator("gmres", .tolerance) { .gmres(tolerance: $0) },
-    SweptEstimator("gmres-restarted", .tolerance) {
-      .gmres(tolerance: $0, dimension: 5, limit: 300)
-    },
-    SweptEstimator("gmres-reusing", .tolerance) { .gmres(tolerance: $0, reusingInverse: true) },
-    SweptEstimator("bicgstab", .tolerance) { .biCGStab(tolerance: $0) },
-    SweptEstimator("bicgstab-reusing", .tolerance) {
-      .biCGStab(tolerance: $0, reusingInverse: true)
-    },
-    SweptEstimator("adjoint-picard", .tolerance) { .iterative(.picard(), tolerance: $0) },
-    SweptEstimator("adjoint-anderson", .tolerance) { .iterative(.anderson(), tolerance: $0) },
-    SweptEstimator("adjoint-broyden", .tolerance) { .iterative(.broyden(), tolerance: $0) },
-    SweptEstimator("adjoint-newton", .tolerance) { .iterative(.newton(), tolerance: $0) },
-    SweptEstimator("adjoint-newton-krylov", .tolerance) {
-      .iterative(.newtonKrylov(), tolerance: $0)
-    },
-    SweptEstimator("adjoint-automatic", .tolerance) { .iterative(.automatic, tolerance: $0) },
-    SweptEstimator("one-step", .cotangent) { _ in .oneStep },
-    SweptEstimator("neumann-4", .terms(4)) { _ in .neumann(terms: 4) },
-    SweptEstimator("measured-neumann-4", .terms(4)) { _ in .measured(.neumann(terms: 4)) },
-    SweptEstimator("straight-through", .cotangent) { _ in .straightThrough() },
-    SweptEstimator("reuse", .residualOnly, needsInverse: true) { _ in .quasiNewtonReuse() },
-    SweptEstimator("reuse-refined-3", .residualOnly, needsInverse: true) { _ in
-      .quasiNewtonReuse(refinements: 3)
-    },
-    SweptEstimator("reuse-refined-12", .residualOnly, needsInverse: true) { _ in
-      .quasiNewtonReuse(refinements: 12)
-    },
-    SweptEstimator("measured-reuse", .residualOnly, needsInverse: true) { _ in
-      .measured(.quasiNewtonReuse())
-    },
-    SweptEstimator("unrolled", .everyStep) { _ in .unrolled },
-    SweptEstimator("unrolled-checkpoints", .everyStep) { _ in .unrolled(keeping: .squareRoot) },
-    SweptEstimator("unrolled-last-2", .someSteps) { _ in .unrolled(lastSteps: 2) },
-  ]
-}
 
 /// What the library said and returned of one cell.
 struct Claims {
@@ -136,10 +38,10 @@ extension RandomCell {
   }
 
   /// Solves and differentiates the cell.
-  func claims(_ solver: SweptSolver, _ estimator: SweptEstimator) throws -> Claims {
+  func claims(_ solver: TestedSolver, _ estimator: TestedEstimator) throws -> Claims {
     let w = weights.converted(to: dtype).variable()
     let x = input.converted(to: dtype).variable()
-    let solution = try estimator.make(tolerance).solution(
+    let solution = try estimator.make(.init(tolerance: tolerance)).solution(
       of: map(w, x), from: initial.converted(to: dtype), using: solver.solver,
       until: .tolerance(relative: tolerance, limit: 300))
     var table: Gradients?
@@ -161,7 +63,7 @@ extension RandomCell {
   }
 
   /// The value of `fixedPoint` with its default policy, or the error that it throws.
-  func fixedPointValue(_ solver: SweptSolver) -> Result<Tensor, any Error> {
+  func fixedPointValue(_ solver: TestedSolver) -> Result<Tensor, any Error> {
     let (w, x) = (weights.converted(to: dtype), input.converted(to: dtype))
     return Result {
       try fixedPoint(

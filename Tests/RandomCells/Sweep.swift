@@ -1,17 +1,20 @@
 import Tensors
+import TestSupport
 
 /// What one cell is tried with.
 public struct Sweep: Sendable {
   /// The seed of all cells.
   public let seed: UInt64
   /// Solvers and estimators.
-  public let solvers: [SweptSolver], estimators: [SweptEstimator]
+  public let solvers: [TestedSolver], estimators: [TestedEstimator]
 
-  /// A sweep of the solvers and estimators with the given names; nil for all.
+  /// A sweep of the solvers and estimators with the given words, such as "newton-krylov"; nil for all.
   public init(seed: UInt64, solver: String? = nil, estimator: String? = nil) {
     self.seed = seed
-    solvers = SweptSolver.all.filter { solver == nil || $0.name == solver }
-    estimators = SweptEstimator.all.filter { estimator == nil || $0.name == estimator }
+    solvers = TestedSolver.swept.filter { solver == nil || $0.word == solver }
+    estimators = TestedEstimator.all.filter {
+      $0.traits.contains(.swept) && (estimator == nil || $0.word == estimator)
+    }
   }
 
   /// The combinations of solvers and estimators on one cell.
@@ -31,17 +34,16 @@ public struct Sweep: Sendable {
     var position = -1
     for solver in solvers {
       var plain: Tensor?
-      for estimator in estimators where !estimator.needsInverse || solver.learnsInverse {
+      for estimator in estimators where !estimator.needsInverse || solver.solver.learnsInverse {
         position += 1
         guard position >= skipped, (position + number) % share == 0 else { continue }
-        starting(position, solver.name, estimator.name)
-        if estimator.promise == .everyStep, estimator.name != "unrolled", plain == nil,
-          let unrolled = SweptEstimator.all.first(where: { $0.name == "unrolled" })
-        {
-          plain = cell.judge(solver, unrolled).adjoint
+        starting(position, solver.word, estimator.word)
+        let isPlain = estimator.name == TestedEstimator.plainUnrolling.name
+        if estimator.promise == .everyStep, !isPlain, plain == nil {
+          plain = cell.judge(solver, .plainUnrolling).adjoint
         }
         let judged = cell.judge(solver, estimator, plain: plain)
-        if estimator.name == "unrolled" { plain = judged.adjoint }
+        if isPlain { plain = judged.adjoint }
         judged.violations.forEach(finding)
       }
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Images
+import ObjectCentric
 import TestFolders
 import Testing
 
@@ -33,21 +34,24 @@ import Testing
 
   @Test(
     "one damaged file among 200 is passed over and named, in every part",
-    arguments: ["1100.png", "1145.png", "1180.png", "1145.jpg"])
-  func oneInTwoHundred(_ name: String) throws {
+    arguments: [
+      ("1100.png", Split.train), ("1145.png", .validation), ("1180.png", .test),
+      ("1145.jpg", .validation),
+    ])
+  func oneInTwoHundred(_ name: String, _ part: Split) throws {
     try writeImages(200, folder, "images")
     let url = folder.url.appending(path: "images/\(name)")
-    if name.hasSuffix(".jpg") { try photograph.write(to: url) }
+    if url.pathExtension == "jpg" { try photograph.write(to: url) }
     try Data(contentsOf: url).dropLast(20).write(to: url)
     let trained = try SlateProgram.trainTiny(
       "--data", folder.path("images"), "--epochs", "1", "--batch-size", "20", "--val-images",
       "100", out: folder.path("run"))
     #expect(trained.status == 0, "\(trained.errors)")
-    #expect(trained.output.contains("step 7/7") || name == "1100.png")
+    #expect(trained.output.contains("step 7/7") || part == .train)
     // Training does not look at the test part; evaluation does.
     let evaluated = try SlateProgram.run("evaluate", folder.path("run"), "--split", "test")
     #expect(evaluated.status == 0, "\(evaluated.errors)")
-    let warnings = name == "1180.png" ? evaluated.errors : trained.errors
+    let warnings = part == .test ? evaluated.errors : trained.errors
     #expect(warnings.contains("warning: skipped \(url.path)"), "\(warnings)")
   }
 

@@ -11,15 +11,9 @@ struct SlateProgram {
     let errors: String
   }
 
-  /// Beside the test bundle, where the package manager puts executables.
-  private static let executable: URL = {
-    let bundle = Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") } ?? .main
-    let folder =
-      bundle.bundlePath.hasSuffix(".xctest")
-      ? bundle.bundleURL.deletingLastPathComponent()
-      : URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
-    return folder.appending(path: "slate")
-  }()
+  private static let executable = builtPrograms.appending(path: "slate")
+  /// How many seconds a run may take: what has not ended then hangs, and is killed.
+  private static let patience = 900.0
 
   /// Runs `slate` with arguments to its end.
   static func run(_ arguments: String...) throws -> Outcome { try run(arguments) }
@@ -29,9 +23,13 @@ struct SlateProgram {
     try trainTiny(arguments, out: out)
   }
 
-  static func trainTiny(_ arguments: [String], out: String?) throws -> Outcome {
+  static func trainTiny(
+    _ arguments: [String], out: String?, patience: Double = patience
+  ) throws -> Outcome {
     // The last of several values of an option counts.
-    try run(["train"] + tiny + arguments + (out.map { ["--out", $0] } ?? []))
+    try run(
+      executable, ["train"] + tiny + arguments + (out.map { ["--out", $0] } ?? []),
+      patience: patience)
   }
 
   /// The same, without waiting for its end.
@@ -121,7 +119,7 @@ struct SlateProgram {
 
   private static func run(
     _ program: URL, _ arguments: [String], in folder: URL? = nil,
-    environment: [String: String?] = [:]
+    environment: [String: String?] = [:], patience: Double = patience
   ) throws -> Outcome {
     let process = Process()
     process.executableURL = program
@@ -134,8 +132,14 @@ struct SlateProgram {
     process.standardOutput = output
     process.standardError = errors
     try process.run()
+    let killing = DispatchWorkItem {
+      guard process.isRunning else { return }
+      kill(process.processIdentifier, SIGKILL)
+    }
+    DispatchQueue.global().asyncAfter(deadline: .now() + patience, execute: killing)
     // Small outputs: a pipe holds more than the program prints in a test.
     process.waitUntilExit()
+    killing.cancel()
     func text(_ pipe: Pipe) throws -> String {
       String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
     }

@@ -7,11 +7,7 @@ import Testing
 /// A step's gradients do not depend on how its images are divided, but for rounding.
 @Suite struct StepLossesTests {
   private static func configuration() throws -> RunConfiguration {
-    var result = RunConfiguration()
-    (result.imageSize, result.vocabSize, result.dModel) = (16, 9, 8)
-    (result.numSlots, result.slotSize, result.mlpHiddenSize) = (3, 6, 10)
-    (result.numDecBlocks, result.numHeads, result.dropout) = (2, 2, 0.3)
-    return try result.validated()
+    try .tiny { ($0.numDecBlocks, $0.dropout) = (2, 0.3) }
   }
 
   /// Loss and gradients of seven images, in double precision.

@@ -10,23 +10,6 @@ import Testing
 
 /// What a configuration makes of a training step.
 @Suite struct StepTests {
-  /// A configuration of a model that is small enough for exact comparisons.
-  private func configuration(
-    _ change: (inout RunConfiguration) -> Void = { _ in }
-  ) throws -> RunConfiguration {
-    var result = RunConfiguration()
-    result.imageSize = 16
-    result.vocabSize = 9
-    result.dModel = 8
-    result.numSlots = 3
-    result.slotSize = 6
-    result.mlpHiddenSize = 10
-    result.numDecBlocks = 1
-    result.numHeads = 2
-    change(&result)
-    return try result.validated()
-  }
-
   /// The gradient of the cross-entropy of three images by parameter.
   private func gradients(_ configuration: RunConfiguration) throws -> [String: [Double]] {
     var weights = Philox(seed: 2)
@@ -56,7 +39,7 @@ import Testing
       ("implicit", true, true), ("neumann:3", true, true), ("unrolled", false, true),
     ] {
       let found = try gradients(
-        configuration {
+        RunConfiguration.tiny {
           $0.slotInit = initialization
           $0.straightThrough = straight
           if let choice = GradientChoice(gradient) { $0.gradient = choice }
@@ -72,7 +55,7 @@ import Testing
   @Test("the dVAE is trained first, then everything else")
   func dvaeSteps() throws {
     let data = GeneratedScenes(imageSize: 16, training: 16, held: 4)
-    let configuration = try configuration {
+    let configuration = try RunConfiguration.tiny {
       $0.batchSize = 4
       $0.dvaeSteps = 2
       $0.lrWarmupSteps = 0
@@ -128,8 +111,8 @@ import Testing
 
   @Test("slots are trained on the likeliest tokens where the dVAE is trained first")
   func likeliestTokens() throws {
-    let drawn = try configuration()
-    let likeliest = try configuration { $0.dvaeSteps = 5 }
+    let drawn = try RunConfiguration.tiny()
+    let likeliest = try RunConfiguration.tiny { $0.dvaeSteps = 5 }
     var (first, second) = (Philox(seed: 4), Philox(seed: 4))
     #expect(drawn.noise(batch: 2, using: &first).gumbelHard.scalars.contains { $0 != 0 })
     #expect(likeliest.noise(batch: 2, using: &second).gumbelHard.scalars.allSatisfy { $0 == 0 })
@@ -138,17 +121,17 @@ import Testing
   @Test("the n-application variant is n - 1 iterations and one differentiated application")
   func lastIsDifferentiated() throws {
     let last = try gradients(
-      configuration {
+      RunConfiguration.tiny {
         $0.iterations = 4
         $0.lastIsDifferentiated = true
       })
-    let more = try gradients(configuration { $0.iterations = 3 })
-    let other = try gradients(configuration { $0.iterations = 4 })
+    let more = try gradients(RunConfiguration.tiny { $0.iterations = 3 })
+    let other = try gradients(RunConfiguration.tiny { $0.iterations = 4 })
     #expect(last == more)
     #expect(last != other)
     // Truncated unrolling records the last application of the four as well.
     let truncated = try gradients(
-      configuration {
+      RunConfiguration.tiny {
         $0.iterations = 4
         if let choice = GradientChoice("unrolled:1") { $0.gradient = choice }
       })

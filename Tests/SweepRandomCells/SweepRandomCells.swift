@@ -16,9 +16,9 @@ import RandomCells
   var cells: String?
   @Option(help: "The seed of all cells.")
   var seed: UInt64 = 1
-  @Option(help: "The only solver.")
+  @Option(help: "The only solver, such as newton-krylov.")
   var solver: String?
-  @Option(help: "The only estimator.")
+  @Option(help: "The only estimator, such as restarted-gmres.")
   var estimator: String?
   @Flag(help: "Expanding maps through fixedPoint.")
   var expanding = false
@@ -26,6 +26,17 @@ import RandomCells
   var child = false
   @Option(help: .hidden)
   var skip = 0
+
+  func validate() throws {
+    let sweep = Sweep(seed: seed, solver: solver, estimator: estimator)
+    guard !sweep.solvers.isEmpty, !sweep.estimators.isEmpty else {
+      let all = Sweep(seed: seed)
+      throw ValidationError(
+        "there is no such solver or estimator; solvers: "
+          + all.solvers.map(\.word).joined(separator: ", ") + "; estimators: "
+          + all.estimators.map(\.word).joined(separator: ", "))
+    }
+  }
 
   func run() throws {
     let numbers = try range()

@@ -1,5 +1,6 @@
 import Foundation
 import Tensors
+import TestFolders
 import Testing
 
 /// Whole numbers, flags, literals, and tensors as values and as text.
@@ -71,19 +72,19 @@ import Testing
     let overflow = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = IntTensor(2_000_000_000) + 2_000_000_000 }
-    #expect(message(overflow).contains("4000000000"))
+    #expect(errorText(overflow).contains("4000000000"))
     let ragged = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = [[1, 2], [3]] as Tensor }
-    #expect(message(ragged).contains("[2] and [1]"))
+    #expect(errorText(ragged).contains("[2] and [1]"))
     let noClass = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = ([3] as IntTensor).oneHot(classes: 3) }
-    #expect(message(noClass).contains("class 3"))
+    #expect(errorText(noClass).contains("class 3"))
     let targets = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Tensor.zeros([2, 3, 5]).crossEntropy(targets: .full(0, [3, 2])) }
-    #expect(message(targets).contains("[3, 2]"))
+    #expect(errorText(targets).contains("[3, 2]"))
   }
 
   @Test func valuesAreComparedElementByElement() {

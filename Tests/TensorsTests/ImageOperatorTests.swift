@@ -1,4 +1,5 @@
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -51,22 +52,21 @@ import Testing
     let outside = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Tensor.zeros([1, 4, 4, 2]).maxPooled(kernel: 3, padding: 2) }
-    #expect(text(outside).contains("at most half"))
+    #expect(errorText(outside).contains("at most half"))
     let small = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Tensor.zeros([1, 2, 4, 2]).averagePooled(kernel: 3) }
-    #expect(text(small).contains("a window of 3 does not fit into an image of shape [1, 2, 4, 2]"))
+    #expect(
+      errorText(small).contains(
+        "a window of 3 does not fit into an image of shape [1, 2, 4, 2]"))
     let channels = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Tensor.zeros([1, 2, 4, 2]).convolution2DTransposed(.zeros([3, 2, 1, 1])) }
-    #expect(text(channels).contains("[3, 2, 1, 1]"))
+    #expect(errorText(channels).contains("[3, 2, 1, 1]"))
     let groups = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Tensor.zeros([1, 6]).groupNorm(gain: .ones([6]), bias: .zeros([6]), groups: 4) }
-    #expect(text(groups).contains("4 groups do not divide the 6 channels"))
-  }
-
-  private func text(_ result: ExitTest.Result?) -> String {
-    String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(
+      errorText(groups).contains("4 groups do not divide the 6 channels"))
   }
 }

@@ -13,10 +13,10 @@ let imageOperators: [OperatorCase] = [
   transposed(kernel: 3, stride: 2, padding: 1, outputPadding: 1),
   transposed(kernel: 4, stride: 3, padding: 2, bias: false),
   transposed(kernel: 1, stride: 3, outputPadding: 2),
-  pooled("averagePooled", kernel: 2), pooled("averagePooled", kernel: 3, stride: 1, padding: 1),
-  pooled("averagePooled", kernel: 2, stride: 3),
-  pooled("maxPooled", kernel: 2), pooled("maxPooled", kernel: 3, stride: 2, padding: 1),
-  pooled("maxPooled", kernel: 4, stride: 1, padding: 2),
+  pooled(isMax: false, kernel: 2), pooled(isMax: false, kernel: 3, stride: 1, padding: 1),
+  pooled(isMax: false, kernel: 2, stride: 3),
+  pooled(isMax: true, kernel: 2), pooled(isMax: true, kernel: 3, stride: 2, padding: 1),
+  pooled(isMax: true, kernel: 4, stride: 1, padding: 2),
   adaptivelyPooled(1, 1), adaptivelyPooled(2, 3), adaptivelyPooled(5, 4), adaptivelyPooled(8, 9),
   OperatorCase("rmsNorm", [rows, testTensor([6], seed: 63)]) {
     $0[0].rmsNorm(gain: $0[1], epsilon: 0.01)
@@ -73,11 +73,11 @@ private func transposed(
 }
 
 private func pooled(
-  _ name: String, kernel: Int, stride: Int? = nil, padding: Int = 0
+  isMax: Bool, kernel: Int, stride: Int? = nil, padding: Int = 0
 ) -> OperatorCase {
-  let isMax = name == "maxPooled"
-  return OperatorCase(
-    "\(name): kernel \(kernel), stride \(stride ?? kernel), padding \(padding)", [image]
+  OperatorCase(
+    "\(isMax ? "maxPooled" : "averagePooled"): kernel \(kernel), stride \(stride ?? kernel), padding \(padding)",
+    [image]
   ) {
     isMax
       ? $0[0].maxPooled(kernel: kernel, stride: stride, padding: padding)

@@ -1,5 +1,6 @@
 import CKernels
 import Foundation
+import TestFolders
 import Testing
 
 /// The choice of OpenBLAS's kernels, in processes of their own.
@@ -8,13 +9,8 @@ import Testing
   private static func probe(
     _ arguments: String..., environment: [String: String] = [:]
   ) throws -> [String: String] {
-    let bundle = Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") } ?? .main
-    let folder =
-      bundle.bundlePath.hasSuffix(".xctest")
-      ? bundle.bundleURL.deletingLastPathComponent()
-      : URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
     let process = Process()
-    process.executableURL = folder.appending(path: "KernelChoiceProbe")
+    process.executableURL = builtPrograms.appending(path: "KernelChoiceProbe")
     process.arguments = arguments
     var inherited = ProcessInfo.processInfo.environment
     inherited["OPENBLAS_CORETYPE"] = nil

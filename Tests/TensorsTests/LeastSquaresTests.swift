@@ -1,4 +1,5 @@
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -50,7 +51,7 @@ import Testing
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Tensor.zeros([2, 3]).innerProductsOfSamples(with: .zeros([2, 4])) }
-    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    let message = errorText(result)
     #expect(message.contains("[2, 3]") && message.contains("[2, 4]"))
   }
 }

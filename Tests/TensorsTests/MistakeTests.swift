@@ -1,4 +1,5 @@
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -8,14 +9,14 @@ import Testing
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Tensor.zeros([2, 3]) + Tensor.zeros([4, 5]) }
-    #expect(message(result).contains("[2, 3] and [4, 5]"))
+    #expect(errorText(result).contains("[2, 3] and [4, 5]"))
   }
 
   @Test func innerExtentsThatDiffer() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Tensor.zeros([2, 3]).matmul(Tensor.zeros([4, 5])) }
-    #expect(message(result).contains("[2, 3] and [4, 5]"))
+    #expect(errorText(result).contains("[2, 3] and [4, 5]"))
   }
 
   @Test("an extent that does not follow from the others")
@@ -23,70 +24,109 @@ import Testing
     let remainder = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Tensor.zeros([2, 5]).reshaped([3, -1]) }
-    #expect(message(remainder).contains("[2, 5] has 10 elements"))
-    #expect(message(remainder).contains("[3, -1]"))
+    #expect(errorText(remainder).contains("[2, 5] has 10 elements"))
+    #expect(errorText(remainder).contains("[3, -1]"))
     let two = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = IntTensor([1, 2, 3, 4]).reshaped([-1, 2, -1]) }
-    #expect(message(two).contains("only one extent"))
+    #expect(errorText(two).contains("only one extent"))
     let any = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Tensor.zeros([0, 3]).reshaped([-1, 0]) }
-    #expect(message(any).contains("any number could stand for -1"))
+    #expect(errorText(any).contains("any number could stand for -1"))
     let negative = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Tensor.zeros([2, 3]).reshaped([-2, 3]) }
-    #expect(message(negative).contains("extent -2"))
+    #expect(errorText(negative).contains("extent -2"))
   }
 
   @Test func mixedDTypes() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Tensor.zeros([2]) + Tensor.zeros([2], dtype: .float64) }
-    #expect(message(result).contains("float32 [2] and float64 [2]"))
+    #expect(errorText(result).contains("float32 [2] and float64 [2]"))
+  }
+
+  @Test("a gradient that is set has the shape and the dtype of its variable")
+  func gradientsThatAreSet() async {
+    let dtype = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      var table = Gradients()
+      table[Tensor.zeros([2]).variable()] = .zeros([2], dtype: .float64)
+    }
+    #expect(
+      errorText(dtype).contains(
+        "variable that is float32 [2] cannot be float64 [2]"))
+    let shape = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      var table = Gradients()
+      table[Tensor.zeros([2, 3]).variable()] = .zeros([3, 2])
+    }
+    #expect(
+      errorText(shape).contains(
+        "variable that is float32 [2, 3] cannot be float32 [3, 2]"))
+    let constant = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      var table = Gradients()
+      table[Tensor.zeros([2])] = .zeros([2])
+    }
+    #expect(errorText(constant).contains("a constant has no gradient"))
+    let x = Tensor.zeros([2, 3]).variable()
+    var table = Gradients()
+    table[x] = .ones([2, 3])
+    #expect(table.count == 1)
+    table[x] = nil
+    #expect(table.count == 0)
   }
 
   @Test("gradients of one variable that are added have one shape and one dtype")
   func gradientsThatDiffer() async {
-    let dtypes = await #expect(
+    let gradients = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) {
       let x = Tensor.zeros([2]).variable()
       var table = Gradients()
-      table[x] = .zeros([2], dtype: .float64)
+      table.set(jacobian: .zeros([2], dtype: .float64), of: x)
       try table.add(gradientsOf: x.sum())
     }
-    #expect(message(dtypes).contains("are float64 [2] and float32 [2]"))
-    let shapes = await #expect(
+    #expect(errorText(gradients).contains("are float64 [2] and float32 [2]"))
+    let tables = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) {
       let x = Tensor.zeros([2]).variable()
       var table = Gradients()
-      table[x] = .zeros([3, 2])
-      table.add(try gradients(of: x.sum()))
+      table.set(jacobian: .zeros([3, 2]), of: x)
+      table.add(try Tensors.gradients(of: x.sum()))
     }
-    #expect(message(shapes).contains("are float32 [3, 2] and float32 [2]"))
+    #expect(errorText(tables).contains("are float32 [3, 2] and float32 [2]"))
   }
 
   @Test func aLossThatIsNoScalar() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = try gradients(of: Tensor.zeros([2, 3]).variable() * 2) }
-    #expect(message(result).contains("[2, 3]"))
+    #expect(errorText(result).contains("[2, 3]"))
   }
 
   @Test func aGradientOfMoreThanOneNumber() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = try gradient(at: Tensor.zeros([2, 3])) { $0 * 2 } }
-    #expect(message(result).contains("[2, 3]") && message(result).contains("jacobian(at:of:)"))
+    #expect(
+      errorText(result).contains("[2, 3]")
+        && errorText(result).contains("jacobian(at:of:)"))
   }
 
   @Test func aDirectionOfAnotherShape() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = try jvp(at: Tensor.zeros([2, 3]), along: Tensor.zeros([3, 2])) { $0 * 2 } }
-    #expect(message(result).contains("[3, 2]") && message(result).contains("[2, 3]"))
+    #expect(
+      errorText(result).contains("[3, 2]")
+        && errorText(result).contains("[2, 3]"))
   }
 
   @Test func aTransformationOfACotangentThatIsNotDifferentiable() async {
@@ -99,14 +139,14 @@ import Testing
         }.sum()
       }
     }
-    #expect(message(result).contains("sign has no second derivative"))
+    #expect(errorText(result).contains("sign has no second derivative"))
   }
 
   @Test func aSampleThatIsReplacedTwice() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Tensor.zeros([3, 2]).replacing([1, 0, 1], Tensor.ones([3, 2])) }
-    #expect(message(result).contains("[1, 0, 1]"))
+    #expect(errorText(result).contains("[1, 0, 1]"))
   }
 
   @Test func aGraphThatIsUsedTwice() async {
@@ -118,7 +158,7 @@ import Testing
       _ = try gradients(of: y)
       _ = try gradients(of: y)
     }
-    #expect(message(result).contains("retainingGraph"))
+    #expect(errorText(result).contains("retainingGraph"))
   }
 
   // What has no derivative says so, instead of returning a constant.
@@ -127,8 +167,8 @@ import Testing
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = try GMRES().solve(Tensor.ones([2, 3]).variable()) { $0 * 2 } }
-    #expect(message(result).contains("[2, 3] that is recorded"))
-    #expect(message(result).contains(".gmres()"))
+    #expect(errorText(result).contains("[2, 3] that is recorded"))
+    #expect(errorText(result).contains(".gmres()"))
   }
 
   @Test func aLinearSolveWithAnOperatorThatIsRecorded() async {
@@ -143,7 +183,7 @@ import Testing
           let weight = Tensor(2).variable()
           _ = try BiCGStab().solve(Tensor.ones([2, 3])) { $0 * weight }
         }
-      #expect(message(result).contains("that is recorded"))
+      #expect(errorText(result).contains("that is recorded"))
     }
   }
 
@@ -151,22 +191,22 @@ import Testing
     let values = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = try Tensor.identity(3).variable().singularValues() }
-    #expect(message(values).contains("singularValues has no derivative"))
+    #expect(errorText(values).contains("singularValues has no derivative"))
     let eigen = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = try Tensor.identity(3).variable().symmetricEigen() }
-    #expect(message(eigen).contains("symmetricEigen has no derivative"))
+    #expect(errorText(eigen).contains("symmetricEigen has no derivative"))
     let factor = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = try Tensor.identity(3).variable().triangularFactor() }
-    #expect(message(factor).contains("triangularFactor has no derivative"))
+    #expect(errorText(factor).contains("triangularFactor has no derivative"))
     let least = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) {
       _ = try LeastSquaresSolution(
         of: Tensor.ones([1, 3, 3]), right: Tensor.ones([1, 3]).variable())
     }
-    #expect(message(least).contains("LUFactorization"))
+    #expect(errorText(least).contains("LUFactorization"))
   }
 
   @Test func productsOfALinearizationWithWhatIsRecorded() async {
@@ -176,18 +216,18 @@ import Testing
       _ = try Linearization(at: Tensor.ones([2, 3])) { $0.sin() }
         .pushforward(Tensor.ones([2, 3]).variable())
     }
-    #expect(message(forth).contains("jvp(at:along:of:)"))
+    #expect(errorText(forth).contains("jvp(at:along:of:)"))
     let back = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) {
       _ = try Linearization(at: Tensor.ones([2, 3])) { $0.sin() }
         .pullback(Tensor.ones([2, 3]).variable())
     }
-    #expect(message(back).contains("valueWithPullback"))
+    #expect(errorText(back).contains("valueWithPullback"))
     let point = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = try Linearization(at: Tensor.ones([2, 3]).variable()) { $0.sin() } }
-    #expect(message(point).contains("a Linearization has no derivative"))
+    #expect(errorText(point).contains("a Linearization has no derivative"))
   }
 
   @Test func aJacobianOfAStructureWithProductsThatAreRecorded() async {
@@ -199,6 +239,6 @@ import Testing
         $0 * weight
       }
     }
-    #expect(message(result).contains(".dense"))
+    #expect(errorText(result).contains(".dense"))
   }
 }

@@ -1,4 +1,5 @@
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -52,7 +53,7 @@ import Testing
         try recomputed([x]) { [Self.doubled($0[0])] }[0].sum()
       }
     }
-    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    let message = errorText(result)
     #expect(message.contains("doubled has no second derivative"), "\(message)")
   }
 

@@ -1,4 +1,5 @@
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -49,7 +50,7 @@ import Testing
         }
       }
     }
-    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    let message = errorText(result)
     #expect(message.contains("retainingGraph"), "\(message)")
   }
 

@@ -1,4 +1,5 @@
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -86,27 +87,24 @@ import Testing
     let outside = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Tensor.zeros([2, 3])[0, 3] }
-    #expect(message(outside).contains("position 3") && message(outside).contains("[2, 3]"))
+    #expect(
+      errorText(outside).contains("position 3")
+        && errorText(outside).contains("[2, 3]"))
     let tooMany = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Tensor.zeros([2, 3])[0, 0, 0] }
-    #expect(message(tooMany).contains("3 indices"))
+    #expect(errorText(tooMany).contains("3 indices"))
     let range = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Tensor.zeros([2, 3])[0, 1..<4] }
-    #expect(message(range).contains("bound 4"))
+    #expect(errorText(range).contains("bound 4"))
     let mask = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Tensor.zeros([2, 3])[BoolTensor.full(true, [3])] }
-    #expect(message(mask).contains("mask of shape [3]"))
+    #expect(errorText(mask).contains("mask of shape [3]"))
     let twice = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Tensor.zeros([3]).updating([[1, 1] as IntTensor], with: Tensor(1)) }
-    #expect(message(twice).contains("replaced twice"))
+    #expect(errorText(twice).contains("replaced twice"))
   }
-}
-
-/// What a process wrote as it stopped.
-func message(_ result: ExitTest.Result?) -> String {
-  String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
 }

@@ -114,7 +114,7 @@ import Training
       optimizer.step(model, gradients: table)
       optimizer.step(model, gradients: table)
     }
-    #expect(text(result).contains("none of 2 parameters has a gradient"))
+    #expect(errorText(result).contains("none of 2 parameters has a gradient"))
   }
 
   @Test("a rule about no parameter stops")
@@ -126,7 +126,9 @@ import Training
       var optimizer = SGD(rate: 0.1, rules: [.frozen("wieght")])
       optimizer.step(model, gradients: try gradients(of: model.loss()))
     }
-    #expect(text(result).contains("'wieght'") && text(result).contains("weight, bias"))
+    #expect(
+      errorText(result).contains("'wieght'")
+        && errorText(result).contains("weight, bias"))
   }
 
   @Test("an average of another model stops")
@@ -138,11 +140,9 @@ import Training
       var random = Philox(seed: 1)
       average.update(from: Linear(2, 3, using: &random))
     }
-    #expect(text(result).contains("[3, 4]") && text(result).contains("[3, 2]"))
-  }
-
-  private func text(_ result: ExitTest.Result?) -> String {
-    String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(
+      errorText(result).contains("[3, 4]")
+        && errorText(result).contains("[3, 2]"))
   }
 
   @Test func anotherOptimizersStateIsRefused() throws {

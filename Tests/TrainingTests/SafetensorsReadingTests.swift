@@ -19,18 +19,19 @@ import Testing
   @Test("every type of a file that Python wrote")
   func everyType() throws {
     let file = try fixture()
-    let expected: [(String, [Double])] = [
-      ("F64", Self.reals), ("F32", Self.reals),
+    let expected: [(String, DType, [Double])] = [
+      ("F64", .float64, Self.reals), ("F32", .float32, Self.reals),
       // 2^-20 is a denormal half; 65504 has no bfloat16, whose nearest is 65536.
-      ("F16", Self.reals), ("BF16", [0, -1.5, 0x1p-20, 65536, .infinity, 3]),
-      ("I64", Self.wholes.map { Double(Float($0)) }),
-      ("I32", Self.wholes.map { Double(Float($0)) }),
-      ("U8", [0, 255, 1, 2, 128, 40]), ("BOOL", [0, 1, 1, 0, 0, 1]),
+      ("F16", .float32, Self.reals),
+      ("BF16", .float32, [0, -1.5, 0x1p-20, 65536, .infinity, 3]),
+      ("I64", .float32, Self.wholes.map { Double(Float($0)) }),
+      ("I32", .float32, Self.wholes.map { Double(Float($0)) }),
+      ("U8", .float32, [0, 255, 1, 2, 128, 40]), ("BOOL", .float32, [0, 1, 1, 0, 0, 1]),
     ]
-    for (name, numbers) in expected {
+    for (name, dtype, numbers) in expected {
       let tensor = try file.tensor(name)
       #expect(tensor.shape == [2, 3], "\(name)")
-      #expect(tensor.dtype == (name == "F64" ? .float64 : .float32), "\(name)")
+      #expect(tensor.dtype == dtype, "\(name)")
       #expect(tensor.scalars == numbers, "\(name)")
       #expect(file[name]?.type.rawValue == name)
     }

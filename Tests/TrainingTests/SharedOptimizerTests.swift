@@ -1,14 +1,11 @@
 import NeuralLayers
 import Tensors
+import TestFolders
 import Testing
 import Training
 
 /// One optimiser and several modules.
 @Suite struct SharedOptimizerTests {
-  private func message(_ result: ExitTest.Result?) -> String {
-    String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-  }
-
   @Test("two modules whose parameters have the same names do not share an optimiser")
   func sameNames() async {
     let result = await #expect(
@@ -19,8 +16,9 @@ import Training
       optimizer.step(one, gradients: try gradients(of: one.loss()))
       optimizer.step(other, gradients: try gradients(of: other.loss()))
     }
-    #expect(message(result).contains("another parameter of the name 'weight'"))
-    #expect(message(result).contains("an optimiser of its own"))
+    #expect(
+      errorText(result).contains("another parameter of the name 'weight'"))
+    #expect(errorText(result).contains("an optimiser of its own"))
   }
 
   @Test("a module that is gone is not taken for the next one of its names")
@@ -34,9 +32,10 @@ import Training
         optimizer.step(model, gradients: try gradients(of: model.loss()))
       }
     }
-    #expect(message(result).contains("another parameter of the name 'weight'"))
+    #expect(
+      errorText(result).contains("another parameter of the name 'weight'"))
     // It keeps no tensors.
-    #expect(message(result).contains("at least the count of steps"))
+    #expect(errorText(result).contains("at least the count of steps"))
   }
 
   @Test("a list with two parameters of one name stops before its first step")
@@ -49,8 +48,10 @@ import Training
       let table = try gradients(of: (a.tensor + b.tensor.square()).sum())
       optimizer.step([NamedParameter("w", a), NamedParameter("w", b)], gradients: table)
     }
-    #expect(message(result).contains("two parameters of this list have the name 'w'"))
-    #expect(!message(result).contains("has stepped"))
+    #expect(
+      errorText(result).contains(
+        "two parameters of this list have the name 'w'"))
+    #expect(!errorText(result).contains("has stepped"))
   }
 
   @Test("restored, an optimiser belongs to the module that it was restored for")
@@ -74,7 +75,8 @@ import Training
       try Checkpoint(of: one, optimizer: optimizer).restore(&optimizer, for: other)
       optimizer.step(one, gradients: try gradients(of: one.loss()))
     }
-    #expect(message(result).contains("another parameter of the name 'weight'"))
+    #expect(
+      errorText(result).contains("another parameter of the name 'weight'"))
   }
 
   @Test("modules whose names differ move as with an optimiser each")
@@ -102,8 +104,9 @@ import Training
       }
       _ = Checkpoint(of: Model())
     }
-    #expect(message(average).contains("'average.weight' cannot be written"))
-    #expect(message(average).contains("parameterNames = [\"average\": \"NAME\"]"))
+    #expect(errorText(average).contains("'average.weight' cannot be written"))
+    #expect(
+      errorText(average).contains("parameterNames = [\"average\": \"NAME\"]"))
     let optimizer = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) {
@@ -112,7 +115,8 @@ import Training
       }
       _ = Checkpoint(of: Model())
     }
-    #expect(message(optimizer).contains("'optimizer.weight' cannot be written"))
+    #expect(
+      errorText(optimizer).contains("'optimizer.weight' cannot be written"))
     // What the message says is enough, and only beginnings count.
     struct Renamed: Module {
       let average = SineModel(), averages = SineModel(), inner = Inner()

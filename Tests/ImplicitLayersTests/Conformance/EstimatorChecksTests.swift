@@ -8,13 +8,13 @@ import Testing
 @Suite struct EstimatorChecksTests {
   /// Not those with a memory: a pass that starts from the last one's adjoint ends elsewhere within its
   /// tolerance.
-  @Test(arguments: implicitEstimators(1e-6).filter { !$0.remembers })
+  @Test(arguments: implicitEstimators(1e-6).filter { !$0.traits.contains(.remembers) })
   func everyEstimatorConforms(tabled: TabledEstimator) throws {
     let failures = try EstimatorChecks(tabled.estimator, accuracy: nil).failures()
     #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
   }
 
-  @Test(arguments: accurateEstimators(1e-6).filter { !$0.remembers })
+  @Test(arguments: accurateEstimators(1e-6).filter { !$0.traits.contains(.remembers) })
   func accurateEstimatorsAreNearTheExactAdjoint(tabled: TabledEstimator) throws {
     let failures = try EstimatorChecks(tabled.estimator, accuracy: 1e-5).failures()
     #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")

@@ -1,6 +1,7 @@
 import Foundation
 import ImplicitLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -278,7 +279,7 @@ import Testing
         b, Self.weight, Detached(derivative: .ofComputation), using: .picard())
       _ = try gradients(of: z.square().sum(), creatingGraph: true)
     }
-    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    let message = errorText(result)
     #expect(message.contains("derivative: EstimateDerivative"))
   }
 

@@ -1,5 +1,6 @@
 import ImplicitLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -65,7 +66,7 @@ import Testing
     ) {
       _ = ConvexSet.box(Tensor([0, 1], shape: [2]), Tensor([1, -1], shape: [2]))
     }
-    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    let message = errorText(result)
     #expect(message.contains("has the entry -2"))
   }
 
@@ -103,7 +104,7 @@ import Testing
         of: { x in x.square().sum() },
         subjectTo: { x in x.sum(alongAxis: 1, keepingAxis: true) - 1 }, from: .ones([2, 3]))
     }
-    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    let message = errorText(result)
     #expect(message.contains("one number for each sample, shape [2]"))
   }
 

@@ -5,9 +5,7 @@ import Testing
 
 /// Where F is exactly 0 in every entry, x is a solution whatever the slope.
 @Suite struct ExactZeroTests {
-  static let solvers: [any ForwardSolver] = [
-    .newton(), .newtonKrylov(), .broyden(), .anderson(), .picard(), .automatic,
-  ]
+  static let solvers = TestedSolver.defaults
 
   private static func column(_ numbers: [Double], _ dtype: DType = .float64) -> Tensor {
     Tensor(numbers, shape: [numbers.count, 1], dtype: dtype)
@@ -16,43 +14,43 @@ import Testing
   /// The equations of both are flat where the search begins.
   @Test(
     "x^2 = 0 from 0 and relu(x)^2 = 0 from -1", arguments: solvers, [DType.float32, .float64])
-  func flat(_ solver: any ForwardSolver, _ dtype: DType) throws {
+  func flat(_ tested: TestedSolver, _ dtype: DType) throws {
     let a = Tensor(1, dtype: dtype).variable()
     for (start, g) in [
       (0.0, { (x: Tensor) in a * x.square() }), (-1.0, { (x: Tensor) in a * x.relu().square() }),
     ] {
       let initial = Self.column([start, start], dtype)
-      let found = try solve(.root(g), from: initial, using: solver)
-      #expect(found.report.converged, "\(solver.name): \(found.report)")
+      let found = try solve(.root(g), from: initial, using: tested.solver)
+      #expect(found.report.converged, "\(tested): \(found.report)")
       #expect(found.value.scalars == initial.scalars)
       // The iterate, what tells the slope, and F alone.
-      #expect(found.report.evaluations <= 4, "\(solver.name): \(found.report.evaluations)")
+      #expect(found.report.evaluations <= 4, "\(tested): \(found.report.evaluations)")
       let error = #expect(throws: BackwardFailure.self) { try gradients(of: found.value.sum()) }
       #expect(error.map { "\($0)".contains("singular") } == true, "\(error as Any)")
     }
   }
 
   @Test("also of a condition that is a map, at 0, where nothing is rounded", arguments: solvers)
-  func mapAtZero(_ solver: any ForwardSolver) throws {
+  func mapAtZero(_ tested: TestedSolver) throws {
     let found = try solve(
-      .fixedPoint { x in x - x.square() }, from: Self.column([0, 0]), using: solver)
-    #expect(found.report.converged, "\(solver.name): \(found.report)")
+      .fixedPoint { x in x - x.square() }, from: Self.column([0, 0]), using: tested.solver)
+    #expect(found.report.converged, "\(tested): \(found.report)")
   }
 
   @Test("only the samples in which every entry is 0", arguments: solvers)
-  func everyEntry(_ solver: any ForwardSolver) throws {
+  func everyEntry(_ tested: TestedSolver) throws {
     let start = Tensor([-1, -1, -1, 2], shape: [2, 2], dtype: .float64)
     let found = try solve(
-      .root { x in x.relu().square() }, from: start, using: solver,
+      .root { x in x.relu().square() }, from: start, using: tested.solver,
       until: .accuracy(relative: 1e-6, absolute: 1e-8, limit: 3))
-    #expect(found.report.samples.map(\.outcome) == [.converged, .limitReached], "\(solver.name)")
+    #expect(found.report.samples.map(\.outcome) == [.converged, .limitReached], "\(tested)")
   }
 
   @Test("an F that adding x rounds to 0 is no zero", arguments: solvers)
-  func roundedAway(_ solver: any ForwardSolver) throws {
+  func roundedAway(_ tested: TestedSolver) throws {
     let found = try solve(
-      .root { x in (x.square() - 2) * 1e-20 }, from: Self.column([1]), using: solver)
-    #expect(found.report.failed == [0], "\(solver.name)")
+      .root { x in (x.square() - 2) * 1e-20 }, from: Self.column([1]), using: tested.solver)
+    #expect(found.report.failed == [0], "\(tested)")
   }
 
   @Test("a point of one's own, a state of several tensors, and a minimum that is flat")

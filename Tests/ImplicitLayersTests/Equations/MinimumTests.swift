@@ -1,6 +1,7 @@
 import Foundation
 import ImplicitLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -223,7 +224,7 @@ private let tight = StoppingRule.tolerance(relative: 1e-13, absolute: 1e-12, lim
     ) {
       _ = try fixedPoint(from: Tensor.ones([1, 2]), using: .lbfgs()) { ($0 * 0.5).sin() }
     }
-    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    let message = errorText(result)
     #expect(message.contains("minimum(of:from:)"))
   }
 

@@ -6,7 +6,7 @@ import Testing
 
 /// Solvers that take no derivatives solve equations that have none, or of which nothing is recorded.
 @Suite struct OpaqueFunctionTests {
-  static let solvers: [any ForwardSolver] = [.broyden(), .anderson(), .picard(), .automatic]
+  static let solvers = TestedSolver.defaults.filter { !$0.takesDerivatives }.map(\.solver)
 
   private static func column(_ numbers: [Double], _ dtype: DType = .float64) -> Tensor {
     Tensor(numbers, shape: [numbers.count, 1], dtype: dtype)

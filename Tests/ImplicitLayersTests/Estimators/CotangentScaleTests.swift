@@ -6,10 +6,12 @@ import Testing
 @Suite struct CotangentScaleTests {
   /// What is scaled: an estimator, made anew for each pass so that a memory starts from nothing,
   /// after a solver.
-  private typealias Pass = (name: String, solver: TabledSolver, make: () -> any BackwardEstimator)
+  private typealias Pass = (
+    name: String, solver: any ForwardSolver, make: () -> any BackwardEstimator
+  )
 
   private func passes(_ tolerance: Double, for problem: ClosedFormProblem) -> [Pass] {
-    let broyden = TabledSolver(name: "Broyden", solver: .broyden())
+    let broyden: any ForwardSolver = .broyden()
     let count = implicitEstimators(tolerance, for: problem).count
     let implicit = (0..<count).map { index -> Pass in
       let make = { implicitEstimators(tolerance, for: problem)[index] }
@@ -19,9 +21,9 @@ import Testing
       ("quasi-Newton reuse", broyden, { .quasiNewtonReuse(refinements: refinements) })
     }
     let tied: Pass = ("straight-through", broyden, { .straightThrough(.neumann(terms: 3)) })
-    let unrolled = TabledSolver.all.flatMap { solver in
+    let unrolled = TestedSolver.matrix.flatMap { solver in
       unrolledEstimators(steps: 5).map { name, estimator -> Pass in
-        ("\(name), \(solver.name)", solver, { estimator })
+        ("\(name), \(solver.name)", solver.solver, { estimator })
       }
     }
     return implicit + reused + [tied] + unrolled
@@ -35,7 +37,7 @@ import Testing
     for (name, solver, make) in passes(tolerance, for: problem) {
       let pass = { (scale: Double) in
         try differentiate(
-          problem, make(), using: solver.solver, dtype: dtype, until: .evaluations(30),
+          problem, make(), using: solver, dtype: dtype, until: .evaluations(30),
           scale: scale)
       }
       let unit = try pass(1)

@@ -26,7 +26,9 @@ private func cost(
   func constant() async {
     await #expect(processExitsWith: .success) {
       let all: [(String, any BackwardEstimator)] =
-        implicitEstimators(1e-9).filter { !$0.remembers }.map { ($0.name, $0.estimator) }
+        implicitEstimators(1e-9).filter { !$0.traits.contains(.remembers) }.map {
+          ($0.name, $0.estimator)
+        }
         + [("straight-through", .straightThrough())]
       for (name, estimator) in all {
         let one = try cost(estimator, iterations: 1)

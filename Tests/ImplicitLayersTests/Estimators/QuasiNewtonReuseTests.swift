@@ -53,13 +53,13 @@ import Testing
     arguments: ClosedFormProblem.all, [DType.float64, .float32])
   func fullRefinement(_ problem: ClosedFormProblem, _ dtype: DType) throws {
     let accuracy = Accuracy(dtype: dtype)
-    for solver in TabledSolver.all {
+    for solver in TestedSolver.matrix {
       let solve = {
         try differentiate(
           problem, .quasiNewtonReuse(refinements: 9), using: solver.solver, dtype: dtype,
           until: .tolerance(relative: accuracy.residual, limit: solver.evaluations(for: problem)))
       }
-      if solver.learnsInverse {
+      if solver.solver.learnsInverse {
         let result = try solve()
         #expect(
           accuracy.fault(inGradients: result.gradients, expected: problem.gradients, of: problem)

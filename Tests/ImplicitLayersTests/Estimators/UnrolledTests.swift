@@ -1,43 +1,36 @@
 import ImplicitLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
 @Suite struct UnrolledTests {
-  private let solvers: [any ForwardSolver] = [
-    .picard(), .picard(relaxation: 0.8), .anderson(depth: 3), .broyden(updates: 6), .newton(),
-    .newtonKrylov(),
-    .automatic,
-  ]
   private let tight = StoppingRule.tolerance(relative: 0, absolute: 2e-15, limit: 400)
 
-  @Test("checkpoints change no gradient, with a fixed number of evaluations and a tolerance")
-  func checkpoints() throws {
+  @Test(
+    "checkpoints change no gradient, with a fixed number of evaluations and a tolerance",
+    arguments: ClosedFormProblem.all, TestedSolver.defaults)
+  func checkpoints(_ problem: ClosedFormProblem, _ tested: TestedSolver) throws {
     let kinds: [Unrolled.Kept] = [
       .checkpoints(every: 1), .checkpoints(every: 4), .checkpoints(every: 100), .squareRoot,
     ]
-    for problem in ClosedFormProblem.all {
-      for rule in [StoppingRule.evaluations(11), tight] {
-        for solver in solvers {
-          let plain = try differentiate(problem, .unrolled, using: solver, until: rule)
-          for kind in kinds {
-            let kept = try differentiate(
-              problem, .unrolled(keeping: kind), using: solver, until: rule)
-            let what = "\(problem), \(kind), \(solver), \(rule.limit)"
-            #expect(
-              difference(kept.solution.value, plain.solution.value, absolute: 1e-14) == nil,
-              "\(what)")
-            for (a, b) in zip(kept.gradients, plain.gradients) {
-              let (a, b) = (try #require(a), try #require(b))
-              #expect(difference(a, b, relative: 1e-11) == nil, "\(what)")
-            }
-            // Newton's steps are differentiated at what they converge to: a start has no gradient,
-            // or, where the tape cannot tell, zero.
-            let zero = problem.initial.zerosLike()
-            let (a, b) = (kept.initialGradient ?? zero, plain.initialGradient ?? zero)
-            #expect(difference(a, b, relative: 1e-12, absolute: 1e-13) == nil, "\(what)")
-          }
+    for rule in [StoppingRule.evaluations(11), tight] {
+      let plain = try differentiate(problem, .unrolled, using: tested.solver, until: rule)
+      for kind in kinds {
+        let kept = try differentiate(
+          problem, .unrolled(keeping: kind), using: tested.solver, until: rule)
+        let what = "\(kind), \(rule.limit)"
+        #expect(
+          difference(kept.solution.value, plain.solution.value, absolute: 1e-14) == nil, "\(what)")
+        for (a, b) in zip(kept.gradients, plain.gradients) {
+          let (a, b) = (try #require(a), try #require(b))
+          #expect(difference(a, b, relative: 1e-11) == nil, "\(what)")
         }
+        // Newton's steps are differentiated at what they converge to: a start has no gradient, or, where
+        // the tape cannot tell, zero.
+        let zero = problem.initial.zerosLike()
+        let (a, b) = (kept.initialGradient ?? zero, plain.initialGradient ?? zero)
+        #expect(difference(a, b, relative: 1e-12, absolute: 1e-13) == nil, "\(what)")
       }
     }
   }
@@ -95,29 +88,25 @@ import Testing
 }
 
 @Suite struct EstimatorMisuseTests {
-  private func message(_ result: ExitTest.Result?) -> String {
-    String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-  }
-
   @Test func noTerms() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = NeumannSeries(terms: 0, relaxation: 0.5) }
-    #expect(message(result).contains("at least one term, not 0"))
+    #expect(errorText(result).contains("at least one term, not 0"))
   }
 
   @Test func dampingOfASeries() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = NeumannSeries(terms: 5, relaxation: 1.2) }
-    #expect(message(result).contains("(0, 1], not 1.2"))
+    #expect(errorText(result).contains("(0, 1], not 1.2"))
   }
 
   @Test func noLastStep() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) { _ = Unrolled(lastSteps: 0) }
-    #expect(message(result).contains("at least one step, not 0"))
+    #expect(errorText(result).contains("at least one step, not 0"))
   }
 
   @Test func anEstimateOfAnotherShape() async {
@@ -133,7 +122,9 @@ import Testing
       let z = try fixedPoint(from: b.zerosLike(), estimator: Wrong()) { $0 * 0.5 + b }
       _ = try gradients(of: z.sum())
     }
-    #expect(message(result).contains("[2, 3]") && message(result).contains("[2, 1]"))
+    #expect(
+      errorText(result).contains("[2, 3]")
+        && errorText(result).contains("[2, 1]"))
   }
 
   @Test func reuseOfAnInverseThatWasNotLearned() throws {

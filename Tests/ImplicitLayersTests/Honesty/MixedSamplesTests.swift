@@ -1,5 +1,6 @@
 import ImplicitLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -21,7 +22,7 @@ import Testing
         MixedSamplesTests.mixing.matmul(v, transposingSelf: true)
       }
     }
-    let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    let message = errorText(result)
     #expect(message.contains("sample 1 of the image depends on sample 0"), "\(message)")
     try expectSeparateSamples(of: .zeros([3, 3], dtype: .float64)) { v in
       v.matmul(Self.mixing, transposingOther: true)
@@ -37,7 +38,7 @@ import Testing
         let b = testTensor([3, 2], seed: 6).variable()
         _ = try gradients(of: MixedSamplesTests.solve(b).sum())
       }
-      let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+      let message = errorText(result)
       #expect(message.contains("samples mix"), "\(message)")
       // A map whose samples are apart passes it, with the gradient's own gradient.
       let b = testTensor([3, 2], seed: 6).variable()

@@ -60,39 +60,32 @@ import Testing
     #expect(solution.report.description.contains("one application"))
   }
 
-  @Test("all samples accepted at once are differentiated, not refused")
-  func allAccepted() throws {
+  @Test(
+    "all samples accepted at once are differentiated, not refused",
+    arguments: [.unrolled, .unrolled(lastSteps: 2), .unrolled(keeping: .squareRoot)] as [Unrolled])
+  func allAccepted(_ estimator: Unrolled) throws {
     let a = Tensor([0.5], shape: [1, 1], dtype: .float64).variable()
-    for estimator in [.unrolled, .unrolled(lastSteps: 2), .unrolled(keeping: .squareRoot)]
-      as [any BackwardEstimator]
-    {
-      let z = try fixedPoint(
-        from: Tensor([2], shape: [1, 1], dtype: .float64), estimator: estimator,
-        until: .tolerance(relative: 1e-10, limit: 200)
-      ) { $0 * a + 1 }
-      #expect(try gradients(of: z.sum())[a]?.scalars == [2], "\(estimator.name)")
-    }
+    let z = try fixedPoint(
+      from: Tensor([2], shape: [1, 1], dtype: .float64), estimator: estimator,
+      until: .tolerance(relative: 1e-10, limit: 200)
+    ) { $0 * a + 1 }
+    #expect(try gradients(of: z.sum())[a]?.scalars == [2])
   }
 
-  @Test("truncated gradients are never zero in silence, whatever the solver and the batch")
-  func truncatedReplays() throws {
+  @Test(
+    "truncated gradients are never zero in silence, whatever the solver and the batch",
+    arguments: TestedSolver.accelerated,
+    [.unrolled(lastSteps: 2), .unrolled(keeping: .squareRoot)] as [Unrolled])
+  func truncatedReplays(_ tested: TestedSolver, _ estimator: Unrolled) throws {
     for seed in 1...40 {
       let w = testTensor([3, 3], seed: seed, scale: 0.5).variable()
       let x = testTensor([2, 3], seed: seed + 50)
-      for solver in [.newton(), .newtonKrylov(), .broyden(), .anderson(), .automatic]
-        as [any ForwardSolver]
-      {
-        for estimator in [.unrolled(lastSteps: 2), .unrolled(keeping: .squareRoot)]
-          as [any BackwardEstimator]
-        {
-          let z = try fixedPoint(
-            from: x.zerosLike(), using: solver, estimator: estimator,
-            until: .tolerance(relative: 1e-10, limit: 300)
-          ) { z in (z.matmul(w) + x).tanh() }
-          let gradient = try #require(gradients(of: z.sum())[w])
-          #expect(gradient.largestMagnitude > 1e-3, "\(solver.name), \(estimator.name), \(seed)")
-        }
-      }
+      let z = try fixedPoint(
+        from: x.zerosLike(), using: tested.solver, estimator: estimator,
+        until: .tolerance(relative: 1e-10, limit: 300)
+      ) { z in (z.matmul(w) + x).tanh() }
+      let gradient = try #require(gradients(of: z.sum())[w])
+      #expect(gradient.largestMagnitude > 1e-3, "\(seed)")
     }
   }
 }

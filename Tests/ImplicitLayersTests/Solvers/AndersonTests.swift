@@ -49,21 +49,20 @@ private func linear(_ z: Tensor) -> Tensor { z.matmul(matrix, transposingOther: 
     #expect(difference(inPlace, recorded.detached(), absolute: 1e-12) == nil)
   }
 
-  @Test("unrolling differentiates the extrapolation itself, also before convergence")
-  func gradientOfTheIteration() throws {
-    let solvers: [any ForwardSolver] = [
+  @Test(
+    "unrolling differentiates the extrapolation itself, also before convergence",
+    arguments: [
       .anderson(depth: 3), .anderson(depth: 2, mixing: 0.7), .broyden(updates: 2), .broyden(),
-    ]
-    for solver in solvers {
-      let gap = try gradientDifference(
-        [testTensor([2, n], seed: 3), matrix, offset], tolerance: 1e-6
-      ) { inputs in
-        try fixedPoint(
-          from: inputs[0], using: solver, estimator: .unrolled, until: .evaluations(5)
-        ) { z in (z.matmul(inputs[1]) + inputs[2]).tanh() }
-      }
-      #expect(gap == nil, "\(solver): \(gap ?? "")")
+    ] as [any ForwardSolver])
+  func gradientOfTheIteration(_ solver: any ForwardSolver) throws {
+    let gap = try gradientDifference(
+      [testTensor([2, n], seed: 3), matrix, offset], tolerance: 1e-6
+    ) { inputs in
+      try fixedPoint(
+        from: inputs[0], using: solver, estimator: .unrolled, until: .evaluations(5)
+      ) { z in (z.matmul(inputs[1]) + inputs[2]).tanh() }
     }
+    #expect(gap == nil)
   }
 
   @Test("the ridge is relative: scaling the problem by powers of two changes nothing")
@@ -81,33 +80,28 @@ private func linear(_ z: Tensor) -> Tensor { z.matmul(matrix, transposingOther: 
     #expect(counts[2] == counts[1])
   }
 
-  @Test("a rotation that grows by 1.2 needs two differences")
-  func depthCountsDifferences() throws {
+  @Test("a rotation that grows by 1.2 needs two differences", arguments: [(1, false), (2, true)])
+  func depthCountsDifferences(_ depth: Int, _ succeeds: Bool) throws {
     let (c, s) = (1.2 * 0.5, 1.2 * 0.75.squareRoot())
     let rotation = Tensor([c, -s, s, c], shape: [2, 2], dtype: .float64)
     let shift = Tensor([1, 2], shape: [1, 2], dtype: .float64)
-    for (depth, succeeds) in [(1, false), (2, true)] {
-      let report = try Anderson(depth: depth).solve(
-        { z in z.matmul(rotation) + shift }, from: .zeros([1, 2], dtype: .float64),
-        until: .tolerance(relative: 1e-10, limit: 40)
-      ).report
-      #expect(report.converged == succeeds, "depth \(depth): \(report)")
-    }
+    let report = try Anderson(depth: depth).solve(
+      { z in z.matmul(rotation) + shift }, from: .zeros([1, 2], dtype: .float64),
+      until: .tolerance(relative: 1e-10, limit: 40)
+    ).report
+    #expect(report.converged == succeeds, "\(report)")
   }
 
-  @Test("a step into the void is taken back: log z is undefined where extrapolation may lead")
-  func returnsToTheBestPoint() throws {
+  @Test(
+    "a step into the void is taken back: log z is undefined where extrapolation may lead",
+    arguments: [.anderson(), .broyden()] as [any ForwardSolver], [0.06, 0.3, 0.9, 40, 1e6])
+  func returnsToTheBestPoint(_ solver: any ForwardSolver, _ start: Double) throws {
     // f(z) = 3 + log z contracts near its fixed point 4.505. Its residual rises up to z = 1, so
     // that extrapolation from the left leads below zero.
-    let map = { (z: Tensor) in z.log() + 3 }
-    for solver in [Anderson(), Broyden()] as [any ForwardSolver] {
-      for start in [0.06, 0.3, 0.9, 40, 1e6] {
-        let report = try solver.solve(
-          map, from: Tensor([start], shape: [1, 1], dtype: .float64),
-          until: .tolerance(relative: 1e-10, limit: 60)
-        ).report
-        #expect(report.converged, "\(solver) from \(start): \(report)")
-      }
-    }
+    let report = try solver.solve(
+      { z in z.log() + 3 }, from: Tensor([start], shape: [1, 1], dtype: .float64),
+      until: .tolerance(relative: 1e-10, limit: 60)
+    ).report
+    #expect(report.converged, "\(report)")
   }
 }

@@ -64,9 +64,8 @@ extension Tensor {
   func oneSample(_ dtype: DType, _ isRestrictable: Bool) throws {
     let rule = StoppingRule.tolerance(
       relative: Accuracy(dtype: dtype).residual,
-      limit: TabledSolver(name: "", solver: .picard(), relaxation: 0.5)
-        .evaluations(for: .keplerBatch))
-    for solver in TabledSolver.all {
+      limit: ClosedFormProblem.keplerBatch.iterations(relaxation: 0.5))
+    for solver in TestedSolver.matrix {
       for healthyCalls in [0, 1, 4, 6] {
         let orbits = PoisonedOrbits(
           after: healthyCalls, dtype: dtype, isRestrictable: isRestrictable)
@@ -106,7 +105,7 @@ extension Tensor {
         try expectUnchanged(poison, dtype, using: .broyden(), make().name) { make().estimator }
       }
     }
-    for solver in TabledSolver.all {
+    for solver in TestedSolver.matrix {
       for poison in Poison.allCases {
         for kept in [Unrolled.Kept.everyStep, .squareRoot] {
           try expectUnchanged(

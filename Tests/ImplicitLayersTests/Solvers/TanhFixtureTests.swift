@@ -16,36 +16,25 @@ import Training
     file = try SafetensorsFile(contentsOf: url)
   }
 
-  @Test func everySolverAndEstimator() throws {
-    let solvers: [(String, any ForwardSolver)] = [
-      ("Picard", .picard()), ("Anderson", .anderson()), ("Broyden", .broyden()),
-      ("Newton", .newton()), ("Newton-Krylov", .newtonKrylov()), ("automatic", .automatic),
-    ]
-    let estimators: [(String, any BackwardEstimator)] = [
-      ("exact", .exact), ("unrolled", .unrolled), ("Neumann", .neumann(terms: 300)),
-    ]
-    let names = ["param.W", "param.U", "param.b", "input.x"]
-    for (solverName, solver) in solvers {
-      for (estimatorName, estimator) in estimators {
-        let what = "\(solverName), \(estimatorName)"
-        let theta = try names.map { try file.tensor($0).variable() }
-        let z = try fixedPoint(
-          from: .zeros([4, 16], dtype: .float64), using: solver, estimator: estimator,
-          until: .tolerance(relative: 0, absolute: 1e-14, limit: 500)
-        ) { z in
-          let injected = theta[3].matmul(theta[1], transposingOther: true) + theta[2]
-          return (z.matmul(theta[0], transposingOther: true) + injected).tanh()
-        }
-        #expect(
-          difference(z.detached(), try file.tensor("out.fixed_point"), absolute: 1e-12) == nil,
-          "\(what)")
-        let table = try gradients(of: z, cotangent: file.tensor("input.cotangent"))
-        for (variable, name) in zip(theta, ["grad.W", "grad.U", "grad.b", "grad.x"]) {
-          let gradient = try #require(table[variable])
-          let gap = difference(gradient, try file.tensor(name), relative: 1e-10)
-          #expect(gap == nil, "\(what), \(name)")
-        }
-      }
+  @Test(
+    arguments: TestedSolver.defaults,
+    [.exact, .unrolled, .neumann(terms: 300)] as [any BackwardEstimator])
+  func everySolverAndEstimator(_ tested: TestedSolver, _ estimator: any BackwardEstimator) throws {
+    let theta = try ["param.W", "param.U", "param.b", "input.x"].map {
+      try file.tensor($0).variable()
+    }
+    let z = try fixedPoint(
+      from: .zeros([4, 16], dtype: .float64), using: tested.solver, estimator: estimator,
+      until: .tolerance(relative: 0, absolute: 1e-14, limit: 500)
+    ) { z in
+      let injected = theta[3].matmul(theta[1], transposingOther: true) + theta[2]
+      return (z.matmul(theta[0], transposingOther: true) + injected).tanh()
+    }
+    #expect(difference(z.detached(), try file.tensor("out.fixed_point"), absolute: 1e-12) == nil)
+    let table = try gradients(of: z, cotangent: file.tensor("input.cotangent"))
+    for (variable, name) in zip(theta, ["grad.W", "grad.U", "grad.b", "grad.x"]) {
+      let gradient = try #require(table[variable])
+      #expect(difference(gradient, try file.tensor(name), relative: 1e-10) == nil, "\(name)")
     }
   }
 }

@@ -152,7 +152,9 @@ import Testing
         let name = data.name(position, of: .train)
         let mask = try #require(try data.mask(position, of: .train))
         #expect(mask.width == 8 && mask.objectCount == 1)
-        let expected = (0..<64).map { name.contains("cam_3-") ? $0 % 8 < 4 : $0 >= 32 }
+        let isOfCamera3 = position % 2 == 1
+        #expect(name.contains(isOfCamera3 ? "cam_3-" : "cam_12-"))
+        let expected = (0..<64).map { isOfCamera3 ? $0 % 8 < 4 : $0 >= 32 }
         #expect(mask.ids.map { $0 != 0 } == expected, "\(name)")
       }
       var cropped = options

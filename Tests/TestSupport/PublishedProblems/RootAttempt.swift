@@ -25,25 +25,6 @@ public struct RootAttempt: Sendable {
   }
 }
 
-/// A solver of the table of root finding.
-public struct RootSolver: Sendable {
-  /// What the table calls it.
-  public let name: String
-  /// With the settings of the table.
-  public let solver: any ForwardSolver
-  /// The least number of problems that it solves.
-  public let floor: Int
-
-  /// The columns of the table.
-  public static let all = [
-    RootSolver(name: "newton", solver: .newton(), floor: 32),
-    RootSolver(name: "newton-krylov", solver: .newtonKrylov(), floor: 32),
-    RootSolver(name: "broyden", solver: .broyden(), floor: 30),
-    RootSolver(name: "anderson", solver: .anderson(), floor: 22),
-    RootSolver(name: "automatic", solver: .automatic, floor: 33),
-  ]
-}
-
 extension PublishedProblem {
   /// The root-finding problems of `all` and `otherSizes`, 33.
   public static let roots = all.filter { $0.kind == .root } + otherSizes
