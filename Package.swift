@@ -105,6 +105,9 @@ let package = Package(
       dependencies: ["Collectives", "NeuralLayers", "Tensors", "Training"],
       path: "Examples/DataParallelTraining"),
     .executableTarget(
+      name: "ShardedDiffusion", dependencies: ["Collectives", "ImplicitLayers", "Tensors"],
+      path: "Examples/ShardedDiffusion"),
+    .executableTarget(
       name: "TensorTour", dependencies: ["ConformanceChecks", "ImplicitLayers", "Tensors"],
       path: "Examples/TensorTour"),
     .executableTarget(
@@ -210,7 +213,7 @@ let package = Package(
       name: "CollectivesTests",
       dependencies: [
         "Collectives", "CollectivesProbe", "DataLoading", "ImplicitLayers", "NeuralLayers",
-        "Tensors", "TestFolders", "Training", "slate",
+        "ShardedDiffusion", "Tensors", "TestFolders", "Training", "slate",
       ]),
     .testTarget(
       name: "ImagesTests", dependencies: ["Images", "TestFolders"], resources: [.copy("Fixtures")]),
@@ -246,9 +249,29 @@ let package = Package(
       name: "DocumentationTests",
       dependencies: [
         "slate", "FixedPoint", "BuildAModel", "CustomSolver", "CustomEstimator", "Equations",
-        "RidgePenalty", "EquilibriumHessian", "Portfolio", "TensorTour", "Digits", "SlotAttention",
-        "CompareEstimators", "TestFolders",
+        "RidgePenalty", "EquilibriumHessian", "Portfolio", "ShardedDiffusion", "TensorTour",
+        "Digits", "SlotAttention", "CompareEstimators", "TestFolders",
       ]),
   ],
   swiftLanguageModes: [.v6]
 )
+
+// With SWIFT_IMPLICIT_LAYERS_TESTED=SomeTests,OtherTests, tests are built of these targets alone, and with
+// them no more than they need: .ci/test-mpi has a build for each MPI.
+if let names = Context.environment["SWIFT_IMPLICIT_LAYERS_TESTED"] {
+  var needed: Set<String> = []
+  var waiting = names.split(separator: ",").map(String.init)
+  while let name = waiting.popLast() {
+    guard needed.insert(name).inserted,
+      let target = package.targets.first(where: { $0.name == name })
+    else { continue }
+    waiting += target.dependencies.compactMap { dependency in
+      switch dependency {
+      case .targetItem(let name, _), .byNameItem(let name, _): name
+      default: nil
+      }
+    }
+  }
+  package.targets.removeAll { !needed.contains($0.name) }
+  package.products.removeAll { !needed.contains($0.name) }
+}

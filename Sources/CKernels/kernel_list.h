@@ -19,7 +19,7 @@
   BOTH(X, slot_attention_vjp) BOTH(X, gru_gates) BOTH(X, gru_gates_vjp)                         \
   BOTH(X, philox_normal) BOTH(X, philox_dropout) BOTH(X, philox_uniform)                        \
   BOTH(X, philox_gumbel) BOTH(X, adam) BOTH(X, window_set) BOTH(X, window_products)             \
-  BOTH(X, window_combine) BOTH(X, window_regress)                                               \
+  BOTH(X, window_combine) BOTH(X, window_regress) BOTH(X, window_gram) BOTH(X, window_solve)    \
   BOTH(X, pow) BOTH(X, atan2) BOTH(X, maximum) BOTH(X, minimum) BOTH(X, larger_share)           \
   BOTH(X, less) BOTH(X, less_equal) BOTH(X, equal) BOTH(X, select) BOTH(X, clamp)               \
   BOTH(X, inside) BOTH(X, reciprocal) BOTH(X, sign) BOTH(X, floor) BOTH(X, ceil)                \

@@ -134,6 +134,10 @@ static _Thread_local bool recording = true;
 bool ck_is_recording(void) { return recording; }
 void ck_set_recording(bool value) { recording = value; }
 
+static _Thread_local const void *sharding = NULL;
+const void *ck_sharding(void) { return sharding; }
+void ck_set_sharding(const void *value) { sharding = value; }
+
 void ck_yield(void) { sched_yield(); }
 
 long ck_node_created(void) {

@@ -56,7 +56,9 @@ public struct TasksWithoutPMI: Error, CustomStringConvertible {
   }
 
   /// The tasks of a process's job step; nil where it is one task, or tasks that can find each other.
-  init?(environment: [String: String]) {
+  ///
+  /// - Parameter environment: the process's variables.
+  public init?(environment: [String: String] = ProcessInfo.processInfo.environment) {
     guard Launcher(environment: environment) == nil, environment["PMIX_RANK"] == nil,
       let size = environment["SLURM_STEP_NUM_TASKS"].flatMap({ Int($0) }), size > 1
     else { return nil }

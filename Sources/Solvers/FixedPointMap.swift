@@ -64,7 +64,7 @@ public struct FixedPointMap {
   ///
   /// Stops when f does not return what it is given: a tensor of the same shape and dtype.
   public func callAsFunction(_ z: Tensor) throws -> Tensor {
-    let image = try self.image(z)
+    let image = try StateSharding.outside { try self.image(z) }
     expect(
       image.shape == z.shape && image.dtype == z.dtype,
       "a map must return what it is given: the state is \(z.dtype) \(z.shape), the image "

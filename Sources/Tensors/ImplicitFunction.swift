@@ -61,21 +61,32 @@ package struct ImplicitFunction {
   ) -> (Tensor, ReportTicket?) {
     guard isRecording, image.isRecorded || start?.isRecorded == true else { return (image, nil) }
     let none = captured.map { _ in nil as Tensor? }
+    // The system on the way back has its state where the solution has it.
+    let sharding = StateSharding.current
+    let solveThere: Solve = { v, pullback, order in
+      guard let sharding else { return try solve(v, pullback, order) }
+      return try StateSharding.with(sharding) {
+        try solve(v, { w in try StateSharding.outside { try pullback(w) } }, order)
+      }
+    }
     let node = Node(
       inputs: [image.node, start?.node] + captured, output: (image.storage, image.shape),
       operation: "implicit solution"
     ) { v, output, needs in
       guard isRecording, isEquation else {
-        let (w, report) = try solve(v, pullback, order)
+        let (w, report) = try solveThere(v, pullback, order)
         expectCotangent(w, like: v)
         return ([w, needs[1] ? try pullback(w) : nil] + none, report)
       }
       let again = try Application(of: map, at: output.withElements(of: point))
-      let (found, report) = try withoutRecording { try solve(v.detached(), plainPullback, order) }
+      let (found, report) = try withoutRecording {
+        try solveThere(v.detached(), plainPullback, order)
+      }
       expectCotangent(found, like: v)
       let system = try ImplicitFunction({ w in try v + again.pullback(w) }, at: found)
-      let w = system.solution(isEquation: true, order: order + 1, by: solve).0
-        .withElements(of: found)
+      let w = StateSharding.with(sharding) {
+        system.solution(isEquation: true, order: order + 1, by: solve).0
+      }.withElements(of: found)
       let results = try again.cotangents(
         w, of: captured.enumerated().map { needs[$0 + 2] ? $1 : nil })
       return ([nil, needs[1] ? try again.pullback(w) : nil] + results, report)

@@ -22,6 +22,9 @@ public final class Linearization {
   /// J, [batch, n, n], once it had to be assembled.
   private var dense: Tensor?
 
+  /// Whether J has to be assembled for products J s.
+  package var isAssembled: Bool { record == nil }
+
   /// Evaluates f once, recorded, at x as a constant.
   ///
   /// Stops where x is recorded itself.

@@ -39,7 +39,7 @@
         place.appending(path: name + ".out"), place.appending(path: name + ".err")
       )
       for (url, isOutput) in [(output, true), (errors, false)] {
-        FileManager.default.createFile(atPath: url.path, contents: nil)
+        _ = FileManager.default.createFile(atPath: url.path, contents: nil)
         let handle = try FileHandle(forWritingTo: url)
         if isOutput { process.standardOutput = handle } else { process.standardError = handle }
       }

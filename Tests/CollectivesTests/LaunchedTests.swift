@@ -16,6 +16,28 @@
       #expect(outcome.output == "ok \(max(ranks, 1))\n")
     }
 
+    @Test(
+      "an equilibrium whose state lies on the ranks, and its gradient, are those of one process",
+      arguments: [0, 1, 2, 4])
+    func sharded(_ ranks: Int) throws {
+      let outcome = try Launched.run(ranks, "ShardedDiffusion", "check", "16", in: folder.url)
+      #expect(outcome.status == 0, "\(outcome.output) \(outcome.errors)")
+      #expect(outcome.output.hasSuffix("\n\(max(ranks, 1)) ranks find what one finds\n"))
+    }
+
+    @Test("four ranks hold a quarter each of what one process holds")
+    func memory() throws {
+      let sizes = try [0, 4].map { ranks -> Double in
+        let outcome = try Launched.run(
+          ranks, "ShardedDiffusion", "memory", "96", "20000", "1e-10", in: folder.url)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let size = outcome.output.firstMatch(of: /at most ([0-9.]+) MB/).flatMap { Double($0.1) }
+        return try #require(size, "\(outcome.output)")
+      }
+      // Strips of 24 rows, some of whose vectors have two more of their neighbours'.
+      #expect(sizes[1] > 0.2 * sizes[0] && sizes[1] < 0.3 * sizes[0], "\(sizes)")
+    }
+
     @Test("the library says which MPI it is")
     func version() throws {
       let name = try #require(Communicator.library)

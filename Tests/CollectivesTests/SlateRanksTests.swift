@@ -170,7 +170,10 @@
         let outcome = try job.wait()
         let seconds = start.duration(to: .now) / .seconds(1)
         #expect(outcome.status != 0 && seconds < 30, "\(outcome.status) after \(seconds) s")
-        #expect(!outcome.errors.isEmpty)
+        // Open MPI's launcher says it on standard error, MPICH's on standard output.
+        let told = outcome.errors + outcome.output
+        #expect(told.contains("signal 9"), "\(told)")
+        print("a rank was killed: the job ended after \(seconds) s with \(outcome.status)")
         steps = try numbers("run").keys.max() ?? 0
       }
       // The checkpoint is at most 5 steps behind what was logged.

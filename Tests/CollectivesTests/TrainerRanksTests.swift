@@ -133,4 +133,21 @@ import Testing
     }
     #expect(errors.allSatisfy { $0.contains("8 ranks cannot share so few images") })
   }
+
+  @Test("what one process does is refused to several, whether they can find each other or not")
+  func commandsOfOne() throws {
+    let tasks = ["SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "1"]
+    for variables in [tasks, ["OMPI_COMM_WORLD_SIZE": "4"], ["PMI_SIZE": "4"]] {
+      let error = try #require(throws: RunError.self) {
+        try Ranks.expectOne("data", environment: variables)
+      }
+      #expect("\(error)".contains("started it 4 times"), "\(error)")
+      #expect("\(error)".contains("srun --ntasks=1") == (variables == tasks))
+    }
+    for variables in [
+      [:], ["SLURM_STEP_NUM_TASKS": "1"], ["SLURM_NTASKS": "4"], ["OMPI_COMM_WORLD_SIZE": "1"],
+    ] {
+      try Ranks.expectOne("data", environment: variables)
+    }
+  }
 }

@@ -254,6 +254,10 @@ void ck_window_combine_f32(const float *window, long capacity, long count, const
     const float *base, double base_scale, float *out, long batch, long n);
 void ck_window_regress_f32(const float *window, long capacity, long count, long newest, const float *r,
     double ridge, double *gram, float *gamma, long batch, long n);
+void ck_window_gram_f32(const float *window, long capacity, long count, long newest, const float *r,
+    double *right, double *fresh, long batch, long n);
+void ck_window_solve_f32(const double *right, const double *fresh, long capacity, long count, long newest,
+    double ridge, double *gram, float *gamma, long batch);
 void ck_window_set_f64(const double *a, const double *b, double *window, long capacity, long row, long batch,
     long n);
 void ck_window_products_f64(const double *window, long capacity, long count, const double *x, double *out,
@@ -262,3 +266,7 @@ void ck_window_combine_f64(const double *window, long capacity, long count, cons
     const double *base, double base_scale, double *out, long batch, long n);
 void ck_window_regress_f64(const double *window, long capacity, long count, long newest, const double *r,
     double ridge, double *gram, double *gamma, long batch, long n);
+void ck_window_gram_f64(const double *window, long capacity, long count, long newest, const double *r,
+    double *right, double *fresh, long batch, long n);
+void ck_window_solve_f64(const double *right, const double *fresh, long capacity, long count, long newest,
+    double ridge, double *gram, double *gamma, long batch);

@@ -29,6 +29,11 @@ void ck_drain_pool(void);
 bool ck_is_recording(void);
 void ck_set_recording(bool recording);
 
+// By what this thread's inner products add up with those of other processes; null, as on a new thread,
+// where they do not.
+const void *ck_sharding(void);
+void ck_set_sharding(const void *sharding);
+
 // Lets other threads run.
 void ck_yield(void);
 

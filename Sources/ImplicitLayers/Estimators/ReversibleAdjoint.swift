@@ -65,6 +65,7 @@ public struct ReversibleAdjoint: BackwardEstimator {
     of map: FixedPointMap, from initial: Tensor, using solver: any ForwardSolver,
     until rule: StoppingRule
   ) throws -> Solution<Tensor> {
+    StateSharding.expectWhole("the reversible gradient")
     guard let paired = solver as? PairedIteration else {
       throw IrreversibleSolver(solver: solver.name)
     }

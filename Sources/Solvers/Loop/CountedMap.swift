@@ -52,7 +52,7 @@ public final class CountedMap {
   func equation(at z: Tensor) throws -> Tensor {
     guard let equation = map.equation else { return try z - image(of: z) }
     ledger.countEvaluation(of: samples, cost: cost)
-    return try equation(z)
+    return try StateSharding.outside { try equation(z) }
   }
 
   /// Whether the map knows F itself.
@@ -69,7 +69,8 @@ public final class CountedMap {
         "this solver descends, and needs a loss to do so: use it with minimum(of:from:), and for "
           + "equations a solver of equations such as .newtonKrylov()")
     }
-    return try withoutRecording { try loss(z) }.scalars
+    let losses = try StateSharding.outside { try withoutRecording { try loss(z) } }
+    return StateSharding.current?.sums(losses.scalars) ?? losses.scalars
   }
 
   /// The map near z: its Jacobian in both directions.
@@ -79,8 +80,15 @@ public final class CountedMap {
     if let product = map.jacobianProduct {
       return MapLinearization(ledger: ledger, forth: product, back: nil)
     }
-    let near = try withoutRecording { try Linearization(at: z) { try image(of: $0) } }
-    return MapLinearization(ledger: ledger, forth: near.pushforward, back: near.pullback)
+    let near = try StateSharding.outside {
+      try withoutRecording { try Linearization(at: z) { try image(of: $0) } }
+    }
+    if near.isAssembled {
+      StateSharding.expectWhole("J s through an operator of which only a pullback is known")
+    }
+    return MapLinearization(
+      ledger: ledger, forth: { s in try StateSharding.outside { try near.pushforward(s) } },
+      back: { v in try StateSharding.outside { try near.pullback(v) } })
   }
 
   /// Whether the result of a row is final, so that its next iterate does not matter.

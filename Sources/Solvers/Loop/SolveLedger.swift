@@ -54,7 +54,10 @@ package final class SolveLedger {
     openCount = initial.shape[0]
     report = SolveReport(batch: openCount, dtype: initial.dtype, rule: rule, solver: solver)
     entries = Array(repeating: Entry(), count: openCount)
-    guard rule.tolerance != nil, initial.firstNonFiniteIndex != nil else { return }
+    // The norms of a state in parts are sums that all processes take part in, or none.
+    guard rule.tolerance != nil,
+      StateSharding.current != nil || initial.firstNonFiniteIndex != nil
+    else { return }
     for (sample, norm) in initial.normsOfSamples.enumerated() where !norm.isFinite {
       settle(sample, .nonFinite)
     }

@@ -84,7 +84,7 @@ public struct Anderson: ForwardSolver {
     defer { (history.mixed, history.residual, history.norms) = (mixed, g, point.norms) }
     guard let lastMixed = history.mixed, let lastResidual = history.residual else { return mixed }
 
-    let row = history.step % min(depth, max(g.shape[1], 1))
+    let row = history.step % min(depth, max(g.unknownsOfSamples, 1))
     history.step += 1
     // Where both residuals are rounding, their difference says nothing of the map: it is left out.
     let isNoise = zip(point.noise, zip(point.norms, history.norms)).map { $1.0 + $1.1 <= $0 }

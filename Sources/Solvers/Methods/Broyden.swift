@@ -72,7 +72,7 @@ public struct Broyden: ForwardSolver {
     let trial = history.region.judge(point)
     let g = history.region.base?.residual ?? point.residual
     let isFull = history.inverse.rank == updates
-    let mayForget = isFull && g.shape[1] >= updates
+    let mayForget = isFull && g.unknownsOfSamples >= updates
     if mayForget {
       history.inverse.removeAll()
     } else if isFull {

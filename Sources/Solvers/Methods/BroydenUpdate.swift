@@ -33,9 +33,10 @@ extension BroydenInverse {
     let sigma = 0.1
     let image = -applied(to: residual)
     let w = transposeApplied(to: s)
-    let overlap = (w * residual).sum(alongAxis: 1, keepingAxis: true)
-    let alignment = (s * p).sum(alongAxis: 1, keepingAxis: true)
-    let square = s.square().sum(alongAxis: 1, keepingAxis: true)
+    let (overlap, alignment) = (w.overlaps(with: residual), s.overlaps(with: p))
+    let square =
+      StateSharding.current == nil
+      ? s.square().sum(alongAxis: 1, keepingAxis: true) : s.overlaps(with: s)
     var d = overlap + alignment
     let numbers = d.detached().scalars
     let c = zip(numbers, square.detached().scalars).map { $0 / $1 }

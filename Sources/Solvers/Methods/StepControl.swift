@@ -62,7 +62,7 @@ struct StepControl: Sendable {
   mutating func judge(
     _ point: Iterate, row: Int, by policy: StepPolicy
   ) -> (move: Move, isInformative: Bool) {
-    let (trial, unknowns) = (point.norms[row], point.z.shape[1])
+    let (trial, unknowns) = (point.norms[row], point.z.unknownsOfSamples)
     let isNear = trial < 10 * norm
     if let unknown = probe {
       probe = unknown + 1 < unknowns ? unknown + 1 : nil

@@ -71,6 +71,7 @@ public enum JacobianStructure: Sendable, Equatable {
 public func jacobian(
   like state: Tensor, structure: JacobianStructure, pullback: (Tensor) throws -> Tensor
 ) throws -> Tensor {
+  StateSharding.expectWhole("a Jacobian")
   let batch = state.shape[0]
   let n = state.shape.suffix(from: 1).elementCount
   guard n > 0, let columns = structure.columns(n) else {

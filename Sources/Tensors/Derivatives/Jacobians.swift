@@ -78,6 +78,7 @@ public func jacobiansOfSamples(
 /// - Throws: what `pullback` throws.
 /// - Complexity: m pullbacks, which serve all samples, as these do not mix.
 public func jacobian(like value: Tensor, pullback: (Tensor) throws -> Tensor) throws -> Tensor {
+  StateSharding.expectWhole("a Jacobian")
   let shape = value.shape
   let (batch, count) = (shape[0], shape.suffix(from: 1).elementCount)
   guard count > 0 else { return .zeros([batch, 0, 0], dtype: value.dtype) }

@@ -63,6 +63,9 @@ public struct LeastSquaresWindow: Sendable {
     }
     let (capacity, count, newest, batch) = (window.capacity, self.count, self.newest, self.batch)
     if gram.isEmpty { gram = Array(repeating: 0, count: batch * capacity * capacity) }
+    if let sharding = StateSharding.current {
+      return shardedCoefficients(of: right, ridge: ridge, buffer, sharding)
+    }
     return gram.withUnsafeMutableBufferPointer { gram in
       let gram = gram.baseAddress
       return Tensor(shape: [batch, count], dtype: right.dtype) { out in
@@ -81,9 +84,49 @@ public struct LeastSquaresWindow: Sendable {
     }
   }
 
+  /// The same of vectors of which every process has a part: one sum over the processes.
+  private mutating func shardedCoefficients(
+    of right: Tensor, ridge: Double, _ buffer: Storage, _ sharding: StateSharding
+  ) -> Tensor {
+    let (capacity, count, newest, batch) = (window.capacity, self.count, self.newest, self.batch)
+    let (length, size) = (batch == 0 ? 0 : right.count / batch, batch * count)
+    var products = [Double](repeating: 0, count: 2 * size)
+    products.withUnsafeMutableBufferPointer { products in
+      guard let start = products.baseAddress else { return }
+      switch right.dtype {
+      case .float32:
+        ck_window_gram_f32(
+          buffer.f32, capacity, count, newest, right.storage.f32, start, start + size, batch, length
+        )
+      case .float64:
+        ck_window_gram_f64(
+          buffer.f64, capacity, count, newest, right.storage.f64, start, start + size, batch, length
+        )
+      }
+    }
+    let sums = sharding.sums(products)
+    return sums.withUnsafeBufferPointer { sums in
+      gram.withUnsafeMutableBufferPointer { gram in
+        let gram = gram.baseAddress
+        return Tensor(shape: [batch, count], dtype: right.dtype) { out in
+          guard let start = sums.baseAddress else { return }
+          switch right.dtype {
+          case .float32:
+            ck_window_solve_f32(
+              start, start + size, capacity, count, newest, ridge, gram, out.f32, batch)
+          case .float64:
+            ck_window_solve_f64(
+              start, start + size, capacity, count, newest, ridge, gram, out.f64, batch)
+          }
+        }
+      }
+    }
+  }
+
   /// The same from tensor operators: with D^2 = diag(W W^T) held fixed, which cancels,
   /// (D^-1 W W^T D^-1 + ridge I) (D gamma) = D^-1 W r; zero rows get gamma = 0.
   private func recordedCoefficients(of right: Tensor, ridge: Double) throws -> Tensor {
+    StateSharding.expectConstants()
     let rows = window.stacked.converted(to: .float64)
     let (batch, count) = (rows.shape[0], rows.shape[1])
     let target = right.converted(to: .float64).reshaped([batch, rows.shape[2], 1])

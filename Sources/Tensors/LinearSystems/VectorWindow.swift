@@ -102,9 +102,10 @@ public struct VectorWindow: Sendable {
   public func innerProducts(with x: Tensor) -> Tensor {
     expectFits(x)
     guard let buffer, !isRecorded, !Tensor.records(x) else {
+      StateSharding.expectConstants()
       return stacked.matmul(x.reshaped([batch, length, 1])).reshaped([batch, count])
     }
-    return Tensor(shape: [batch, count], dtype: x.dtype) { out in
+    let products = Tensor(shape: [batch, count], dtype: x.dtype) { out in
       switch x.dtype {
       case .float32:
         ck_window_products_f32(
@@ -114,6 +115,8 @@ public struct VectorWindow: Sendable {
           buffer.f64, capacity, count, x.storage.f64, out.f64, batch, length)
       }
     }
+    guard let sharding = StateSharding.current else { return products }
+    return Tensor(sharding.sums(products.scalars), shape: products.shape, dtype: x.dtype)
   }
 
   /// baseScale * base + scale * sum of coefficients[i] row_i, sample by sample.

@@ -6,7 +6,8 @@ extension Tensor {
   /// The inner product of each sample with the same sample of `other`, in double precision.
   ///
   /// Samples (axis 0) never mix: entry b depends on sample b of both operands only, bitwise.
-  /// Not recorded.
+  /// Not recorded. Where a solve has states that are sharded over ranks, the products are of whole
+  /// samples.
   ///
   /// - Parameter other: a tensor of the same shape and dtype.
   /// - Returns: one number per sample; float32 products are accumulated in double precision.
@@ -18,7 +19,7 @@ extension Tensor {
         + "\(other.shape)")
     let rows = shape[0]
     let columns = rows == 0 ? 0 : count / rows
-    return (0..<rows).map { row in
+    let products = (0..<rows).map { row in
       let offset = row * columns
       return switch dtype {
       case .float32:
@@ -27,5 +28,6 @@ extension Tensor {
         cblas_ddot(Int32(columns), storage.f64 + offset, 1, other.storage.f64 + offset, 1)
       }
     }
+    return StateSharding.current?.sums(products) ?? products
   }
 }

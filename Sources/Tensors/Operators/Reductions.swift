@@ -36,7 +36,8 @@ extension Tensor {
     sum(alongAxis: axis, keepingAxis: keepingAxis) / Double(shape[axis])
   }
 
-  /// The Euclidean norm of each sample (all axes but the first), in double precision.
+  /// The Euclidean norm of each sample (all axes but the first), in double precision; of whole samples
+  /// where a solve has states that are sharded over ranks.
   public var normsOfSamples: [Double] {
     expect(rank > 0, "a scalar has no batch axis")
     let rows = shape[0]
@@ -53,7 +54,7 @@ extension Tensor {
         isSafe || dtype == .float32
         ? norms[row].squareRoot() : scaledNorm(of: row * cols..<(row + 1) * cols)
     }
-    return norms
+    return StateSharding.current?.norms(norms) ?? norms
   }
 
   /// The norm of some elements in double precision, by way of a power of two that keeps their

@@ -25,12 +25,18 @@ enum Ranks {
   /// Seconds after which a rank that waits for others ends the job.
   static let defaultPatience = 600
 
-  /// Stops a command that one process does where a launcher started several.
-  static func expectOne(_ command: String) throws {
-    guard let launcher = Launcher(), launcher.size > 1 else { return }
+  /// Stops a command that one process does where a launcher started several, connected or not.
+  static func expectOne(
+    _ command: String, environment: [String: String] = ProcessInfo.processInfo.environment
+  ) throws {
+    let launcher = Launcher(environment: environment)
+    let tasks = TasksWithoutPMI(environment: environment).map { (name: "Slurm", size: $0.size) }
+    guard let started = launcher.map({ (name: $0.name, size: $0.size) }) ?? tasks, started.size > 1
+    else { return }
+    let remedy = tasks == nil ? "start it without the launcher" : "start it with srun --ntasks=1"
     throw RunError(
-      path: "slate \(command)", reason: "\(launcher.name) started it \(launcher.size) times",
-      remedy: "start it without the launcher: train and evaluate are what ranks share")
+      path: "slate \(command)", reason: "\(started.name) started it \(started.size) times",
+      remedy: "\(remedy): train and evaluate are what ranks share")
   }
 
   /// Says why the program ends, and sees to it that the other ranks end too.

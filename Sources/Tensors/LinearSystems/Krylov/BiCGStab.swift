@@ -44,7 +44,7 @@ public struct BiCGStab: LinearSolver {
     while progress.isOpen {
       if !isExact {
         guard progress.applications < limit else { break }
-        let image = try `operator`(x).keepingSamples(progress.open)
+        let image = try StateSharding.outside { try `operator`(x) }.keepingSamples(progress.open)
         let taking = progress.open
         progress.count(for: taking)
         if progress.applications == 1 {
@@ -123,8 +123,9 @@ private struct Pass {
     }
     let former = direction.adding(product, times: omega.map { -$0 })
     direction = residual.adding(former, times: beta).keepingSamples(open)
-    let corrected = try (preconditioner?(direction) ?? direction).keepingSamples(open)
-    product = try `operator`(corrected).keepingSamples(open)
+    let corrected = try StateSharding.outside { try preconditioner?(direction) ?? direction }
+      .keepingSamples(open)
+    product = try StateSharding.outside { try `operator`(corrected) }.keepingSamples(open)
     let taking = open
     progress.count(for: taking)
     let productNorms = product.normsOfSamples
@@ -146,8 +147,9 @@ private struct Pass {
     for sample in open.indices where open[sample] && !pending[sample] { open[sample] = false }
     guard isOpen else { return }
     let half = residual.keepingSamples(open)
-    let smoothing = try (preconditioner?(half) ?? half).keepingSamples(open)
-    let image = try `operator`(smoothing).keepingSamples(open)
+    let smoothing = try StateSharding.outside { try preconditioner?(half) ?? half }
+      .keepingSamples(open)
+    let image = try StateSharding.outside { try `operator`(smoothing) }.keepingSamples(open)
     let smoothed = open
     progress.count(for: smoothed)
     let imageNorms = image.normsOfSamples

@@ -69,13 +69,16 @@ public struct GMRES: LinearSolver {
     preconditioner: LinearOperator? = nil, isVerified: Bool = true,
     applying operator: LinearOperator
   ) throws -> LinearSolution {
+    func apply(_ x: Tensor) throws -> Tensor {
+      try StateSharding.outside { try `operator`(x) }
+    }
     var progress = LinearProgress(right: right, tolerances: tolerances)
     var x = right.zerosLike()
     var residual = right
     if let initial, progress.isOpen {
       let start = initial.keepingSamples(progress.open)
       let taking = progress.open
-      let image = try `operator`(start).keepingSamples(taking)
+      let image = try apply(start).keepingSamples(taking)
       progress.count(for: taking)
       (x, residual) = progress.admit(start, residual: right - image, right: right)
       progress.record(residual)
@@ -89,8 +92,8 @@ public struct GMRES: LinearSolver {
         residual: residual, norms: before, open: progress.open, scales: scales)
       while space.isOpen, space.dimension < dimension, progress.applications < last {
         let direction = space.newest
-        let corrected = try preconditioner?(direction) ?? direction
-        let image = try `operator`(corrected)
+        let corrected = try StateSharding.outside { try preconditioner?(direction) ?? direction }
+        let image = try apply(corrected)
         let growing = space.open
         progress.count(for: growing)
         space.extend(by: corrected, image: image, until: progress.thresholds)
@@ -101,7 +104,7 @@ public struct GMRES: LinearSolver {
       var (next, nextResidual) = (x + step, residual - change)
       if isVerified {
         let taking = progress.open
-        nextResidual = right - (try `operator`(next.keepingSamples(taking)))
+        nextResidual = right - (try apply(next.keepingSamples(taking)))
         progress.count(for: taking)
         // A step that cancels may lead away: the better point is kept.
         let isWorse = zip(nextResidual.normsOfSamples, before).map { !($0 <= $1) }

@@ -50,6 +50,10 @@ struct KrylovSpace {
     images.append(w)
     var columns = Array(repeating: [Double](repeating: 0, count: basis.count), count: open.count)
     for _ in 0..<2 {
+      if let sharding = StateSharding.current {
+        w = w.withoutProjections(onto: basis, by: sharding, &columns)
+        continue
+      }
       for (row, vector) in basis.enumerated() {
         let products = w.innerProductsOfSamples(with: vector)
         w = w.adding(vector, times: products.map { -$0 })
@@ -120,5 +124,29 @@ struct KrylovSpace {
       y[row] = sum / triangle[row][row]
     }
     return y
+  }
+}
+
+extension Tensor {
+  /// What is left of the samples without their projections onto the vectors, all taken at once so that
+  /// the processes sum once: done twice, it is as good as one after the other.
+  ///
+  /// - Parameters:
+  ///   - basis: the vectors, orthonormal in each sample.
+  ///   - sharding: by what parts of products add up.
+  ///   - columns: per sample, the sums of its projections.
+  /// - Returns: the rest.
+  fileprivate func withoutProjections(
+    onto basis: [Tensor], by sharding: StateSharding, _ columns: inout [[Double]]
+  ) -> Tensor {
+    let parts = StateSharding.with(nil) { basis.map { innerProductsOfSamples(with: $0) } }
+    let (sums, batch) = (sharding.sums(Array(parts.joined())), shape[0])
+    var rest = self
+    for (row, vector) in basis.enumerated() {
+      let products = Array(sums[row * batch..<(row + 1) * batch])
+      rest = rest.adding(vector, times: products.map(-))
+      for sample in 0..<batch { columns[sample][row] += products[sample] }
+    }
+    return rest
   }
 }
