@@ -69,8 +69,8 @@ static int symbol(struct bits *bits, const struct huffman *table) {
   return -1;
 }
 
-// 0, or NO_DATA where the next bits are no block, or CONTRADICTION where they are one that no picture of
-// 8 bits has: libjpeg makes the best of it without a word.
+// Returns 0, or NO_DATA if the next bits are no block, or CONTRADICTION if they are a block that no
+// picture of 8 bits has, which libjpeg would decode somehow without a warning.
 enum { NO_DATA = -1, CONTRADICTION = -2 };
 
 static int block(struct bits *bits, const struct huffman *dc, const struct huffman *ac) {
@@ -93,7 +93,8 @@ static int block(struct bits *bits, const struct huffman *dc, const struct huffm
   return 0;
 }
 
-// The blocks that are coded together: of one component a block, of several their shares of the picture.
+// The blocks that are coded together: one block if there is one component, and for several
+// components the share of each.
 static int unit(struct bits *bits, const struct frame *frame, const int *chosen, int count) {
   for (int i = 0; i < count; i++) {
     const struct component *part = &frame->component[chosen[i]];

@@ -79,8 +79,8 @@ static int read_png(const unsigned char *bytes, long count, struct ci_png_header
     png_destroy_read_struct(&png, &info, NULL);
     return 1;
   }
-  // What does not change pixels is not even unpacked: compressed text can be a thousand times as long
-  // as it is in the file.
+  // Chunks that do not change pixels are not even unpacked, because compressed text can become a
+  // thousand times as long as it is in the file.
   png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
   png_set_read_fn(png, &source, read_bytes);
   png_read_info(png, info);

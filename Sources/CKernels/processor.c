@@ -109,7 +109,7 @@ double ck_processor_clock(void) {
   for (int round = 0; round < rounds; round++) {
     unsigned long sum = (unsigned long)round;
     double start = ck_thread_seconds();
-    // Every addition waits for the one before it, for a cycle.
+    // Each addition waits one cycle for the one before it.
     for (int turn = 0; turn < turns; turn++) __asm__ volatile(EIGHT EIGHT : "+r"(sum));
     double rate = turns * additions / (ck_thread_seconds() - start);
     if (rate > best) best = rate;

@@ -34,7 +34,7 @@ static int size_class(long bytes, long *rounded) {
   return 8 * (power - 8) + (int)((*rounded - (1L << power)) / step);
 }
 
-// Not abort: a line is all that there is to say, and standard error may be closed.
+// This does not call abort: one line says all, and standard error may be closed.
 static _Noreturn void stop(const char *line) {
   (void)!write(STDERR_FILENO, line, strlen(line));
   _exit(EXIT_FAILURE);

@@ -13,7 +13,7 @@ static inline int cmpi_is_started(void) {
   return is_started && !is_ended;
 }
 
-// One thread at a time makes calls.
+// Only one thread at a time makes calls.
 static inline int cmpi_start(void) {
   int given;
   return MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &given);
@@ -64,7 +64,7 @@ static inline int cmpi_gather(const void *own, int count, void *all) {
   return MPI_Allgather(own, count, MPI_BYTE, all, count, MPI_BYTE, MPI_COMM_WORLD);
 }
 
-// A negative rank stands for nobody.
+// A negative rank stands for no rank.
 static inline int cmpi_shift(const void *sent, int to, void *received, int from, int count) {
   return MPI_Sendrecv(
       sent, count, MPI_BYTE, to < 0 ? MPI_PROC_NULL : to, 0, received, count, MPI_BYTE,

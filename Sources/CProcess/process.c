@@ -12,8 +12,8 @@
 __attribute__((constructor)) static void open_standard_descriptors(void) {
   for (int descriptor = 0; descriptor <= 2; descriptor++) {
     if (fcntl(descriptor, F_GETFD) != -1 || errno != EBADF) continue;
-    // The lowest free number is the one that is given. Where there is no /dev, any descriptor will do
-    // that nothing can be written to.
+    // The system gives the lowest free number. If there is no /dev, any descriptor serves to which
+    // nothing can be written.
     if (open("/dev/null", descriptor == 0 ? O_RDONLY : O_WRONLY) < 0) (void)open("/", O_RDONLY);
   }
 }
@@ -67,7 +67,7 @@ static void receive(int number, siginfo_t *info, void *context) {
       static const char note[] =
           "\nfinishing the step, then saving; another signal, a second from now or later, stops at "
           "once\n";
-      // A handler must not wait for who reads the stream.
+      // A handler must not wait until somebody reads the stream.
       struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
       if (poll(&ready, 1, 0) == 1) (void)!write(STDERR_FILENO, note, sizeof note - 1);
     } else if (since >= one_second) {
@@ -93,7 +93,7 @@ void cp_watch_signals(void) {
     sigaction(numbers[i], &action, NULL);
     sigaddset(&watched, numbers[i]);
   }
-  // Who started the process may have blocked them.
+  // The parent process may have blocked these signals.
   pthread_sigmask(SIG_UNBLOCK, &watched, NULL);
 }
 

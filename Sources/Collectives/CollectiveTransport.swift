@@ -1,10 +1,10 @@
-/// What carries numbers between ranks: MPI, or memory where ranks are threads of one process.
+/// The transport of numbers between ranks: MPI, or memory if the ranks are threads of one process.
 ///
 /// Every rank calls the same functions in the same order, with buffers of the same size.
 package protocol CollectiveTransport: AnyObject, Sendable {
-  /// Which of the ranks this is, counted from 0.
+  /// The number of this rank, counted from 0.
   var rank: Int { get }
-  /// How many ranks there are.
+  /// The number of ranks.
   var size: Int { get }
   /// Replaces each number by its sum over the ranks; all ranks get the same bits.
   func sum(_ values: UnsafeMutableBufferPointer<Float>)
@@ -16,7 +16,7 @@ package protocol CollectiveTransport: AnyObject, Sendable {
   func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int)
   /// Fills `all` with the bytes of every rank, in their order.
   func gather(_ own: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer)
-  /// Sends bytes to one rank and receives as many from another; nil for nobody.
+  /// Sends bytes to one rank and receives as many from another one; nil stands for no rank.
   func shift(
     _ sent: UnsafeRawBufferPointer, to target: Int?, into received: UnsafeMutableRawBufferPointer,
     from source: Int?)

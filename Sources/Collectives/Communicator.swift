@@ -7,9 +7,10 @@ import Tensors
 /// let total = ranks.sum(localLoss)            // the same number on every rank
 /// if ranks.rank == 0 { print(total) }
 /// ```
-/// Every function here is a collective: all ranks call it, in the same order, with values of the same
-/// shape, and it returns when what it needs of the others has come. All ranks get the same bits. With one
-/// rank each returns at once what it was given. One thread at a time calls them.
+/// Every function here is a collective operation: all ranks call it, in the same order, with values
+/// of the same shape. It returns when the contributions that it needs have arrived. All ranks get
+/// the same bits. If there is only one rank, each function returns its argument at once. Only one
+/// thread at a time may call them.
 public struct Communicator: Sendable {
   let transport: (any CollectiveTransport)?
 
@@ -18,14 +19,15 @@ public struct Communicator: Sendable {
 
   init(_ transport: (any CollectiveTransport)?) { self.transport = transport }
 
-  /// Which of the ranks this is, counted from 0.
+  /// The number of this rank, counted from 0.
   public var rank: Int { transport?.rank ?? 0 }
 
-  /// How many ranks there are.
+  /// The number of ranks.
   public var size: Int { transport?.size ?? 1 }
 
-  /// The part of `total` samples that this rank has: contiguous, and differing by one at most between
-  /// ranks.
+  /// The part of `total` samples that belongs to this rank.
+  ///
+  /// Parts are contiguous, and their sizes differ by at most one.
   public func share(of total: Int) -> Range<Int> {
     rank * total / size..<(rank + 1) * total / size
   }
@@ -51,7 +53,8 @@ public struct Communicator: Sendable {
     return values[0]
   }
 
-  /// The sum of the ranks' tensors, elementwise, as a constant; they have one shape and dtype.
+  /// The elementwise sum of the ranks' tensors, as a constant; all must have the same shape and
+  /// dtype.
   public func sum(_ tensor: Tensor) -> Tensor {
     guard transport != nil else { return tensor.detached() }
     switch tensor.dtype {
@@ -66,7 +69,7 @@ public struct Communicator: Sendable {
     }
   }
 
-  /// The largest of the ranks' numbers, none of which is NaN.
+  /// The largest of the ranks' numbers, none of which may be NaN.
   public func maximum(_ value: Double) -> Double {
     guard let transport else { return value }
     var values = [value]
@@ -74,12 +77,12 @@ public struct Communicator: Sendable {
     return values[0]
   }
 
-  /// Whether any rank says so.
+  /// Whether any rank passes true.
   public func any(_ flag: Bool) -> Bool { maximum(flag ? 1 : 0) > 0 }
 
   // MARK: - Copies
 
-  /// The bytes of one rank; those that the others give are not looked at.
+  /// The bytes of one rank; those of other ranks are ignored.
   public func broadcast(bytes: [UInt8], from root: Int = 0) -> [UInt8] {
     guard let transport else { return bytes }
     expectRank(root)
@@ -90,7 +93,9 @@ public struct Communicator: Sendable {
     return result
   }
 
-  /// The tensor of one rank, as a constant; the others give one of the same shape and dtype.
+  /// The tensor of one rank, as a constant.
+  ///
+  /// The other ranks pass a tensor of the same shape and dtype.
   public func broadcast(_ tensor: Tensor, from root: Int = 0) -> Tensor {
     guard let transport else { return tensor.detached() }
     expectRank(root)
@@ -106,14 +111,14 @@ public struct Communicator: Sendable {
     }
   }
 
-  /// The bytes of every rank, in their order; there may be more of some than of others.
+  /// The bytes of every rank, in the order of the ranks; their numbers may differ.
   public func gather(bytes: [UInt8]) -> [[UInt8]] {
     guard let transport else { return [bytes] }
     var counts = [Double](repeating: 0, count: size)
     [Double(bytes.count)].withUnsafeBytes { own in
       counts.withUnsafeMutableBytes { transport.gather(own, into: $0) }
     }
-    // Every rank's bytes are as long as the longest on their way.
+    // For the transfer, the bytes of every rank are padded to the length of the longest.
     let longest = Int(counts.max() ?? 0)
     guard longest > 0 else { return counts.map { _ in [] } }
     let padded = bytes + [UInt8](repeating: 0, count: longest - bytes.count)
@@ -126,7 +131,8 @@ public struct Communicator: Sendable {
     }
   }
 
-  /// The numbers of every rank, in the ranks' order; there may be more of some than of others.
+  /// The numbers of every rank, in the order of the ranks; there may be more from some ranks than
+  /// from others.
   public func gather(_ values: [Double]) -> [[Double]] {
     guard transport != nil else { return [values] }
     return gather(bytes: values.withUnsafeBytes { Array($0) }).map { bytes in
@@ -141,12 +147,12 @@ public struct Communicator: Sendable {
     gather(bytes: Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) }
   }
 
-  /// Hands numbers on to the rank `distance` places further.
+  /// Passes numbers on to the rank `distance` places further.
   ///
   /// - Parameters:
-  ///   - values: equally many on all ranks.
-  ///   - distance: 1 for the next rank, -1 for the one before.
-  /// - Returns: what came from the other side; nil at the end of the row, where there is no rank to send.
+  ///   - values: the numbers, of which all ranks pass equally many.
+  ///   - distance: 1 for the next rank, and -1 for the one before.
+  /// - Returns: the numbers of the rank on the other side; nil if there is none.
   public func shift(_ values: [Double], by distance: Int) -> [Double]? {
     guard let transport else { return distance == 0 ? values : nil }
     func existing(_ rank: Int) -> Int? { (0..<size).contains(rank) ? rank : nil }
@@ -165,9 +171,9 @@ public struct Communicator: Sendable {
   /// Returns when every rank has called it.
   public func barrier() { transport?.barrier() }
 
-  /// Ends all ranks now, a single process too.
+  /// Ends all ranks at once, also if there is only one.
   ///
-  /// That is for a rank that can neither go on nor tell the others why.
+  /// It is meant for a rank that can neither continue nor tell the others why.
   ///
   /// - Parameter status: the exit status, not 0.
   public func abort(status: Int32) -> Never {
@@ -175,7 +181,9 @@ public struct Communicator: Sendable {
     endProcess(status)
   }
 
-  /// Ends the connection to the other ranks; every rank calls it, as the last thing.
+  /// Ends the connection to the other ranks.
+  ///
+  /// Every rank calls it, after all other calls.
   public func end() { transport?.end() }
 
   private func expectRank(_ root: Int) {

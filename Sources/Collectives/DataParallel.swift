@@ -17,20 +17,21 @@ import Tensors
 ///   try parallel.check(model)
 /// }
 /// ```
-/// Each rank's loss is its part of the whole batch's, so that the sum over the ranks is what one process
-/// would compute, up to the order of sums; where one process with two workers divides the batch as two ranks
-/// do, up to nothing. Gradients travel in one buffer, so that a step costs one sum of the
-/// model's size and one of some numbers. With one rank all of this does nothing.
+/// Each rank's loss is its part of the loss of the whole batch, so the sum over the ranks equals
+/// the result of one process, up to the order of sums. If one process with two workers divides the
+/// batch as two ranks do, the results are equal to the last bit. All gradients travel in one
+/// buffer, so a step costs one sum of the size of the model and one of a few numbers. With one
+/// rank, all of this does nothing.
 public struct DataParallel: Sendable {
   /// The ranks.
   public let ranks: Communicator
-  /// After how many steps the parameters are compared.
+  /// The number of steps after which the parameters are compared.
   public let checkEvery: Int
   private var steps = 0
 
-  /// What the ranks have together, and this one's part of it.
+  /// The sums over all ranks, and this rank's part of them.
   public struct Sums: Sendable {
-    /// The sum of the ranks' gradients; a parameter that no rank has a gradient of has none.
+    /// The sum of the ranks' gradients; a parameter without a gradient on any rank has no entry.
     public let gradients: Gradients
     /// The sums of the ranks' numbers.
     public let numbers: [Double]
@@ -44,15 +45,15 @@ public struct DataParallel: Sendable {
   ///
   /// - Parameters:
   ///   - ranks: the ranks.
-  ///   - checkEvery: after how many steps the parameters are compared, at least 1; default 100. A
-  ///     comparison costs a pass over the parameters.
+  ///   - checkEvery: the number of steps after which the parameters are compared, at least 1;
+  ///     default 100. A comparison costs one pass over the parameters.
   public init(_ ranks: Communicator, checkEvery: Int = 100) {
     expect(checkEvery >= 1, "parameters are compared every 1 or more steps, not \(checkEvery)")
     self.ranks = ranks
     self.checkEvery = checkEvery
   }
 
-  /// Gives all ranks the parameters of rank 0, trained or not.
+  /// Gives all ranks the parameters of rank 0, whether they are trained or not.
   public func begin(_ model: some Module) {
     guard ranks.size > 1 else { return }
     for entry in model.namedParameters.eachOnce {
@@ -63,11 +64,13 @@ public struct DataParallel: Sendable {
   /// The sums over the ranks of gradients and numbers.
   ///
   /// - Parameters:
-  ///   - model: whose parameters the gradients are of.
-  ///   - numbers: how many numbers `body` returns.
-  ///   - body: this rank's gradients, and numbers such as the loss; it makes no collective call.
+  ///   - model: the model to whose parameters the gradients belong.
+  ///   - numbers: the number of numbers that `body` returns.
+  ///   - body: returns this rank's gradients, and numbers such as the loss. It must not call a
+  ///     collective function.
   /// - Returns: the sums, and this rank's own part of them.
-  /// - Throws: where `body` throws on any rank, `RankFailure` on all; with one rank, its error.
+  /// - Throws: `RankFailure` on all ranks when `body` throws on one of them; with one rank, the
+  ///   error of `body`.
   public func sum(
     of model: some Module, numbers: Int = 0, _ body: () throws -> (Gradients, [Double])
   ) throws -> Sums {
@@ -77,11 +80,13 @@ public struct DataParallel: Sendable {
   /// The sums over the ranks of gradients and numbers.
   ///
   /// - Parameters:
-  ///   - parameters: what the gradients are of, in the same order on all ranks.
-  ///   - numbers: how many numbers `body` returns.
-  ///   - body: this rank's gradients, and numbers such as the loss; it makes no collective call.
+  ///   - parameters: the tensors to which the gradients belong, in the same order on all ranks.
+  ///   - numbers: the number of numbers that `body` returns.
+  ///   - body: returns this rank's gradients, and numbers such as the loss. It must not call a
+  ///     collective function.
   /// - Returns: the sums, and this rank's own part of them.
-  /// - Throws: where `body` throws on any rank, `RankFailure` on all; with one rank, its error.
+  /// - Throws: `RankFailure` on all ranks when `body` throws on one of them; with one rank, the
+  ///   error of `body`.
   public func sum(
     of parameters: [NamedParameter], numbers: Int = 0,
     _ body: () throws -> (Gradients, [Double])
@@ -97,7 +102,7 @@ public struct DataParallel: Sendable {
     }
     let tensors = parameters.eachOnce.map(\.parameter).filter(\.isTrained).map(\.tensor)
     let own = try? outcome.get()
-    // Which parameters any rank has a gradient of, and whether all ranks have one at all.
+    // The ranks exchange which parameters have a gradient on some rank, and which on all of them.
     var small =
       [own == nil ? 1 : 0] + tensors.map { own?.0[$0] == nil ? 0 : 1 }
       + (own?.1 ?? [Double](repeating: 0, count: numbers))
@@ -109,9 +114,10 @@ public struct DataParallel: Sendable {
       numbers: Array(small.suffix(numbers)), ownGradients: gradients, ownNumbers: values)
   }
 
-  /// Makes what is not trained, such as the running statistics of a batch norm, its mean over the ranks.
+  /// Replaces state that is not trained, such as the running statistics of a batch norm, by its
+  /// mean over the ranks.
   ///
-  /// Each rank has seen its own part of the batch; this is to be called after `statistics.commit()`.
+  /// Each rank has seen only its own part of the batch, so call this after `statistics.commit()`.
   public func averageState(of model: some Module) {
     guard ranks.size > 1 else { return }
     for entry in model.namedParameters.eachOnce where !entry.parameter.isTrained {
@@ -120,14 +126,15 @@ public struct DataParallel: Sendable {
     }
   }
 
-  /// Compares the parameters of the ranks, in every `checkEvery`-th call, the first of them included.
+  /// Compares the parameters of the ranks in the first call, and then in every `checkEvery`-th one.
   ///
-  /// - Throws: `RanksDiffer`, on all ranks, naming those that have others, and the first parameter.
+  /// - Throws: `RanksDiffer`, on all ranks, naming the ranks whose parameters differ, and the first
+  ///   such parameter.
   public mutating func check(_ model: some Module) throws {
     try check(model.namedParameters)
   }
 
-  /// The same for a list of parameters.
+  /// Compares a list of parameters in the same way.
   public mutating func check(_ parameters: [NamedParameter]) throws {
     defer { steps += 1 }
     guard steps % checkEvery == 0 else { return }
@@ -136,7 +143,8 @@ public struct DataParallel: Sendable {
 
   /// Compares the parameters of the ranks now.
   ///
-  /// - Throws: `RanksDiffer`, on all ranks, naming those that have others, and the first parameter.
+  /// - Throws: `RanksDiffer`, on all ranks, naming the ranks whose parameters differ, and the first
+  ///   such parameter.
   public func compare(_ parameters: [NamedParameter]) throws {
     guard ranks.size > 1 else { return }
     let parameters = parameters.eachOnce

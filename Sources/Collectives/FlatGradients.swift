@@ -1,14 +1,15 @@
 import Tensors
 
-/// Gradients of some variables one after the other in one buffer for each dtype: one sum over the ranks
-/// is faster than one for each variable, of which many are small.
+/// The gradients of some variables, one after the other, in one buffer for each dtype.
+///
+/// One sum over the ranks is faster than one for each variable, because many variables are small.
 struct FlatGradients {
   private let variables: [Tensor]
 
   /// The gradients of `variables`, in this order on all ranks.
   init(_ variables: [Tensor]) { self.variables = variables }
 
-  /// The sums over the ranks; a variable that this rank has no gradient of counts as zero.
+  /// The sums over the ranks; a variable without a gradient on this rank counts as zero.
   func sum(_ gradients: Gradients, over ranks: Communicator) -> Gradients {
     var result = gradients
     sum(.float32, Float.self, &result) { ranks.sum(&$0) }

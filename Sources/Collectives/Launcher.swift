@@ -1,17 +1,18 @@
 import Foundation
 
-/// Who started this process as one of several ranks, by the variables that it left.
+/// The program that started this process as one of several ranks, recognised by its environment
+/// variables.
 public struct Launcher: Sendable, Equatable {
-  /// The launcher's kind, for messages.
+  /// The kind of launcher, for messages.
   public let name: String
-  /// How many ranks it started.
+  /// The number of ranks that it started.
   public let size: Int
-  /// How many of them are on this machine, where it says so.
+  /// The number of these ranks on this machine; nil if the launcher does not say.
   public let sizeHere: Int?
 
-  /// The launcher of a process; nil where none started it.
+  /// The launcher of a process; nil if none started it.
   ///
-  /// - Parameter environment: the process's variables.
+  /// - Parameter environment: the environment variables of the process.
   public init?(environment: [String: String] = ProcessInfo.processInfo.environment) {
     func number(_ name: String) -> Int? {
       environment[name].flatMap { Int($0) }.flatMap { $0 >= 1 ? $0 : nil }
@@ -20,7 +21,8 @@ public struct Launcher: Sendable, Equatable {
       (name, self.size) = ("Open MPI", size)
       sizeHere = number("OMPI_COMM_WORLD_LOCAL_SIZE")
     } else if let size = number("PMI_SIZE") {
-      // Hydra of MPICH and its relatives, and Slurm with --mpi=pmi2.
+      // These are the variables of Hydra, which belongs to MPICH and its relatives, and of Slurm
+      // with --mpi=pmi2.
       (name, self.size) = ("PMI", size)
       sizeHere = number("MPI_LOCALNRANKS")
     } else if environment["PMIX_RANK"] != nil, let size = number("SLURM_NTASKS") {
@@ -32,9 +34,9 @@ public struct Launcher: Sendable, Equatable {
   }
 }
 
-/// A launcher started several ranks, and this program cannot talk to the others.
+/// The error that a launcher started several ranks, but this program was built without MPI.
 public struct BuiltWithoutMPI: Error, CustomStringConvertible {
-  /// Who started it.
+  /// The launcher.
   public let launcher: Launcher
 
   /// What happened, and what to do.
@@ -44,9 +46,9 @@ public struct BuiltWithoutMPI: Error, CustomStringConvertible {
   }
 }
 
-/// Slurm started several tasks, and none of them can find the others.
+/// The error that Slurm started several tasks which cannot find each other.
 public struct TasksWithoutPMI: Error, CustomStringConvertible {
-  /// How many tasks Slurm started.
+  /// The number of tasks that Slurm started.
   public let size: Int
 
   /// What happened, and what to do.
@@ -55,7 +57,8 @@ public struct TasksWithoutPMI: Error, CustomStringConvertible {
       + "with srun --mpi=pmix, or one alone with srun --ntasks=1"
   }
 
-  /// The tasks of a process's job step; nil where it is one task, or tasks that can find each other.
+  /// The number of tasks in a process's job step; nil if it is one task, or if the tasks can find
+  /// each other.
   ///
   /// - Parameter environment: the process's variables.
   public init?(environment: [String: String] = ProcessInfo.processInfo.environment) {
@@ -67,18 +70,19 @@ public struct TasksWithoutPMI: Error, CustomStringConvertible {
 }
 
 extension Communicator {
-  /// The ranks that a launcher such as `mpirun` started; the process alone where there is none.
+  /// The ranks that a launcher such as `mpirun` started; only this process if there is no launcher.
   ///
-  /// MPI is started only where a launcher started several ranks.
+  /// MPI is started only if a launcher started several ranks.
   ///
   /// - Parameters:
-  ///   - environment: the variables by which a launcher is known; default the process's.
-  ///   - patience: seconds that a rank waits for the others in one collective before it takes them for
-  ///     lost and ends the job with a message; default 600. It must be longer than what one rank does
-  ///     alone while the others wait, such as writing a file.
+  ///   - environment: the variables by which a launcher is recognised; default those of the
+  ///     process.
+  ///   - patience: the number of seconds for which a rank waits in one collective call before it
+  ///     takes the others for lost and ends the job with a message; default 600. It must be longer
+  ///     than any work that one rank does while the others wait, such as writing a file.
   /// - Returns: the ranks.
-  /// - Throws: `BuiltWithoutMPI` where there are several ranks and the trait MPI is off;
-  ///   `TasksWithoutPMI` where Slurm started several tasks that cannot find each other.
+  /// - Throws: `BuiltWithoutMPI` when there are several ranks and the trait MPI is off;
+  ///   `TasksWithoutPMI` when Slurm started several tasks that cannot find each other.
   public static func ofLauncher(
     environment: [String: String] = ProcessInfo.processInfo.environment, patience: Double = 600
   ) throws -> Communicator {

@@ -6,19 +6,20 @@
 
   /// The ranks of MPI's world.
   ///
-  /// One thread at a time makes calls. MPI's own error handler ends the job when a call fails, so that
-  /// there is no error to pass on.
+  /// Only one thread at a time makes calls. MPI's own error handler ends the job when a call fails,
+  /// so there is no error to pass on.
   final class MPITransport: CollectiveTransport {
     let rank: Int
     let size: Int
     private let watch: Watch
 
-    /// MPI's counts are 32 bits wide: longer buffers go in pieces.
+    /// MPI counts with 32 bits, so longer buffers are sent in pieces.
     private static let piece = 1 << 26
 
     /// Starts MPI.
     ///
-    /// - Parameter patience: seconds that a rank waits for the others before it ends the job.
+    /// - Parameter patience: the number of seconds for which a rank waits for the others before it
+    ///   ends the job.
     init(patience: Double) {
       _ = cmpi_start()
       rank = Int(cmpi_rank())
@@ -26,13 +27,13 @@
       watch = Watch(rank: rank, patience: patience)
     }
 
-    /// Name and version of the implementation; MPI need not be started for it.
+    /// The name and version of the implementation; MPI need not have been started.
     static var version: String {
       var text = [CChar](repeating: 0, count: Int(cmpi_version_length()) + 1)
       cmpi_version(&text)
       let bytes = text.prefix { $0 != 0 && $0 != 10 }.map { UInt8(bitPattern: $0) }
       let line = String(decoding: bytes, as: UTF8.self)
-      // Open MPI goes on after a comma, MPICH has tabs.
+      // More text follows, after a comma in Open MPI and after tabs in MPICH.
       return line.prefix { $0 != "," }.split(whereSeparator: \.isWhitespace).joined(separator: " ")
     }
 
@@ -95,12 +96,12 @@
 
   /// Ends the process when it has waited too long for the other ranks.
   ///
-  /// A rank that dies takes the job with it: the launcher sees to that. One that is stopped, or whose
-  /// network is gone, would keep the others waiting for ever.
+  /// If a rank dies, its launcher ends the job. But a rank that is stopped, or whose network fails,
+  /// would keep the others waiting for ever.
   private final class Watch: Sendable {
     private let rank: Int
     private let patience: Double
-    /// When the present call began, in nanoseconds; 0 between calls.
+    /// The time at which the present call began, in nanoseconds; 0 between calls.
     private let since = Atomic<UInt64>(0)
 
     init(rank: Int, patience: Double) {

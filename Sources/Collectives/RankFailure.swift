@@ -1,10 +1,10 @@
-/// One rank failed, and all know it: every rank throws this error.
+/// The error that some rank has failed; every rank throws it.
 public struct RankFailure: Error, CustomStringConvertible {
   /// The ranks that failed, in their order.
   public let ranks: [Int]
-  /// What the first of them said.
+  /// The message of the first rank that failed.
   public let reason: String
-  /// The first rank's error, on that rank itself.
+  /// The original error, on the first rank that failed; nil on all others.
   public let underlying: (any Error)?
 
   /// Which rank failed, and why.
@@ -16,27 +16,29 @@ public struct RankFailure: Error, CustomStringConvertible {
 }
 
 extension Communicator {
-  /// Runs what may fail on some ranks, so that all go on or none does.
+  /// Runs code that may fail on some ranks, so that either all ranks continue or none does.
   ///
   /// ```swift
   /// let images = try ranks.together { try readImages(ranks.share(of: count)) }
   /// ```
   /// Without it, a rank that throws leaves the others waiting in their next collective.
   ///
-  /// - Parameter body: makes no collective call of its own.
+  /// - Parameter body: the work of this rank; it must not call a collective function.
   /// - Returns: what `body` returned on this rank.
-  /// - Throws: on all ranks, `RankFailure` when it threw on any; with one rank, what it threw.
+  /// - Throws: `RankFailure` on all ranks when `body` throws on one of them; with one rank, the
+  ///   error of `body`.
   public func together<Result>(_ body: () throws -> Result) throws -> Result {
     try agree(Swift.Result { try body() })
   }
 
-  /// The outcome of this rank, if no rank failed.
+  /// The result of this rank, unless some rank failed.
   ///
   /// - Parameters:
-  ///   - outcome: what came of this rank's part.
-  ///   - isKnown: whether all ranks know already that one failed, or none did; nil asks them.
-  /// - Returns: what this rank's outcome holds.
-  /// - Throws: on all ranks, `RankFailure` when any failed; with one rank, its error.
+  ///   - outcome: the result or error of this rank's part.
+  ///   - isKnown: whether all ranks already know that one of them failed, or that none did; nil
+  ///     asks them.
+  /// - Returns: the result in `outcome`.
+  /// - Throws: `RankFailure` on all ranks when one of them failed; with one rank, its error.
   public func agree<Result>(
     _ outcome: Swift.Result<Result, any Error>, anyFailed isKnown: Bool? = nil
   ) throws -> Result {
@@ -44,7 +46,7 @@ extension Communicator {
     var failure: (any Error)?
     if case .failure(let error) = outcome { failure = error }
     guard isKnown ?? any(failure != nil) else { return try outcome.get() }
-    // A byte before the text: an error may say nothing.
+    // A byte is put before the text, because the text of an error may be empty.
     let texts = gather(bytes: failure.map { [1] + Array("\($0)".utf8) } ?? [])
     let ranks = texts.indices.filter { !texts[$0].isEmpty }
     guard let first = ranks.first else { return try outcome.get() }

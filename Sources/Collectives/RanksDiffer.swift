@@ -1,12 +1,12 @@
 import Tensors
 
-/// Something that must be the same on all ranks is not.
+/// The error that something is different on some ranks, although it must be the same on all.
 public struct RanksDiffer: Error, CustomStringConvertible, Equatable {
-  /// The ranks that have something else than most, or than rank 0 where there is no majority.
+  /// The ranks that differ from the majority, or from rank 0 if there is no majority.
   public let ranks: [Int]
   /// What differs, such as "the parameters after step 300".
   public let what: String
-  /// What to try.
+  /// What the user can try.
   public let remedy: String
 
   /// Which ranks differ in what.
@@ -21,9 +21,9 @@ extension Communicator {
   /// Checks that a text is the same on all ranks.
   ///
   /// - Parameters:
-  ///   - text: each rank's own.
-  ///   - what: what it is, for the message.
-  ///   - remedy: what to try where it differs.
+  ///   - text: the text of this rank.
+  ///   - what: the name of the text, for the message.
+  ///   - remedy: what the user can try if the texts differ.
   /// - Throws: `RanksDiffer`, on all ranks.
   public func expectEqual(_ text: String, what: String, remedy: String) throws {
     guard size > 1 else { return }
@@ -31,8 +31,8 @@ extension Communicator {
     guard ranks.isEmpty else { throw RanksDiffer(ranks: ranks, what: what, remedy: remedy) }
   }
 
-  /// The positions of what differs from the most frequent value; of equally frequent ones the first
-  /// counts.
+  /// The positions of the values that differ from the most frequent one; of equally frequent
+  /// values, the first is taken.
   static func minority<Value: Hashable>(_ values: [Value]) -> [Int] {
     var counts: [Value: Int] = [:]
     for value in values { counts[value, default: 0] += 1 }
@@ -42,15 +42,15 @@ extension Communicator {
   }
 }
 
-/// A check value of numbers in memory, eight bytes at a time.
+/// A check value of numbers in memory, which are read eight bytes at a time.
 ///
-/// What differs in any bit has another one, but for one chance in 2^64. It costs one pass over the
-/// numbers.
+/// Numbers that differ in any bit have the same check value only with a chance of one in 2^64. The
+/// check costs one pass over the numbers.
 struct Checksum: Hashable {
   private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
 
   mutating func append(_ word: UInt64) {
-    // FNV-1a on words; the shift brings high bits down, which a product never does.
+    // This is FNV-1a on words. The shift brings high bits down, which a product alone never does.
     value = (value ^ word) &* 0x0000_0100_0000_01b3
     value ^= value >> 29
   }

@@ -2,7 +2,8 @@ import Foundation
 import Tensors
 
 extension Communicator {
-  /// Ranks that are threads of this process, for trying out and testing what ranks do without a launcher.
+  /// Ranks that are threads of this process, by which code for ranks can be tried and tested
+  /// without a launcher.
   ///
   /// ```swift
   /// let sums = try Communicator.threads(3) { ranks in ranks.sum(Double(ranks.rank)) }   // 3, 3, 3
@@ -11,8 +12,8 @@ extension Communicator {
   ///
   /// - Parameters:
   ///   - count: the number of ranks, at least 1.
-  ///   - body: what each rank does, on a thread of its own. If one throws or returns while others wait
-  ///     for it, they wait for ever.
+  ///   - body: the work of each rank, on a thread of its own. If it throws or returns on one rank
+  ///     while others wait for that rank, they wait for ever.
   /// - Returns: the results in order of the ranks.
   /// - Throws: the error of the first rank, in their order, that threw.
   public static func threads<Result: Sendable>(
@@ -32,10 +33,10 @@ extension Communicator {
   }
 }
 
-/// What the threads return.
+/// The results of the threads.
 ///
-/// Guarded by a condition, which is why sharing it is safe although the compiler
-/// cannot check it.
+/// A condition guards them, which is why sharing this object is safe although the compiler cannot
+/// check it.
 private final class Results<Value: Sendable>: @unchecked Sendable {
   private let condition = NSCondition()
   private var found: [Int: Result<Value, any Error>] = [:]
@@ -58,10 +59,10 @@ private final class Results<Value: Sendable>: @unchecked Sendable {
   }
 }
 
-/// Where threads show each other their buffers.
+/// A place where threads show each other their buffers.
 ///
-/// Guarded by a condition, and a buffer is read only between
-/// two meetings of all threads, which is why sharing it is safe although the compiler cannot check it.
+/// A condition guards it, and a buffer is read only between two meetings of all threads. This is
+/// why sharing the object is safe although the compiler cannot check it.
 private final class MemoryExchange: @unchecked Sendable {
   let size: Int
   private let condition = NSCondition()
@@ -87,7 +88,7 @@ private final class MemoryExchange: @unchecked Sendable {
     }
   }
 
-  /// Shows a buffer, and calls `read` while those of all ranks can be seen.
+  /// Shows a buffer, and calls `read` while the buffers of all ranks are visible.
   func exchange(
     _ own: UnsafeRawBufferPointer, of rank: Int, _ read: ([UnsafeRawBufferPointer]) -> Void
   ) {
@@ -99,7 +100,7 @@ private final class MemoryExchange: @unchecked Sendable {
   }
 }
 
-/// One thread as a rank.
+/// A thread in the role of a rank.
 private final class ThreadRank: CollectiveTransport {
   let rank: Int
   private let memory: MemoryExchange
@@ -157,5 +158,5 @@ private final class ThreadRank: CollectiveTransport {
   func end() {}
 }
 
-/// Ends the process without cleaning up: other threads are still at work.
+/// Ends the process without cleaning up, because other threads are still working.
 func endProcess(_ status: Int32) -> Never { _exit(status) }

@@ -2,37 +2,38 @@ import CKernels
 import Foundation
 import Tensors
 
-/// How many workers a rank has, and where their number comes from.
+/// The number of workers of a rank, and the reason for it.
 public struct WorkersOfRank: Sendable, Equatable {
   /// The number of workers.
   public let count: Int
-  /// Where it comes from, such as "the processors that the launcher left this process".
+  /// The reason for this number, such as "the processors that the launcher left this process".
   public let origin: String
-  /// What is wrong with it, on rank 0: more workers than processors on a machine.
+  /// A warning, on rank 0 only, if a machine has more workers than processors.
   public let warning: String?
 
-  /// What a rank sees of its machine.
+  /// What a rank knows about its machine.
   struct Place: Sendable, Equatable {
     /// The machine's name.
     var host: String
     /// The numbers of the processors that the process may run on.
     var processors: [Int]
-    /// The processors' worth of time that the control groups leave it; nil for no bound.
+    /// The number of processors for which the control groups grant time; nil if they set no bound.
     var quota: Double?
-    /// `SLURM_CPUS_PER_TASK`.
+    /// The value of `SLURM_CPUS_PER_TASK`.
     var slurm: Int?
   }
 
-  /// Finds the number; all ranks call it.
+  /// Determines the number; all ranks call this.
   ///
-  /// Where nothing is asked for it is the least of: what Slurm gives each task, the processors that the
-  /// process may run on, and the whole processors in its quota. Ranks of one machine that may run on the
-  /// same processors, as without binding, share them equally.
+  /// If the user asks for no number, it is the least of three: the number of processors that Slurm
+  /// gives each task, that of the processors on which the process may run, and that of the whole
+  /// processors in its quota. Ranks on one machine that may run on the same processors, as they do
+  /// without binding, share them equally.
   ///
   /// - Parameters:
   ///   - ranks: the ranks.
-  ///   - asked: the number that the user gave; nil for none.
-  ///   - environment: the process's variables.
+  ///   - asked: the number for which the user asked; nil for none.
+  ///   - environment: the environment variables of the process.
   public init(
     _ ranks: Communicator, asked: Int? = nil,
     environment: [String: String] = ProcessInfo.processInfo.environment
@@ -49,15 +50,15 @@ public struct WorkersOfRank: Sendable, Equatable {
     let sets = ranks.gather(place.processors.map(Double.init)).map { $0.map { Int($0) } }
     let neighbours = hosts.indices.filter { hosts[$0] == place.host }
     self.init(place, besides: neighbours.map { sets[$0] }, asked: asked)
-    // Rank 0 tells of its own machine; others are usually alike.
+    // Rank 0 reports about its own machine; the others are usually alike.
   }
 
-  /// From what is known of the machine.
+  /// Determines the number from what is known about the machine.
   ///
   /// - Parameters:
-  ///   - place: what this rank sees.
+  ///   - place: what this rank knows about its machine.
   ///   - sets: the processors of each rank on the machine, this one included.
-  ///   - asked: what the user gave.
+  ///   - asked: the number for which the user asked; nil for none.
   init(_ place: Place, besides sets: [[Int]], asked: Int?) {
     let here = max(1, sets.count)
     let all = Set(sets.joined()).count

@@ -2,30 +2,31 @@ import ImplicitLayers
 import NeuralLayers
 import Tensors
 
-/// Compares a layer's gradient with differences of its converged solution, for every parameter and the
-/// input, and says why they differ.
+/// Compares a layer's gradient with differences of its converged solution, for every parameter and
+/// for the input, and says why they differ.
 ///
 /// ```swift
 /// let check = try checkGradient(of: layer, input: x)
 /// print(check)
 /// precondition(check.passed)
 /// ```
-/// The loss is the inner product of the fixed point with random numbers, each tensor is moved along a
-/// random direction. Differences are taken of solutions that are solved anew as far as the dtype goes,
-/// with steps over seven orders of magnitude, of which the one counts that depends on the step least;
-/// so neither the layer's tolerance nor the choice of a step is mistaken for an error of the gradient.
-/// The layer's parameters are changed meanwhile, and restored.
+/// The loss is the inner product of the fixed point with random numbers, and each tensor is moved
+/// along a random direction. For the differences, solutions are computed anew as accurately as the
+/// dtype allows, with steps over seven orders of magnitude; the difference that depends least on
+/// the step is used. So neither the layer's tolerance nor the choice of a step is mistaken for an
+/// error of the gradient. The layer's parameters are changed meanwhile, and restored afterwards.
 ///
 /// - Parameters:
-///   - layer: with its own solver, estimator and stopping rule. A float64 layer is checked to ten
-///     digits, a float32 one to three.
-///   - input: a batch of at least 2 samples shows whether samples mix.
-///   - accuracy: the relative error that passes; default 1e-5 in float64 and 1e-2 in float32.
-///   - seed: of the directions; default 1.
+///   - layer: the layer, with its own solver, estimator and stopping rule. A float64 layer is
+///     checked to ten digits, a float32 layer to one to three.
+///   - input: the input; only a batch of at least 2 samples shows whether samples are mixed.
+///   - accuracy: the relative error up to which a gradient passes; default 1e-5 in float64 and 1e-2
+///     in float32.
+///   - seed: the seed of the directions; default 1.
 /// - Returns: a verdict for each tensor.
-/// - Throws: what the layer throws; `UnconvergedSolve` is none, but a verdict.
-/// - Complexity: 30 solves for each tensor in float64, all from the solution, and once the dense
-///   Jacobian if anything is off.
+/// - Throws: what the layer throws, except `UnconvergedSolve`, which becomes a verdict.
+/// - Complexity: 30 solves for each tensor in float64, each of which starts from the solution; if a
+///   gradient is off, also one dense Jacobian.
 public func checkGradient<Layer: FixedPointLayer & Module>(
   of layer: Layer, input: Tensor, accuracy: Double? = nil, seed: UInt64 = 1
 ) throws -> GradientCheck where Layer.Input == Tensor {
@@ -42,17 +43,18 @@ public func checkGradient<Layer: FixedPointLayer & Module>(
   return try subject.check(accuracy: accuracy, seed: seed)
 }
 
-/// The same for a layer that is made from its tensors.
+/// Compares the gradient of a layer that is made from tensors, in the same way.
 ///
 /// ```swift
 /// let check = try checkGradient(at: [("w", w), ("x", x)]) { (TanhCell(w: $0[0]), $0[1]) }
 /// ```
 ///
 /// - Parameters:
-///   - points: names and values of what is to be differentiated.
-///   - accuracy: the relative error that passes; default 1e-5 in float64 and 1e-2 in float32.
-///   - seed: of the directions; default 1.
-///   - make: the layer and its input for other values of these tensors.
+///   - points: the names and values of the tensors that are differentiated.
+///   - accuracy: the relative error up to which a gradient passes; default 1e-5 in float64 and 1e-2
+///     in float32.
+///   - seed: the seed of the directions; default 1.
+///   - make: returns the layer and its input for given values of these tensors.
 /// - Returns: a verdict for each tensor.
 /// - Throws: what the layer throws.
 public func checkGradient<Layer: FixedPointLayer>(

@@ -3,14 +3,15 @@ import Tensors
 
 /// A layer whose gradient is checked, as a function of its tensors.
 struct CheckedLayer<Layer: FixedPointLayer> {
-  /// A layer and its input made of some values, and the variables in which these are there.
+  /// A layer and its input made from some values, together with the variables that hold these
+  /// values.
   typealias Made = (layer: Layer, input: Layer.Input, variables: [Tensor])
 
   let names: [String]
   let values: [Tensor]
   let make: ([Tensor]) throws -> Made
 
-  /// A solve to be differentiated or differenced.
+  /// A solve whose result is differentiated, or compared in a difference.
   private struct Problem {
     let layer: Layer
     let map: FixedPointMap
@@ -65,7 +66,8 @@ struct CheckedLayer<Layer: FixedPointLayer> {
       }
     }
     let plateaus = sweeps.map(\.plateau)
-    // Below this a derivative is rounding: of the largest, and of the solution itself.
+    // A derivative below this bound is rounding: of the largest derivative, and of the solution
+    // itself.
     let smallest = max(
       1e-6 * (plateaus.map { abs($0.difference) }.filter(\.isFinite).max() ?? 0),
       dtype.machineEpsilon.squareRoot() * dtype.machineEpsilon.squareRoot().squareRoot()
@@ -128,7 +130,7 @@ struct CheckedLayer<Layer: FixedPointLayer> {
       of: problem.map, from: problem.initial, using: problem.layer.solver, until: rule)
   }
 
-  /// The fixed point near a state, as far as the dtype goes.
+  /// The fixed point near a state, as accurate as the dtype allows.
   private func converged(_ problem: Problem, from state: Tensor) throws -> Tensor {
     try withoutRecording {
       try Automatic([NewtonKrylov(), Anderson(depth: 10), Broyden(), Picard()]).solve(
@@ -141,7 +143,7 @@ struct CheckedLayer<Layer: FixedPointLayer> {
     .tolerance(relative: 4 * dtype.machineEpsilon, limit: 3000, patience: 30)
   }
 
-  /// What is wrong with the map itself, seen at a point that is finite.
+  /// The fault of the map itself, at a finite point; nil if there is none.
   private func fault(of problem: Problem, at z: Tensor) throws -> GradientCheck.Verdict? {
     guard z.firstNonFiniteIndex == nil else { return nil }
     let (image, pullback) = try valueWithPullback(at: z, of: problem.map.callAsFunction)
@@ -153,7 +155,7 @@ struct CheckedLayer<Layer: FixedPointLayer> {
     }
   }
 
-  /// |f(z) - z| / |f(z)| of the worst sample.
+  /// The relative residual |f(z) - z| / |f(z)| of the worst sample.
   private func relativeResidual(of problem: Problem, at z: Tensor) throws -> Double {
     let image = try withoutRecording { try problem.map(z) }
     let residuals = zip((image - z).normsOfSamples, image.normsOfSamples).map { residual, size in
@@ -163,10 +165,10 @@ struct CheckedLayer<Layer: FixedPointLayer> {
   }
 }
 
-/// |t| over all elements.
+/// The Euclidean norm of all elements.
 private func norm(_ t: Tensor) -> Double { t.detached().reshaped([1, t.count]).normsOfSamples[0] }
 
-/// The digits in which numbers of that relative difference agree.
+/// The number of digits in which numbers of that relative difference agree.
 private func digits(_ error: Double, _ dtype: DType) -> Int {
   var (count, bound) = (0, 1.0)
   let largest = dtype == .float64 ? 15 : 7

@@ -2,15 +2,15 @@ import Tensors
 
 /// Central differences of a function of one number at 0, for steps over many orders of magnitude.
 ///
-/// Large steps see curvature, small ones rounding; between them lies a plateau, where the
-/// difference does not depend on the step.
+/// Large steps show curvature, and small steps show rounding. Between them lies a plateau on which
+/// the difference does not depend on the step.
 struct DifferenceSweep {
-  /// In falling order of the steps.
+  /// The differences, in decreasing order of their steps.
   let points: [(step: Double, difference: Double)]
 
   /// - Parameters:
-  ///   - dtype: what the function is computed in.
-  ///   - function: of t; may be of larger error than the dtype has.
+  ///   - dtype: the dtype in which the function is computed.
+  ///   - function: a function of t; its error may be larger than the rounding of the dtype.
   init(_ dtype: DType, _ function: (Double) throws -> Double) rethrows {
     let root = 10.0.squareRoot()
     let count = dtype == .float64 ? 15 : 8
@@ -21,8 +21,8 @@ struct DifferenceSweep {
     }
   }
 
-  /// The difference on the plateau: the one that differs least from both its neighbours, and by how
-  /// much.
+  /// The difference on the plateau, which is the one that differs least from both its neighbours,
+  /// and its distance from them.
   var plateau: (step: Double, difference: Double, spread: Double) {
     let inner = (1..<points.count - 1).map { index in
       let neighbours = [points[index - 1], points[index + 1]].map {

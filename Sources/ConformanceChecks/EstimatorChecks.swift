@@ -1,7 +1,8 @@
 import ImplicitLayers
 import Tensors
 
-/// What an adjoint estimator must do to be used in every layer and with every solver.
+/// The properties that an adjoint estimator must have to be usable in every layer and with every
+/// solver.
 ///
 /// ```swift
 /// let failures = try EstimatorChecks(MinimalResidual(steps: 60), accuracy: 1e-6).failures()
@@ -16,15 +17,15 @@ public struct EstimatorChecks {
   /// Checks of `estimator`.
   ///
   /// - Parameters:
-  ///   - estimator: what is checked.
-  ///   - accuracy: the relative error of the adjoint that is allowed, in float32 at least 64 units
-  ///     of rounding; nil for an estimator that is biased by design, whose error is not checked.
+  ///   - estimator: the estimator that is checked.
+  ///   - accuracy: the largest relative error of the adjoint, in float32 at least 64 units of
+  ///     rounding; nil for an estimator that is biased by design, whose error is not checked.
   public init(_ estimator: any AdjointEstimator, accuracy: Double?) {
     self.estimator = estimator
     self.accuracy = accuracy
   }
 
-  /// What the estimator does wrong, in words; empty if it conforms.
+  /// The properties that the estimator lacks, in words; empty if it conforms.
   ///
   /// - Throws: what the estimator throws.
   public func failures() throws -> [String] {
@@ -33,7 +34,7 @@ public struct EstimatorChecks {
       for shape in [[3, 4], [3, 2, 2]] as [Shape] {
         let problem = try EstimatorProblem(shape: shape, dtype: dtype)
         let found = try shapes(problem)
-        // Nothing else can be said of an adjoint of another shape.
+        // An adjoint of another shape cannot be checked further.
         failures += found
         guard found.isEmpty else { continue }
         failures += try independence(problem) + tape(problem) + zero(problem) + scale(problem)
@@ -43,7 +44,7 @@ public struct EstimatorChecks {
     return failures
   }
 
-  /// It keeps shapes and dtypes.
+  /// Checks that shapes and dtypes are kept.
   private func shapes(_ problem: EstimatorProblem) throws -> [String] {
     let v = problem.cotangent
     let w = try adjoint(v, problem)
@@ -51,7 +52,7 @@ public struct EstimatorChecks {
       ? [] : ["turns a cotangent of \(v.dtype) \(v.shape) into \(w.dtype) \(w.shape)"]
   }
 
-  /// A sample's adjoint depends on its own cotangent only.
+  /// Checks that a sample's adjoint depends only on its own cotangent.
   private func independence(_ problem: EstimatorProblem) throws -> [String] {
     let v = problem.cotangent
     let whole = try adjoint(v, problem)
@@ -69,7 +70,8 @@ public struct EstimatorChecks {
     }
   }
 
-  /// The tape holds one application of the map, and nothing leads to the initial state.
+  /// Checks that the tape holds one application of the map, and that no path leads to the initial
+  /// state.
   private func tape(_ problem: EstimatorProblem) throws -> [String] {
     try [1, 20].flatMap { iterations in
       let pass = try problem.pass(estimator, iterations: iterations)
@@ -81,7 +83,8 @@ public struct EstimatorChecks {
     }
   }
 
-  /// A cotangent of zeros costs no pullback; one in another sample gives zeros.
+  /// Checks that a cotangent of zeros costs no pullback, and that a sample with a zero cotangent
+  /// gets zeros.
   private func zero(_ problem: EstimatorProblem) throws -> [String] {
     let v = problem.cotangent
     let pass = try problem.pass(estimator, scale: 0)
@@ -94,7 +97,7 @@ public struct EstimatorChecks {
     ].compactMap { $0 }
   }
 
-  /// A power of two in front of the loss scales the gradient exactly.
+  /// Checks that a power of two in front of the loss scales the gradient exactly.
   private func scale(_ problem: EstimatorProblem) throws -> [String] {
     let unit = try problem.pass(estimator)
     return try [-40, 40].compactMap { exponent in
@@ -107,7 +110,7 @@ public struct EstimatorChecks {
     }
   }
 
-  /// The same problem has the same gradient.
+  /// Checks that the same problem has the same gradient again.
   private func repetition(_ problem: EstimatorProblem) throws -> [String] {
     let first = try problem.pass(estimator).gradient
     let change = relativeError(try problem.pass(estimator).gradient, first)
@@ -115,7 +118,7 @@ public struct EstimatorChecks {
       ? [] : ["gives a gradient that differs by \(change) when it is run again"]
   }
 
-  /// The adjoint is the exact one.
+  /// Checks that the adjoint is the exact one.
   private func error(_ problem: EstimatorProblem) throws -> [String] {
     guard accuracy != nil else { return [] }
     let v = problem.cotangent

@@ -1,7 +1,8 @@
 import ImplicitLayers
 import Tensors
 
-/// z -> tanh(z W^T + x) on flattened samples, with W of spectral radius about .5 and not normal.
+/// The problem z -> tanh(z W^T + x) on flattened samples, with W of spectral radius about .5 and
+/// not normal.
 struct EstimatorProblem {
   let cotangent: Tensor
   /// w -> J^T w at the fixed point.
@@ -13,7 +14,7 @@ struct EstimatorProblem {
   init(shape: Shape, dtype: DType) throws {
     self.shape = shape
     let width = shape.elementCount / shape[0]
-    // Entries without symmetry or repetition.
+    // The entries have neither symmetry nor repetition.
     let wave = { (count: Int, seed: Double) in
       (0..<count).map { index -> Double in
         let phase = Double((index * index * 7 + index * 13) % 101) / 101 + seed
@@ -32,7 +33,7 @@ struct EstimatorProblem {
     pullback = valueWithPullback(at: z, of: image).pullback
   }
 
-  /// The system for a cotangent.
+  /// The adjoint system for a cotangent.
   func adjoint(of v: Tensor) -> AdjointProblem {
     AdjointProblem(cotangent: v, pullback: pullback)
   }

@@ -1,5 +1,5 @@
-/// What `checkGradient` found: for every parameter and input, whether the gradient is right, and if
-/// not, why.
+/// The result of `checkGradient`: for every parameter and input, whether its gradient is right, and
+/// if not, why.
 ///
 /// ```swift
 /// print(check)
@@ -7,49 +7,50 @@
 /// // input: agrees to 10 digits with differences of step 1e-5
 /// ```
 public struct GradientCheck: Sendable, CustomStringConvertible {
-  /// What is to be said of one gradient.
+  /// The verdict on one gradient.
   public enum Verdict: Sendable, Equatable {
-    /// It is the derivative of the solution, to as many digits.
+    /// The gradient is the derivative of the solution, to this number of digits.
     case agrees(digits: Int)
-    /// The layer's estimator is off by this fraction, at the converged solution too, where the exact
-    /// adjoint is not.
+    /// The layer's estimator is off by this fraction, also at the converged solution, where the
+    /// exact adjoint is right.
     case biasedEstimator(error: Double)
-    /// It is off by this fraction because the layer stops too early: the same estimator is right when
-    /// the solve goes on.
+    /// The gradient is off by this fraction because the layer stops too early: at the converged
+    /// solution, the same estimator is right.
     case looseSolve(error: Double)
-    /// Even the exact adjoint at the converged solution is off: what the step itself says of its
-    /// derivative is wrong.
+    /// Even the exact adjoint at the converged solution is off, so the derivative that the step
+    /// itself records is wrong.
     case wrongDerivative(error: Double)
-    /// A sample of the image depends on another of the state, in words.
+    /// A sample of the image depends on another sample of the state; the text says which.
     case samplesMix(String)
-    /// The map gives another image when it is evaluated again.
+    /// The map gives another image when it is evaluated again at the same state.
     case notDeterministic
-    /// No solution was found near that of the layer: what is left there of f(z) - z, relative to f(z).
+    /// No solution was found near that of the layer. The number is the relative residual |f(z) - z|
+    /// / |f(z)| that is left.
     case noSolution(residual: Double)
-    /// The differences depend on the step wherever it lies: by this fraction at the best.
+    /// The differences depend on the step everywhere, at best by this fraction.
     case noPlateau(spread: Double)
   }
 
-  /// One parameter or input.
+  /// The result for one parameter or input.
   public struct Entry: Sendable {
-    /// What it is called.
+    /// The name of the parameter or input.
     public let name: String
-    /// Whether its gradient is right.
+    /// The verdict on its gradient.
     public let verdict: Verdict
-    /// The derivative along a random direction by the layer's own gradient.
+    /// The derivative along a random direction, by the layer's own gradient.
     public let derivative: Double
-    /// The same by differences of converged solutions, and the step, relative to the size of the
-    /// parameter, at which these depend on it least.
+    /// The same derivative by differences of converged solutions, and the step, relative to the
+    /// size of the parameter, on which it depends least.
     public let difference: Double, step: Double
-    /// The differences of all steps.
+    /// The differences at all steps.
     public let sweep: [(step: Double, difference: Double)]
   }
 
-  /// In the order of the parameters, the input last.
+  /// The results in the order of the parameters; the input comes last.
   public let entries: [Entry]
-  /// What the estimator is called.
+  /// The name of the layer's estimator.
   public let estimator: String
-  /// What is left of f(z) - z at the layer's own z, relative to f(z), in the worst sample.
+  /// The relative residual |f(z) - z| / |f(z)| at the layer's own z, in the worst sample.
   public let residual: Double
 
   /// Whether every gradient agrees.
@@ -57,7 +58,7 @@ public struct GradientCheck: Sendable, CustomStringConvertible {
     entries.allSatisfy { if case .agrees = $0.verdict { true } else { false } }
   }
 
-  /// A line for each entry: whether its gradient is right, else why not and what to do.
+  /// A line for each entry: whether its gradient is right, and if not, why, and what to do.
   public var description: String {
     entries.map { "\($0.name): \(sentence(about: $0))" }.joined(separator: "\n")
   }
@@ -93,7 +94,7 @@ public struct GradientCheck: Sendable, CustomStringConvertible {
   }
 }
 
-/// Two digits: 3.2e-5, or 1e-5.
+/// The number with at most two digits: 3.2e-5, or 1e-5.
 private func brief(_ number: Double) -> String {
   guard number.isFinite, number > 0 else { return "\(number)" }
   var (exponent, mantissa) = (0, number)

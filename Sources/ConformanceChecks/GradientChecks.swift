@@ -1,32 +1,33 @@
 import ImplicitLayers
 import Tensors
 
-/// Whether the gradient of a converged solution is that of its finite differences.
+/// A comparison of the gradient of a converged solution with finite differences.
 ///
 /// ```swift
 /// let failures = try GradientChecks(at: [w, x]) { v in
 ///   try fixedPoint(from: z0, until: rule) { z in (z.matmul(v[0]) + v[1]).tanh() }.square().sum()
 /// }.failures()
 /// ```
-/// Along random directions s the slope <dL/dx, s> is compared with central differences of the number
-/// itself, each solved to its tolerance, over a sweep of steps h. Where the gradient is right the
-/// difference falls with h^2 until the solve's tolerance or rounding, divided by h, takes over: it is
-/// small at some step. Where it is wrong (a truncated estimator, a forgotten dependence, a solve that
-/// has not converged), it stays on a plateau, whatever the step.
+/// Along random directions s, the slope <dL/dx, s> is compared with central differences of the
+/// number itself, each solved to its tolerance, over a sweep of steps h. If the gradient is right,
+/// the error falls with h^2 until the solve's tolerance, or rounding, divided by h takes over, so
+/// it is small at some step. If the gradient is wrong (because of a truncated estimator, a
+/// forgotten dependence, or a solve that has not converged), the error stays on a plateau, whatever
+/// the step.
 public struct GradientChecks {
-  /// A difference at one step.
+  /// The difference at one step.
   public struct Sample: Sendable {
-    /// h, relative to the point's largest magnitude.
+    /// The step h, relative to the point's largest magnitude.
     public let step: Double
-    /// (L(x + h s) - L(x - h s)) / 2 h.
+    /// The central difference (L(x + h s) - L(x - h s)) / 2 h.
     public let difference: Double
-    /// How far it is from the slope, relative to the larger of both.
+    /// Its distance from the slope, relative to the larger of both.
     public let relativeError: Double
   }
 
-  /// What was found along one direction.
+  /// The results along one direction.
   public struct Sweep: Sendable {
-    /// <dL/dx, s>.
+    /// The slope <dL/dx, s>.
     public let slope: Double
     /// One difference for each step, from large to small.
     public let samples: [Sample]
@@ -44,11 +45,13 @@ public struct GradientChecks {
   /// Checks of a number as a function of tensors.
   ///
   /// - Parameters:
-  ///   - points: where; float64 shows more digits than float32.
-  ///   - directions: how many; default 3.
-  ///   - tolerance: the relative error that is allowed at the best step; default 1e-5, which a solve to
+  ///   - points: the tensors at which the number is differentiated; float64 shows more digits than
+  ///     float32.
+  ///   - directions: the number of directions; default 3.
+  ///   - tolerance: the largest relative error at the best step; default 1e-5, which a solve to
   ///     1e-10 in float64 meets.
-  ///   - loss: solves and returns one number; the same for the same points every time.
+  ///   - loss: solves, and returns one number. It must return the same number for the same points
+  ///     every time.
   public init(
     at points: [Tensor], directions: Int = 3, tolerance: Double = 1e-5,
     of loss: @escaping ([Tensor]) throws -> Tensor
@@ -60,7 +63,7 @@ public struct GradientChecks {
 
   /// Checks of a layer's solution as a function of its input.
   ///
-  /// The number is the sum of sin z*, in which no two entries count the same.
+  /// The number is the sum of sin z*, to which no two entries contribute alike.
   public init<Layer: FixedPointLayer>(
     of layer: Layer, input: Tensor, directions: Int = 3, tolerance: Double = 1e-5
   ) where Layer.Input == Tensor, Layer.State == Tensor {
@@ -69,7 +72,7 @@ public struct GradientChecks {
     }
   }
 
-  /// What the gradient does wrong, in words; empty if it is right.
+  /// The faults of the gradient, in words; empty if it is right.
   ///
   /// - Throws: what the loss throws.
   /// - Complexity: one gradient, and 16 evaluations for each direction.

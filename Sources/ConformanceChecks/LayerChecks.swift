@@ -1,14 +1,15 @@
 import ImplicitLayers
 import Tensors
 
-/// What a map or a layer must do to be solved and differentiated rightly.
+/// The properties that a map or a layer must have to be solved and differentiated correctly.
 ///
 /// ```swift
 /// let failures = try LayerChecks(of: { z in (z.matmul(w) + x).tanh() }, at: z0).failures()
 /// precondition(failures.isEmpty, failures.joined(separator: "\n"))
 /// ```
-/// A map whose samples mix is solved to its tolerance and differentiated to its residual, and both
-/// are wrong; nothing but this check says so. In debug builds every backward pass makes it.
+/// If a map mixes samples, it is solved to its tolerance and differentiated to its residual, and
+/// both results are wrong; only this check shows it. In debug builds every backward pass makes the
+/// check.
 public struct LayerChecks {
   private let map: (Tensor) throws -> Tensor
   private let state: Tensor
@@ -16,7 +17,7 @@ public struct LayerChecks {
   /// Checks of a map near a state.
   ///
   /// - Parameters:
-  ///   - map: f.
+  ///   - map: the map f.
   ///   - state: [batch, ...], with at least 2 samples.
   public init(of map: @escaping (Tensor) throws -> Tensor, at state: Tensor) {
     expect(
@@ -34,7 +35,7 @@ public struct LayerChecks {
     self.init(of: { try map($0) }, at: layout.packed(initial))
   }
 
-  /// What the map does wrong, in words; empty if it conforms.
+  /// The properties that the map lacks, in words; empty if it conforms.
   ///
   /// - Throws: what the map throws.
   /// - Complexity: three evaluations and one pullback.

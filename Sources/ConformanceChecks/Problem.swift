@@ -13,7 +13,7 @@ struct Problem {
   /// W with rows of sum below 1 in magnitude, so that z -> tanh(z W + x) contracts.
   static let weight = Tensor(
     [0.3, -0.2, 0.1, 0.25, 0.1, -0.4, -0.15, 0.3, 0.2], shape: [3, 3], dtype: .float64)
-  /// x.
+  /// The offset x.
   static let offset = Tensor([0.5, -1, 0.25, 1.5, 0.75, -0.5], shape: [2, 3], dtype: .float64)
 
   static var all: [Problem] {

@@ -1,14 +1,16 @@
 import ImplicitLayers
 import Tensors
 
-/// What a forward solver must do to be used in every layer and with every estimator.
+/// The properties that a forward solver must have to be usable in every layer and with every
+/// estimator.
 ///
 /// ```swift
 /// let failures = try SolverChecks(HeavyBall(momentum: 0.2)).failures()
 /// precondition(failures.isEmpty, failures.joined(separator: "\n"))
 /// ```
-/// The problems are contractions with well separated fixed points; a solver that needs more than
-/// a contraction may have its own tests beside these. Nothing here depends on a testing library.
+/// The problems are contractions with well separated fixed points. A solver that needs more than a
+/// contraction may have tests of its own in addition. The checks do not depend on a testing
+/// library.
 public struct SolverChecks {
   private let solver: any ForwardSolver
   private let limit: Int
@@ -16,15 +18,15 @@ public struct SolverChecks {
   /// Checks of `solver`.
   ///
   /// - Parameters:
-  ///   - solver: what is checked.
-  ///   - limit: the evaluations it may take for a problem; default 500, ten times what plain
-  ///     iteration takes.
+  ///   - solver: the solver that is checked.
+  ///   - limit: the largest number of evaluations for a problem; default 500, ten times as many as
+  ///     plain iteration takes.
   public init(_ solver: any ForwardSolver, limit: Int = 500) {
     self.solver = solver
     self.limit = limit
   }
 
-  /// What the solver does wrong, in words; empty if it conforms.
+  /// The properties that the solver lacks, in words; empty if it conforms.
   ///
   /// - Throws: what the solver throws.
   public func failures() throws -> [String] {
@@ -33,7 +35,7 @@ public struct SolverChecks {
 
   private var rule: StoppingRule { .tolerance(relative: 0, absolute: 1e-9, limit: limit) }
 
-  /// It finds fixed points, and says so of the point that it returns.
+  /// Checks that it finds fixed points, and that its report describes the point that it returns.
   private func convergence() throws -> [String] {
     var failures: [String] = []
     for problem in Problem.all {
@@ -52,7 +54,7 @@ public struct SolverChecks {
     return failures
   }
 
-  /// It keeps shapes and dtypes, and takes a batch without samples.
+  /// Checks that shapes and dtypes are kept, and that a batch without samples is accepted.
   private func shapes() throws -> [String] {
     var failures: [String] = []
     for dtype in [DType.float32, .float64] {
@@ -69,7 +71,8 @@ public struct SolverChecks {
     return failures
   }
 
-  /// A sample's result is the same alone, in a batch, and elsewhere in the batch.
+  /// Checks that the result of a sample is the same alone, in a batch, and at another place in the
+  /// batch.
   private func independence() throws -> [String] {
     var failures: [String] = []
     let together = try solve(Problem.factors)
@@ -87,7 +90,7 @@ public struct SolverChecks {
     return failures
   }
 
-  /// NaN in one sample changes no other.
+  /// Checks that NaN in one sample changes no other sample.
   private func poison() throws -> [String] {
     let healthy = try solve(Problem.factors)
     var factors = Problem.factors
@@ -101,7 +104,7 @@ public struct SolverChecks {
     }
   }
 
-  /// Samples that leave the solve change nothing for the others.
+  /// Checks that samples that leave the solve change nothing for the others.
   private func division() throws -> [String] {
     let whole = try solve(Problem.factors)
     let divided = try solve(Problem.factors, isRestrictable: true)
@@ -109,7 +112,7 @@ public struct SolverChecks {
       ? [] : ["gives other results when samples that are done leave the solve"]
   }
 
-  /// Unrolling differentiates through it: at convergence its gradient is the exact one.
+  /// Checks that the solver can be unrolled: at convergence the gradient is the exact one.
   private func gradients() throws -> [String] {
     var failures: [String] = []
     let (w, x) = (Problem.weight, Problem.offset)
@@ -143,7 +146,7 @@ public struct SolverChecks {
     return failures
   }
 
-  /// z -> tanh(a z + 1 / 2), one a per sample.
+  /// The map z -> tanh(a z + 1 / 2), with one a per sample.
   private func solve(_ factors: [Double], isRestrictable: Bool = false) throws -> Tensor {
     let map = { (factors: [Double]) -> (Tensor) -> Tensor in
       let a = Tensor(factors, shape: [factors.count, 1], dtype: .float64)

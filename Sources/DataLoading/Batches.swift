@@ -3,20 +3,20 @@ import Tensors
 
 /// The batches of a loader, in order.
 ///
-/// One thread at a time takes batches. Reading ends when the sequence is released.
+/// Only one thread at a time may take batches. Reading ends when the sequence is released.
 public final class Batches<Source: Dataset> {
   private let loader: DataLoader<Source>
   private let pipeline: ReadingPipeline<Source.Example>
-  /// The examples of the epoch that could not be read so far.
+  /// The number of examples of the epoch that could not be read so far.
   private var unreadable: Int
-  /// What ended the sequence.
+  /// The error that ended the sequence.
   private var failure: (any Error)?
-  /// The epoch that batches are taken from, and how far it is used up: the end of the last batch
-  /// that was handed out, also after an error.
+  /// The place of the sequence: the epoch from which batches are taken, and the end of the last
+  /// batch that was returned, also after an error.
   public private(set) var place: LoaderPlace
-  /// The positions in the data set of the examples in the batch that was taken last.
+  /// The positions in the data set of the examples of the last batch.
   public private(set) var indices: [Int] = []
-  /// Seconds that were waited because an example was not read yet: 0 if reading is never the
+  /// The seconds spent waiting for examples that had not been read yet; 0 if reading is never the
   /// bottleneck.
   public private(set) var secondsWaited = 0.0
 
@@ -36,8 +36,9 @@ public final class Batches<Source: Dataset> {
 
   deinit { pipeline.stop() }
 
-  /// Seconds of processor time that the threads spent reading, together: what training could not
-  /// use where all processors are busy.
+  /// The seconds of processor time that all threads together spent reading.
+  ///
+  /// If all processors are busy, training lost this time.
   public var secondsReading: Double { pipeline.secondsReading }
 
   /// The next batch, or nil at the end of the epoch.
@@ -81,10 +82,10 @@ public final class Batches<Source: Dataset> {
     return loader.data.batch(of: examples)
   }
 
-  /// Goes on to the batches of the next epoch, the first of which have been read meanwhile.
+  /// Continues with the batches of the next epoch, the first of which have been read meanwhile.
   ///
-  /// Stops when `next()` has not returned nil yet or has thrown, or when the sequence is one of a
-  /// single epoch.
+  /// Stops when `next()` has not returned nil yet or has thrown, or when the sequence covers only
+  /// one epoch.
   public func beginNextEpoch() {
     if let failure { expect(false, "an error has ended these batches: \(failure)") }
     unreadable = 0
@@ -92,7 +93,7 @@ public final class Batches<Source: Dataset> {
     place = LoaderPlace(epoch: place.epoch + 1, count: place.count)
   }
 
-  /// The next batch, of the next epoch where this one is used up.
+  /// The next batch; if the present epoch is used up, that of the next epoch.
   ///
   /// - Throws: `UnreadableExamples` when more than `tolerance` of an epoch could not be read, or when an
   ///   epoch has no batch.

@@ -1,11 +1,11 @@
 import Foundation
 import Tensors
 
-/// What becomes of the examples at the end of an epoch that do not fill a batch.
+/// What happens to the examples at the end of an epoch that do not fill a batch.
 public enum LastBatch: Sendable {
-  /// The examples that are left are a smaller batch.
+  /// They form a smaller batch.
   case kept
-  /// They are left out, so that all batches are of one size.
+  /// They are left out, so that all batches have the same size.
   case dropped
 }
 
@@ -18,24 +18,24 @@ public enum LastBatch: Sendable {
 ///   let (x, labels) = try batches.nextOfAnyEpoch()
 /// }
 /// ```
-/// Batches are the same, in the same order, for every number of threads: the order of an epoch is a
-/// permutation drawn from (seed, epoch). An example that cannot be read is left out, with a warning that
-/// names it, and the batch is filled with the examples after it; more than `tolerance` of them in an epoch
-/// are an error.
+/// The batches and their order are the same for every number of threads: the order of an epoch is a
+/// permutation drawn from (seed, epoch). An example that cannot be read is left out with a warning
+/// that names it, and the batch is filled with the examples that follow. If more than `tolerance`
+/// examples of an epoch cannot be read, that is an error.
 public struct DataLoader<Source: Dataset>: Sendable {
   /// The data set.
   public let data: Source
-  /// Examples in a batch.
+  /// The number of examples in a batch.
   public let batchSize: Int
   /// The orders of the epochs.
   public let order: SampleOrder
-  /// What becomes of the examples that do not fill a batch.
+  /// What happens to the examples that do not fill a batch.
   public let lastBatch: LastBatch
-  /// Threads that read ahead; 0 for none.
+  /// The number of threads that read ahead; 0 for none.
   public let threads: Int
-  /// Batches that may be read ahead.
+  /// The number of batches that may be read ahead.
   public let prefetch: Int
-  /// Unreadable examples of an epoch that are only warned about.
+  /// The number of unreadable examples per epoch for which there is only a warning.
   public let tolerance: Int
   let warn: @Sendable (String) -> Void
 
@@ -43,13 +43,17 @@ public struct DataLoader<Source: Dataset>: Sendable {
   ///
   /// - Parameters:
   ///   - data: the data set.
-  ///   - batchSize: examples in a batch, at least 1.
-  ///   - seed: what orders are drawn from; nil keeps the order of the data set, as evaluation wants.
-  ///   - lastBatch: what becomes of the examples that do not fill a batch; default kept.
-  ///   - threads: that read ahead; default what the data set says. With 0, examples are read when a
-  ///     batch is taken.
-  ///   - prefetch: batches that may be read ahead; default 4. So many are held in memory.
-  ///   - tolerance: unreadable examples of an epoch that are only warned about; default 0.
+  ///   - batchSize: the number of examples in a batch, at least 1.
+  ///   - seed: the seed from which orders are drawn; nil keeps the order of the data set, as
+  ///     evaluation needs it.
+  ///   - lastBatch: what happens to the examples that do not fill a batch; default they form a
+  ///     smaller one.
+  ///   - threads: the number of threads that read ahead; default that of the data set. With 0,
+  ///     examples are read when a batch is taken.
+  ///   - prefetch: the number of batches that may be read ahead, and that are then held in memory;
+  ///     default 4.
+  ///   - tolerance: the number of unreadable examples per epoch for which there is only a warning;
+  ///     default 0.
   ///   - warn: receives the warnings; default prints them on standard error.
   public init(
     _ data: Source, batchSize: Int, seed: UInt64?, lastBatch: LastBatch = .kept,
@@ -83,12 +87,12 @@ public struct DataLoader<Source: Dataset>: Sendable {
 
   /// The batches from a place on, epoch after epoch.
   ///
-  /// - Parameter place: where to begin; default with the first epoch. The `place` of batches that were
-  ///   taken before, to go on after an interruption: what follows is what would have followed.
-  /// - Returns: the batches; reading begins at once, and goes on into the next epochs.
+  /// - Parameter place: where to begin; default the first epoch. To go on after an interruption,
+  ///   pass the `place` of the earlier batches: the sequence then continues as it would have done.
+  /// - Returns: the batches. Reading begins at once, and continues into the next epochs.
   ///
-  /// Stops when the place is within an epoch of a data set of another count, or lies beyond this one; at
-  /// its very end, the epoch has no batch left.
+  /// Stops when the place lies within an epoch of a data set with another count, or beyond the end
+  /// of this one. At the very end, the epoch has no batch left.
   public func batches(from place: LoaderPlace = LoaderPlace()) -> Batches<Source> {
     Batches(self, from: place, goesOn: true)
   }
@@ -96,21 +100,22 @@ public struct DataLoader<Source: Dataset>: Sendable {
   /// The batches of one epoch.
   ///
   /// - Parameters:
-  ///   - number: which epoch; it decides about the order.
-  ///   - position: how many examples of the epoch's order are passed over; default 0.
+  ///   - number: the number of the epoch, which determines the order.
+  ///   - position: the number of examples at the beginning of the epoch's order that are skipped;
+  ///     default 0.
   /// - Returns: the batches; reading begins at once.
   public func epoch(_ number: Int, from position: Int = 0) -> Batches<Source> {
     Batches(self, from: LoaderPlace(epoch: number, position: position), goesOn: false)
   }
 }
 
-/// More examples that cannot be read than were to be passed over, or none that can.
+/// The error that more examples than tolerated cannot be read, or that none can be read.
 public struct UnreadableExamples: Error, CustomStringConvertible {
-  /// How many could not be read, as far as was looked.
+  /// The number of examples that could not be read, among those that were tried.
   public let count: Int
-  /// How many would have been passed over.
+  /// The number of unreadable examples that would have been tolerated.
   public let tolerance: Int
-  /// What is wrong with the last one, with its name; nil where a data set has none to fill a batch with.
+  /// The error of the last one, with its name; nil if a data set has no example for a batch.
   public let last: String?
 
   /// What happened, and what to do.

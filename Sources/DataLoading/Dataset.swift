@@ -12,12 +12,12 @@ import Tensors
 ///   func name(_ index: Int) -> String { files[index].path }
 /// }
 /// ```
-/// The same index always gives the same example, on any thread and in any order of asking. `LabeledTensors`
-/// and `FileDataset` are data sets that are ready.
+/// The same index always gives the same example, on every thread and in every order of calls.
+/// `LabeledTensors` and `FileDataset` are ready-made data sets.
 public protocol Dataset: Sendable {
-  /// What is read for one index.
+  /// The type of an example.
   associatedtype Example: Sendable
-  /// What training takes.
+  /// The type of a batch, as training takes it.
   associatedtype Batch
 
   /// The number of examples.
@@ -26,12 +26,12 @@ public protocol Dataset: Sendable {
   ///
   /// - Throws: an error that names the file when it cannot be read.
   func example(_ index: Int) throws -> Example
-  /// Puts examples together; called by who takes the batch, with at least one.
+  /// Makes a batch of at least one example; called by whoever takes the batch.
   func batch(of examples: [Example]) -> Batch
-  /// What warnings call an example: the path of its file; default "example 17".
+  /// The name of an example in warnings: the path of its file; default "example 17".
   func name(_ index: Int) -> String
-  /// The threads that read ahead unless a loader is told otherwise; default 2, and 0, for none, where
-  /// everything is in memory.
+  /// The number of threads that read ahead unless a loader is given another one; default 2, and 0,
+  /// for none, if everything is in memory.
   var readingThreads: Int { get }
 }
 
@@ -46,11 +46,11 @@ extension Dataset {
   /// Stops when an index does not exist.
   public func subset(_ indices: [Int]) -> Subset<Self> { Subset(self, indices) }
 
-  /// Two parts without a common example, drawn at random: for training, and for what is measured.
+  /// Two parts without a common example, drawn at random, for training and for measuring.
   ///
   /// - Parameters:
-  ///   - fraction: of the examples that the first part has, rounded down; in [0, 1].
-  ///   - seed: what is drawn from. The same seed and count always give the same parts.
+  ///   - fraction: the share of the examples in the first part, rounded down; in [0, 1].
+  ///   - seed: the seed of the draw. The same seed and count always give the same parts.
   /// - Returns: both parts; their examples stand in the order of the data set.
   public func split(_ fraction: Double, seed: UInt64) -> (Subset<Self>, Subset<Self>) {
     expect((0...1).contains(fraction), "a part cannot be \(fraction) of a data set")
@@ -90,6 +90,6 @@ public struct Subset<Base: Dataset>: Dataset {
 }
 
 extension Subset where Base == LabeledTensors {
-  /// All of the examples as one batch: what accuracy is measured on.
+  /// All examples as one batch, for measuring accuracy.
   public var all: LabeledTensors.Batch { base.batch(of: indices) }
 }

@@ -1,24 +1,25 @@
 import Tensors
 
-/// How far a data set has been gone through.
+/// The place that a loader has reached in its data set.
 ///
 /// ```swift
 /// let saved = try JSONEncoder().encode(batches.place)
 /// let rest = loader.batches(from: try JSONDecoder().decode(LoaderPlace.self, from: saved))
 /// ```
-/// With the seed of the loader it decides about all batches that follow, and about how many unreadable
-/// examples are still tolerated; a run saves it beside its weights.
+/// Together with the seed of the loader it determines all batches that follow, and how many
+/// unreadable examples are still tolerated. A run saves it with its weights.
 public struct LoaderPlace: Sendable, Hashable, Codable {
-  /// The epoch that batches are taken from, counted from 0.
+  /// The epoch from which batches are taken, counted from 0.
   public var epoch: Int
-  /// The examples of the epoch's order that are used up, unreadable ones included.
+  /// The number of examples of the epoch's order that have been used, including unreadable ones.
   public var position: Int
-  /// Those of them that could not be read, which count against the loader's tolerance.
+  /// The number of these examples that could not be read; they count against the loader's
+  /// tolerance.
   public var unreadable: Int
-  /// The examples of the data set; nil where nobody knows.
+  /// The count of the data set; nil if it is not known.
   ///
-  /// Epochs of another count have another order, so that a loader goes on within an epoch of its own
-  /// count alone.
+  /// Another count gives epochs another order, so a loader continues within an epoch only if the
+  /// count is its own.
   public var count: Int?
 
   /// A place; default the beginning of a data set of any count.
@@ -29,7 +30,8 @@ public struct LoaderPlace: Sendable, Hashable, Codable {
     self.count = count
   }
 
-  /// A place that was saved; places of before had neither unreadable examples nor a count.
+  /// Reads a place that was saved; older versions saved neither the unreadable examples nor the
+  /// count.
   ///
   /// - Throws: `DecodingError` when a number is not in 0...2^40.
   public init(from decoder: any Decoder) throws {

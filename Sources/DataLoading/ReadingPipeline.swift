@@ -1,16 +1,15 @@
 import Foundation
 import Tensors
 
-/// Threads that read examples ahead of who takes them, in the order of an epoch and, if they are to,
-/// of the epochs after it.
+/// Threads that read examples ahead of the caller, in the order of an epoch and, if asked, of the
+/// epochs after it.
 ///
-/// The threads are `window` examples ahead at most; going on beyond the end of an epoch, they never
-/// leave who takes the first examples of the next one waiting for a pipeline that is empty. Where
-/// there is no thread, who takes examples reads them. The mutable
-/// state is guarded by one condition, which is why sharing the pipeline with its threads is safe
-/// although the compiler cannot check it.
+/// The threads are at most `window` examples ahead. They continue beyond the end of an epoch, so
+/// the caller does not wait for the first examples of the next one. If there is no thread, the
+/// caller reads the examples. One condition guards the mutable state, which is why sharing the
+/// pipeline with its threads is safe although the compiler cannot check it.
 final class ReadingPipeline<Example: Sendable>: @unchecked Sendable {
-  /// An example of the data set, and what became of it.
+  /// An example of the data set, or the error with which reading it failed.
   typealias Outcome = (index: Int, result: Result<Example, any Error>)
 
   /// A position in the order of an epoch.
@@ -24,14 +23,14 @@ final class ReadingPipeline<Example: Sendable>: @unchecked Sendable {
   private let goesOn: Bool
   private let window: Int
   private let condition = NSCondition()
-  /// The orders of the epochs that examples are claimed or taken from.
+  /// The orders of the epochs from which examples are being read or taken.
   private var orders: [Int: [Int]]
   private var outcomes: [Place: Result<Example, any Error>] = [:]
   /// The next place that a thread reads.
   private var claimed: Place
-  /// The next place that is taken.
+  /// The next place from which an example is taken.
   private var taken: Place
-  /// Places that are claimed and not taken.
+  /// The places that are being read or wait to be taken.
   private var ahead = 0
   private var isStopped = false
   private var readingSeconds = 0.0
@@ -61,10 +60,10 @@ final class ReadingPipeline<Example: Sendable>: @unchecked Sendable {
 
   /// How many examples of the epoch's order have been taken.
   var position: Int { condition.withLock { taken.position } }
-  /// Processor time of the threads.
+  /// The processor time of the threads.
   var secondsReading: Double { condition.withLock { readingSeconds } }
 
-  /// Starts up to `threads` threads: fewer where the system gives no more.
+  /// Starts up to `threads` threads; fewer if the system gives no more.
   func start(threads: Int) {
     for _ in 0..<threads where Workers.startThread({ [self] in work() }) {
       condition.withLock { self.threads += 1 }
@@ -81,7 +80,7 @@ final class ReadingPipeline<Example: Sendable>: @unchecked Sendable {
 
   /// The next examples of the epoch's order: `count` of them, or fewer at its end.
   ///
-  /// All are taken at once, because every call wakes the threads up.
+  /// All are taken at once, because every call wakes the threads.
   func take(_ count: Int) -> (examples: [Outcome], secondsWaited: Double) {
     condition.withLock {
       var examples: [Outcome] = []
@@ -159,7 +158,8 @@ final class ReadingPipeline<Example: Sendable>: @unchecked Sendable {
   }
 }
 
-/// What the calling thread has computed so far, without what it waited for processor or disk.
+/// The processor time of the calling thread, which does not include waiting for the processor or
+/// the disk.
 private func processorSeconds() -> Double {
   var time = timespec()
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)

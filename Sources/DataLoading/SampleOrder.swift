@@ -8,7 +8,7 @@ import Tensors
 public struct SampleOrder: Sendable, Equatable {
   /// The number of examples.
   public let count: Int
-  /// What orders are drawn from; nil for the order of the data set.
+  /// The seed from which orders are drawn; nil for the order of the data set.
   public let seed: UInt64?
 
   /// The orders of `count` examples.

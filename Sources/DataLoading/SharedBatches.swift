@@ -1,16 +1,16 @@
 import Foundation
 import Tensors
 
-/// A part of each batch: that of one of several processes which go through the same data set in step.
+/// A part of each batch, for one of several processes that go through the same data set in step.
 public struct BatchShare: Sendable {
-  /// Which of the processes this is, counted from 0.
+  /// The number of this process, counted from 0.
   public let rank: Int
-  /// How many processes there are.
+  /// The number of processes.
   public let size: Int
-  /// Exchanges what could not be read.
+  /// Exchanges the examples that could not be read.
   ///
-  /// It takes this process's examples by their positions in the data set, with the reasons, and returns
-  /// those of all processes. Every process calls it equally often.
+  /// The function takes those of this process, by their positions in the data set and with the
+  /// reasons, and returns those of all processes. Every process must call it equally often.
   public let exchange: @Sendable ([Int: String]) -> [Int: String]
 
   /// The part of process `rank` of `size`.
@@ -23,7 +23,9 @@ public struct BatchShare: Sendable {
     self.exchange = exchange
   }
 
-  /// The examples of a batch of `count` that belong to the part: contiguous, one more or less for some.
+  /// The examples of a batch of `count` that belong to the part.
+  ///
+  /// Parts are contiguous, and their sizes differ by at most one.
   public func range(of count: Int) -> Range<Int> {
     rank * count / size..<(rank + 1) * count / size
   }
@@ -32,33 +34,35 @@ public struct BatchShare: Sendable {
 /// This process's part of each batch of a loader, read ahead like whole batches; the other parts are not
 /// read.
 ///
-/// Put together in the order of the processes, the parts are the batches of one process, whatever cannot be
-/// read: the processes agree about that for each batch, and fill it with the examples after it.
+/// Put together in the order of the processes, the parts are the batches of one process, whatever
+/// cannot be read: the processes agree about unreadable examples for each batch, and fill it with
+/// the examples that follow.
 public final class SharedBatches<Source: Dataset> {
   private let loader: DataLoader<Source>
   private let share: BatchShare
   private var pipeline: ReadingPipeline<Source.Example>
   /// The order of the epoch.
   private var order: [Int]
-  /// Positions in the data set of what could not be read in this epoch.
+  /// The positions in the data set of the examples that could not be read in this epoch.
   private var unreadable: Set<Int> = []
-  /// How many of the epoch could not be read before the place where these batches began.
+  /// The number of examples of the epoch that could not be read before the place where these
+  /// batches began.
   private var unreadableBefore: Int
   private var secondsBefore = 0.0
   private var failure: (any Error)?
-  /// The epoch that batches are taken from, and how far it is used up by all processes together.
+  /// The epoch from which batches are taken, and how much of it all processes together have used.
   public private(set) var place: LoaderPlace
   /// The positions in the data set of this part of the batch that was taken last.
   public private(set) var indices: [Int] = []
-  /// Seconds that were waited because an example was not read yet.
+  /// The seconds spent waiting for examples that had not been read yet.
   public private(set) var secondsWaited = 0.0
 
   /// The parts of the batches from a place on.
   ///
   /// - Parameters:
-  ///   - loader: drops the last batch of an epoch that is not full.
+  ///   - loader: the loader, which must drop the last batch of an epoch if that is not full.
   ///   - place: where to begin.
-  ///   - share: which part.
+  ///   - share: which part this process gets.
   public init(_ loader: DataLoader<Source>, from place: LoaderPlace, share: BatchShare) {
     expect(loader.lastBatch == .dropped, "batches that are shared must all be of one size")
     expect(
@@ -76,7 +80,7 @@ public final class SharedBatches<Source: Dataset> {
 
   deinit { pipeline.stop() }
 
-  /// Seconds of processor time that the threads spent reading, together.
+  /// The seconds of processor time that all threads together spent reading.
   public var secondsReading: Double { secondsBefore + pipeline.secondsReading }
 
   /// This process's part of the next batch, or nil at the end of the epoch.
@@ -109,7 +113,7 @@ public final class SharedBatches<Source: Dataset> {
     return nil
   }
 
-  /// Goes on to the batches of the next epoch, the first of which have been read meanwhile.
+  /// Continues with the batches of the next epoch, the first of which have been read meanwhile.
   public func beginNextEpoch() {
     (unreadable, unreadableBefore) = ([], 0)
     pipeline.beginNextEpoch()
@@ -117,10 +121,10 @@ public final class SharedBatches<Source: Dataset> {
     order = loader.order.indices(ofEpoch: place.epoch)
   }
 
-  /// How many examples of the epoch could not be read so far.
+  /// The number of examples of the epoch that could not be read so far.
   private var unreadableCount: Int { unreadableBefore + unreadable.count }
 
-  /// Takes note of what no process will read, and begins to read the batch that comes of it.
+  /// Records examples that no process will read, and begins to read the batch that results.
   private func passOver(_ failed: [(index: Int, reason: String)]) throws {
     for (index, reason) in failed {
       unreadable.insert(index)

@@ -3,11 +3,11 @@ import Tensors
 
 /// An estimator with the name under which a comparison shows it.
 public struct ComparedEstimator: Sendable {
-  /// What tables and legends call it.
+  /// The name in tables and legends.
   public let name: String
   /// The estimator.
   public let estimator: any BackwardEstimator
-  /// The solver that it needs, if it goes with one only; nil for that of the comparison.
+  /// The solver that it needs, if it works with only one; nil for that of the comparison.
   public let solver: (any ForwardSolver)?
 
   /// An estimator with a name, and the solver that it needs; default nil, none.
@@ -20,11 +20,12 @@ public struct ComparedEstimator: Sendable {
   /// The estimators of the library that apply to a problem.
   ///
   /// - Parameters:
-  ///   - stateSize: n, numbers per sample: the dense ones are left out above 600.
-  ///   - dtype: the tolerances of the iterative ones are two digits above what it resolves.
-  ///   - hasInverse: whether the forward solver learned an inverse that can be reused.
+  ///   - stateSize: the number n of numbers per sample; dense estimators are left out above 600.
+  ///   - dtype: the dtype of the state; iterative estimators get tolerances two digits above its
+  ///     resolution.
+  ///   - hasInverse: whether the forward solver has built an inverse that can be reused.
   ///   - canUnroll: whether there is a solve to unroll.
-  /// - Returns: from the cheapest to the dearest, roughly.
+  /// - Returns: the estimators, roughly from the cheapest to the most expensive.
   public static func all(
     stateSize: Int, dtype: DType, hasInverse: Bool, canUnroll: Bool
   ) -> [ComparedEstimator] {

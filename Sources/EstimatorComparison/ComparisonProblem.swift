@@ -1,8 +1,8 @@
 import ImplicitLayers
 import Tensors
 
-/// What every estimator of a comparison is given: the map of the samples that have a fixed point,
-/// their z* and their cotangent.
+/// The problem that every estimator of a comparison gets: the map of the samples that have a fixed
+/// point, their z* and their cotangent.
 struct ComparisonProblem {
   /// f on the rows of the problem.
   let map: FixedPointMap
@@ -10,7 +10,7 @@ struct ComparisonProblem {
   let initial: Tensor?
   /// z*, at which every estimator differentiates.
   let solution: Tensor
-  /// What the forward solver learned.
+  /// The inverse that the forward solver has built; nil if it builds none.
   let inverse: (any InverseJacobian)?
   /// v = dL/dz*; zero in rows that do not count.
   let cotangent: Tensor
@@ -18,20 +18,20 @@ struct ComparisonProblem {
   let isKept: [Bool]
   /// The positions of the rows in the whole batch.
   let positions: [Int]
-  /// What the solve cost; nil where z* was given.
+  /// The cost of the solve; nil if z* was given.
   let forward: SolveReport?
   /// Every sample of the whole batch.
   let samples: [ComparisonReport.Sample]
   /// dL/dz at another point of the rows.
   let cotangentAt: (Tensor) throws -> Tensor
 
-  /// Numbers per sample.
+  /// The number of numbers per sample.
   var stateSize: Int { solution.count / solution.shape[0] }
 }
 
-/// There is no sample on which estimators could be compared.
+/// The error that there is no sample on which estimators could be compared.
 public struct NothingToCompare: Error, CustomStringConvertible {
-  /// Every sample, with why it is left out.
+  /// Every sample, with the reason why it is left out.
   public let samples: [ComparisonReport.Sample]
 
   /// What happened and what to try.
@@ -44,7 +44,7 @@ public struct NothingToCompare: Error, CustomStringConvertible {
 }
 
 extension EstimatorComparison {
-  /// Finds z*, judges the samples and takes those out that have no fixed point.
+  /// Finds z*, and removes the samples that have no fixed point.
   func problem() throws -> ComparisonProblem {
     try withoutRecording {
       let found: Solution<Tensor>?

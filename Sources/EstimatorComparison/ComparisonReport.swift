@@ -1,7 +1,7 @@
 import ImplicitLayers
 import Tensors
 
-/// What a comparison of estimators found.
+/// The result of a comparison of estimators.
 ///
 /// Prints as an aligned table (`table`), and writes itself as `markdown`, `csv` and `json`. Numbers
 /// that are not defined or were not measured are nil.
@@ -56,7 +56,8 @@ public struct ComparisonReport: Sendable, Codable {
   public struct Row: Sendable, Codable {
     /// The estimator's name.
     public let name: String
-    /// What it is a variant of, "series" or "Krylov" for instance; its name if of nothing known.
+    /// The family of the estimator, "series" or "Krylov" for instance; its name if it has no
+    /// family.
     public let family: String
     /// The figures of each group, in the order of `groupNames`; empty if the estimator failed.
     public internal(set) var groups: [GradientFigures] = []
@@ -65,7 +66,7 @@ public struct ComparisonReport: Sendable, Codable {
     /// |w - u| / |u| of each sample that counts; nil for estimators that have no w, and samples
     /// whose u is zero.
     public internal(set) var adjointErrors: [Double?]?
-    /// What theory says of a k-term series.
+    /// The error that theory predicts for a series of k terms; nil for other estimators.
     public internal(set) var predicted: Prediction?
     /// Evaluations of f, forward and backward.
     public internal(set) var evaluations: Int?
@@ -82,7 +83,7 @@ public struct ComparisonReport: Sendable, Codable {
     public internal(set) var tapeNodes: Int?
     /// How the backward solve ended, in words.
     public internal(set) var status: String
-    /// Samples whose backward solve failed, and which the figures leave out therefore.
+    /// The samples whose backward solve failed, and which the figures therefore leave out.
     public internal(set) var failedSamples: [Int] = []
 
     /// The lowest cosine of any group: a wrong gradient of few parameters does not show in that
@@ -98,7 +99,7 @@ public struct ComparisonReport: Sendable, Codable {
   public let groupNames: [String]
   /// The estimators, in the order in which they were given.
   public let rows: [Row]
-  /// What counted as right, and how well it solved its system.
+  /// A description of the reference gradient, and how well it solved its system.
   public let reference: String
   /// The solver of the forward pass.
   public let solver: String
@@ -112,8 +113,8 @@ public struct ComparisonReport: Sendable, Codable {
   public let spectrum: Spectrum?
   /// How often time and memory were measured.
   public let repeats: Int
-  /// That the map mixes samples, which makes every figure here meaningless, in words; nil if it does
-  /// not.
+  /// A description of how the map mixes samples, which makes every figure here meaningless; nil if
+  /// it does not.
   public let mixing: String?
 
   /// The samples that are left out because they have no fixed point.

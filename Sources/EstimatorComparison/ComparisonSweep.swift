@@ -54,9 +54,9 @@ public struct ComparisonSweep: Sendable, Codable {
     return FigureTable(header: ["curve", variable, quantity], rows: rows, words: []).csv
   }
 
-  /// All of the sweep.
+  /// The whole sweep.
   ///
-  /// - Throws: what the encoder throws; nothing that is known.
+  /// - Throws: what the encoder throws; no case is known in which it does.
   public func json() throws -> String { try figureJSON() }
 
   private func wide(_ text: (Double?) -> String) -> FigureTable {

@@ -35,9 +35,11 @@ public struct EstimatorComparison {
   public let parameters: [ParameterGroup]
   /// How z* is found.
   public let solver: any ForwardSolver
-  /// When the solve ends; tight, or the comparison is one at a point that is no fixed point.
+  /// When the solve ends.
+  ///
+  /// The rule has to be tight; otherwise the comparison is made at a point that is no fixed point.
   public let stoppingRule: StoppingRule
-  /// What is compared; nil for all that apply.
+  /// The estimators that are compared; nil for all that apply.
   public var estimators: [ComparedEstimator]?
   /// What counts as right; default automatic.
   public var reference = Reference.automatic
@@ -51,7 +53,7 @@ public struct EstimatorComparison {
   /// The relative residual above which a sample whose solve failed is left out; default 0.01.
   public var largestResidual = 0.01
 
-  /// Where z* comes from.
+  /// How z* is obtained.
   enum Origin {
     case solve(from: Tensor)
     case given(Tensor)
@@ -82,7 +84,7 @@ public struct EstimatorComparison {
   ///   - initial: the first iterate, [batch, ...].
   ///   - solver: how to iterate; default Picard.
   ///   - rule: when to stop; default a relative residual of 1e-6 within 1000 evaluations.
-  ///   - parameters: what gradients are taken of.
+  ///   - parameters: the groups of parameters with respect to which gradients are taken.
   ///   - loss: z -> L(z), a scalar.
   public init(
     of map: FixedPointMap, from initial: Tensor, using solver: any ForwardSolver = .picard(),
@@ -132,9 +134,9 @@ public struct EstimatorComparison {
   /// A comparison on a layer, with its own solver and stopping rule.
   ///
   /// - Parameters:
-  ///   - layer: whose step captures the parameters; its own estimator is of no importance.
-  ///   - input: what it would be called with.
-  ///   - parameters: what gradients are taken of.
+  ///   - layer: the layer, whose step captures the parameters; its own estimator is not used.
+  ///   - input: the input of the layer.
+  ///   - parameters: the groups of parameters with respect to which gradients are taken.
   ///   - loss: z -> L(z), a scalar.
   /// - Throws: what the layer throws.
   public init<Layer: FixedPointLayer>(

@@ -1,7 +1,7 @@
 import ImplicitLayers
 import Tensors
 
-/// One estimator's gradient, with what it took.
+/// One estimator's gradient, with its cost.
 struct GradientPass {
   let gradients: GroupedGradients
   /// w, for estimators that are given z*.
@@ -15,14 +15,14 @@ struct GradientPass {
   let report: BackwardReport?
 }
 
-/// The solver that is there already: z* is taken as found.
+/// A solver that takes z* as it was given.
 private struct AlreadySolved: ForwardSolver {
   let inverse: (any InverseJacobian)?
   func next(after point: Iterate, _ history: inout NoHistory) -> Tensor { point.z }
   func inverse(from history: NoHistory) -> (any InverseJacobian)? { inverse }
 }
 
-/// A comparison that needs a solve was made at a z* that is known already.
+/// The error that a comparison at a given z* has an estimator that needs a solve.
 public struct NothingToUnroll: Error, CustomStringConvertible {
   /// What happened and what to try.
   public var description: String {

@@ -54,9 +54,9 @@ extension ComparisonReport: CustomStringConvertible {
     return [row.name, group] + numbers + [row.status]
   }
 
-  /// All of the report.
+  /// The whole report.
   ///
-  /// - Throws: what the encoder throws; nothing that is known.
+  /// - Throws: what the encoder throws; no case is known in which it does.
   public func json() throws -> String { try figureJSON() }
 
   /// The conditions of the comparison, a sentence each.

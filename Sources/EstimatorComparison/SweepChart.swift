@@ -1,8 +1,8 @@
 import Images
 import ImplicitLayers
 
-// Comparisons as charts. The library that compares draws nothing and the one that draws compares
-// nothing; here they meet.
+// Comparisons as charts. The type that compares does not draw, and the module that draws does not
+// compare; this file connects them.
 
 extension LineChart {
   /// The curves of a sweep, on logarithmic axes.

@@ -2,21 +2,25 @@ import CImageCodecs
 import Foundation
 
 extension Image {
-  /// The largest number of pixels that is decoded, 2^27: what claims more is taken for damage.
+  /// The largest number of pixels that is decoded, 2^27; a file that claims more is taken to be
+  /// damaged.
   public static let pixelLimit = 1 << 27
   /// The longest side that is decoded, 65,535 pixels, as in JPEG: resizing a picture of one column and
   /// a million rows would take thousands of times its size.
   public static let sideLimit = 65_535
 
-  /// Bytes that reading an image may take besides its file, whatever the size of that: room for 16
-  /// million pixels and for the decoder.
+  /// The number of bytes that reading an image may take in addition to its file, whatever the size
+  /// of the file.
+  ///
+  /// There is room for 16 million pixels and for the decoder.
   static let memoryAllowance = 64 << 20
-  /// Bytes that reading may take for each byte of a larger file.
+  /// The number of bytes that reading may take for each byte of a larger file.
   ///
   /// Photographs need up to some tens; a file that unfolds into more is made to fill the memory, or
   /// shows almost nothing.
   static let memoryPerByte = 256
-  /// The part of these bytes that is left to the decoders' tables and to what is counted roughly.
+  /// The part of these bytes that is reserved for the tables of decoders and for what is only
+  /// estimated.
   private static let decoderShare = 16 << 20
 
   /// Decodes a PNG or JPEG file, recognised by its content.
@@ -62,7 +66,8 @@ extension Image {
     self = appliesOrientation ? image.oriented(Orientation(ofFile: bytes)) : image
   }
 
-  /// The pixels in the order of the file, where room for some copies of them is needed.
+  /// The pixels in the order of the file, after a check that there is room for the copies that are
+  /// needed.
   init(encoded bytes: [UInt8], path: String, copies: Int) throws {
     self =
       switch try ImageFormat(of: bytes, path) {
@@ -76,11 +81,11 @@ extension Image {
   /// - Parameters:
   ///   - width: the number of columns that the file claims.
   ///   - height: the number of rows.
-  ///   - bytesPerPixel: of what it is decoded to.
-  ///   - copies: how often that is kept.
-  ///   - overhead: bytes that decoding takes besides.
-  ///   - fileSize: bytes of the file.
-  ///   - path: what errors call the file.
+  ///   - bytesPerPixel: the bytes of a pixel after decoding.
+  ///   - copies: the number of copies that are kept.
+  ///   - overhead: the number of bytes that decoding takes in addition.
+  ///   - fileSize: the number of bytes of the file.
+  ///   - path: the name of the file in errors.
   /// - Returns: width * height * bytesPerPixel.
   /// - Throws: `ImageError` when the size is not one that is decoded.
   static func acceptedSize(
@@ -109,7 +114,7 @@ extension Image {
     return width * height * bytesPerPixel
   }
 
-  /// What to do about damage.
+  /// The advice for a damaged file.
   static let damaged = "the file is truncated or damaged: copy it again or remove it"
 
   private static func decodedPNG(

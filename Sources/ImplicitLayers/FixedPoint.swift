@@ -7,8 +7,8 @@ import Tensors
 /// let table = try gradients(of: z.square().sum())   // table[w], table[x]
 /// ```
 /// By the implicit function theorem dL/dtheta = u^T df/dtheta with u = (I - J^T)^-1 v, v = dL/dz*
-/// and J = df/dz, all at z*: no iterate has to be kept. Which approximation of u is used is the
-/// estimator's business; how z* is found, the solver's.
+/// and J = df/dz, all at z*, so no iterate has to be kept. The estimator decides how u is
+/// approximated, and the solver how z* is found.
 ///
 /// - Parameters:
 ///   - initial: the first iterate: a tensor [batch, ...], or a state of several. Implicit
@@ -54,7 +54,7 @@ public func fixedPoint(
   try estimator.solution(of: map, from: initial, using: solver, until: rule).converged()
 }
 
-/// As `fixedPoint`, with the report of how it went.
+/// As `fixedPoint`, but returns the report too.
 ///
 /// ```swift
 /// let solution = try solveFixedPoint(from: z0) { z in (z.matmul(w) + x).tanh() }

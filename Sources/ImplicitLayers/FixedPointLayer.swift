@@ -16,10 +16,10 @@ import Tensors
 /// samples independently. Parameters and the injection reach the gradient because `step` captures
 /// them.
 public protocol FixedPointLayer {
-  /// What the layer is called with.
+  /// The type of the layer's input.
   associatedtype Input
-  /// What `step` is given: the part of the input's computation that does not change between
-  /// iterations.
+  /// The type of what `step` is given: the part of the computation on the input that does not
+  /// change between iterations.
   associatedtype Injection = Input
   /// The state that is iterated; by default one tensor.
   associatedtype State: FixedPointState = Tensor
@@ -37,7 +37,7 @@ public protocol FixedPointLayer {
   /// batch.
   func injection(_ injection: Injection, ofSamples positions: [Int]) throws -> Injection?
 
-  /// How to iterate; default Picard.
+  /// How the fixed point is found; default Picard iteration.
   var solver: any ForwardSolver { get }
   /// How gradients are computed.
   var estimator: any BackwardEstimator { get }
@@ -66,8 +66,8 @@ extension FixedPointLayer {
 
   /// The fixed point from another first iterate, such as the solution for a similar input.
   ///
-  /// A first iterate that was computed in an earlier step is given detached: its history is of no
-  /// use here, and gone once that step's gradients have been taken.
+  /// Pass a first iterate from an earlier training step detached: its history is of no use here,
+  /// and is released once that step's gradients have been taken.
   public func solve(injection: Injection, from initial: State) throws -> Solution<State> {
     let layout = StateLayout(of: initial)
     return try estimator.solution(
@@ -98,6 +98,6 @@ extension FixedPointLayer where State == Tensor {
 }
 
 extension FixedPointLayer where Injection == Input {
-  /// The input itself, unless the layer prepares something of it once per solve.
+  /// The input itself, unless the layer computes something from it once per solve.
   public func inject(_ input: Input) -> Input { input }
 }

@@ -1,6 +1,6 @@
 import Tensors
 
-/// What a fixed point can be sought of: a tensor, or several that belong together.
+/// The state of a fixed point: a tensor, or several tensors that belong together.
 ///
 /// ```swift
 /// struct Memory: FixedPointState {
@@ -13,16 +13,16 @@ import Tensors
 /// so that every solver and estimator treats it as a whole: curvature between tensors counts,
 /// and no step is taken tensor by tensor.
 public protocol FixedPointState {
-  /// The tensors, always as many and in the same order.
+  /// The tensors, always the same number in the same order.
   var tensors: [Tensor] { get }
 
   /// The state of these tensors.
   init(tensors: [Tensor])
 
-  /// What one unit of each tensor's residual weighs in the norm of a sample.
+  /// The weight of each tensor's residual in the norm of a sample.
   ///
-  /// Default: 1 each. A state whose tensors differ in magnitude by orders should weigh each with
-  /// the inverse of its magnitude, or the small ones are never looked at.
+  /// Default: 1 each. If the tensors of a state differ in magnitude by orders, weigh each with the
+  /// inverse of its magnitude; otherwise the small ones do not count.
   static var weights: [Double]? { get }
 }
 

@@ -1,2 +1,3 @@
-// Whoever differentiates solutions also says how they are found: `import ImplicitLayers` brings both.
+// A program that differentiates solutions also chooses how they are found, so
+// `import ImplicitLayers` imports both modules.
 @_exported public import Solvers

@@ -12,24 +12,24 @@ import Tensors
 public struct EquilibriumBlock: Module {
   /// The convolution of the state, 3 x 3.
   public let first: Convolution2D
-  /// The convolution behind the rectifier, 3 x 3.
+  /// The convolution after the rectifier, 3 x 3.
   public let second: Convolution2D
-  /// Of z~.
+  /// The norm that gives z~.
   public let firstNorm: GroupNorm
-  /// Of z^.
+  /// The norm that gives z^.
   public let secondNorm: GroupNorm
-  /// Of z^+.
+  /// The norm that gives z^+.
   public let outputNorm: GroupNorm
 
-  /// A block with small random convolutions: Xavier's, times the gain.
+  /// A block with small random convolutions: Xavier's distribution, times a gain.
   ///
   /// - Parameters:
-  ///   - channels: of the state.
-  ///   - groups: of the norms, a divisor of the channels.
-  ///   - innerGain: at which the gains of the norm of z^ start; default 1.
-  ///   - outputGain: at which the gains of the norm of z^+ start; default 1. The smaller, the less a state
-  ///     feeds back into itself.
-  ///   - generator: two draws are taken.
+  ///   - channels: the number of channels of the state.
+  ///   - groups: the number of groups of the norms, a divisor of the channels.
+  ///   - innerGain: the initial gains of the norm of z^; default 1.
+  ///   - outputGain: the initial gains of the norm of z^+; default 1. The smaller they are, the
+  ///     less a state feeds back into itself.
+  ///   - generator: the source of the weights, from which two draws are taken.
   public init(
     _ channels: Int, groups: Int, innerGain: Double = 1, outputGain: Double = 1,
     using generator: inout Philox
@@ -57,28 +57,29 @@ public struct EquilibriumBlock: Module {
 /// let model = DEQConvolution(3, 16, groups: 4, using: &random)
 /// let z = try model(images)            // [batch, height, width, 3] to [batch, height, width, 16]
 /// ```
-/// The fixed point of `EquilibriumBlock` with the injection x = Conv(images): Bai, Koltun and Kolter 2020,
-/// one scale. Nothing guarantees that there is one: the report of a solve says whether it was reached.
+/// Its state is the fixed point of `EquilibriumBlock` with the injection x = Conv(images) (Bai,
+/// Koltun and Kolter 2020, with one scale). A fixed point is not guaranteed to exist: the report of
+/// a solve says whether it was reached.
 public struct DEQConvolution: Module, FixedPointLayer {
-  /// From the image to the injection, 3 x 3.
+  /// The convolution from the image to the injection, 3 x 3.
   public let injection: Convolution2D
-  /// What is iterated.
+  /// The block that is iterated.
   public let block: EquilibriumBlock
 
-  /// How to iterate; default Anderson acceleration.
+  /// How the fixed point is found; default Anderson acceleration.
   public var solver: any ForwardSolver = .anderson()
   /// How gradients are computed; default exact.
   public var estimator: any BackwardEstimator = .exact
-  /// When to stop; default a relative residual of 1e-4 within 100 evaluations.
+  /// When a solve stops; default at a relative residual of 1e-4, within 100 evaluations.
   public var stoppingRule = StoppingRule.tolerance(relative: 1e-4, limit: 100)
 
   /// A model with random weights.
   ///
   /// - Parameters:
-  ///   - inputChannels: of the image.
-  ///   - channels: of the state.
-  ///   - groups: of the norms, a divisor of the channels.
-  ///   - generator: three draws are taken.
+  ///   - inputChannels: the number of channels of the image.
+  ///   - channels: the number of channels of the state.
+  ///   - groups: the number of groups of the norms, a divisor of the channels.
+  ///   - generator: the source of the weights, from which three draws are taken.
   public init(
     _ inputChannels: Int, _ channels: Int, groups: Int, using generator: inout Philox
   ) {
@@ -100,9 +101,9 @@ public struct DEQConvolution: Module, FixedPointLayer {
 }
 
 extension DEQConvolution: Layer {
-  /// z, [batch, height, width, channels].
+  /// The equilibrium z for images x: [batch, height, width, channels].
   ///
-  /// - Throws: `UnconvergedSolve` where a sample does not meet the tolerance.
+  /// - Throws: `UnconvergedSolve` when a sample does not meet the tolerance.
   public func callAsFunction(_ x: Tensor, in context: LayerContext) throws -> Tensor {
     try self(x)
   }

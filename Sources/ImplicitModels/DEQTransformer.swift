@@ -15,44 +15,44 @@ import Tensors
 ///     a       = LayerNorm(z + W_o Attention(Q, K, V)),
 ///     z^+     = LayerNorm(a + W2 s(W1 a + b1) + b2),
 ///
-/// so that the input x is part of every application. Norms come after the sums, and keep iterates bounded.
-/// Nothing guarantees a fixed point. Weights start so that what is injected outweighs what is iterated: on
-/// inputs of unit variance, all of 48 models with random weights settle, in 6 to 16 evaluations. The report of
-/// a solve says whether it did.
+/// The input x is part of every application. The norms come after the sums, and keep the iterates
+/// bounded. A fixed point is not guaranteed to exist. The initial weights are such that the
+/// injection outweighs the state: on inputs of unit variance, all of 48 models with random weights
+/// settle, in 6 to 16 evaluations. The report of a solve says whether it was reached.
 public struct DEQTransformer: Module, FixedPointLayer {
-  /// W_qkv, [3 width, width].
+  /// The weight W_qkv, [3 width, width].
   public let projection: Linear
-  /// U, [3 width, width], with a bias.
+  /// The weight U, [3 width, width], with a bias.
   public let injection: Linear
-  /// W_o, [width, width].
+  /// The weight W_o, [width, width].
   public let output: Linear
-  /// Behind the attention.
+  /// The norm after the attention.
   public let attentionNorm: LayerNorm
-  /// The perceptron of every position.
+  /// The perceptron that is applied to every position.
   public let perceptron: Perceptron
-  /// Behind the perceptron.
+  /// The norm after the perceptron.
   public let outputNorm: LayerNorm
   /// The number of heads, a divisor of the width.
   public let heads: Int
-  /// Whether a position sees only those up to it.
+  /// Whether a position sees only the positions up to it.
   public let isCausal: Bool
 
-  /// How to iterate; default Anderson acceleration.
+  /// How the fixed point is found; default Anderson acceleration.
   public var solver: any ForwardSolver = .anderson()
   /// How gradients are computed; default exact.
   public var estimator: any BackwardEstimator = .exact
-  /// When to stop; default a relative residual of 1e-4 within 100 evaluations.
+  /// When a solve stops; default at a relative residual of 1e-4, within 100 evaluations.
   public var stoppingRule = StoppingRule.tolerance(relative: 1e-4, limit: 100)
 
   /// A model with random weights.
   ///
   /// - Parameters:
-  ///   - width: of the vectors.
-  ///   - heads: a divisor of the width.
+  ///   - width: the width of the vectors.
+  ///   - heads: the number of heads, a divisor of the width.
   ///   - hidden: the hidden width of the perceptron; default four times the width.
-  ///   - isCausal: whether a position sees only those up to it; default false.
-  ///   - activation: of the perceptron; default `gelu`.
-  ///   - generator: five draws are taken.
+  ///   - isCausal: whether a position sees only the positions up to it; default false.
+  ///   - activation: the activation of the perceptron; default `gelu`.
+  ///   - generator: the source of the weights, from which five draws are taken.
   public init(
     _ width: Int, heads: Int, hidden: Int? = nil, isCausal: Bool = false,
     activation: Activation = .gelu, using generator: inout Philox
@@ -71,10 +71,10 @@ public struct DEQTransformer: Module, FixedPointLayer {
     self.isCausal = isCausal
   }
 
-  /// U x, once per solve: [batch, length, 3 width].
+  /// The injection U x, computed once per solve: [batch, length, 3 width].
   public func inject(_ x: Tensor) -> Tensor { injection(x) }
 
-  /// Zeros, [batch, length, width].
+  /// The initial state: zeros, [batch, length, width].
   public func initialState(for u: Tensor) -> Tensor {
     .zeros([u.shape[0], u.shape[1], output.outputSize], dtype: u.dtype)
   }
@@ -82,7 +82,7 @@ public struct DEQTransformer: Module, FixedPointLayer {
   /// One application of the block.
   public func step(_ z: Tensor, given u: Tensor) -> Tensor {
     let parts = (projection(z) + u).split(parts: 3, alongAxis: -1)
-    // Without dropout, nothing is drawn.
+    // There is no dropout here, so nothing is drawn.
     var unused = Philox(seed: 0)
     let attended = Tensor.attention(
       queries: parts[0], keys: parts[1], values: parts[2], heads: heads, causal: isCausal,
@@ -96,9 +96,9 @@ public struct DEQTransformer: Module, FixedPointLayer {
 }
 
 extension DEQTransformer: Layer {
-  /// z, [batch, length, width].
+  /// The equilibrium z, [batch, length, width].
   ///
-  /// - Throws: `UnconvergedSolve` where a sample does not meet the tolerance.
+  /// - Throws: `UnconvergedSolve` when a sample does not meet the tolerance.
   public func callAsFunction(_ x: Tensor, in context: LayerContext) throws -> Tensor {
     try self(x)
   }

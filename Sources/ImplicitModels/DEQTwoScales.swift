@@ -8,21 +8,22 @@ import Tensors
 /// let model = DEQTwoScales(3, fine: 8, coarse: 16, groups: 4, using: &random)
 /// let z = try model(images)            // z.fine [b, h, w, 8], z.coarse [b, h / 2, w / 2, 16]
 /// ```
-/// Bai, Koltun and Kolter 2020, section 3.2: each scale has a residual block, the fine one with the
-/// injection; then each scale gets the sum of its own result and of the other's, brought to its resolution,
-/// by a strided convolution downwards, by a 1 x 1 convolution and repetition upwards, both with a group norm.
-/// Both scales reach their equilibrium at once: a solver sees one state.
+/// The model follows Bai, Koltun and Kolter 2020, section 3.2. Each scale has a residual block; the
+/// fine one also gets the injection. Then each scale gets the sum of its own result and of the
+/// other scale's result, which is brought to its resolution: downwards by a strided convolution,
+/// upwards by a 1 x 1 convolution and repetition, both with a group norm. Both scales reach their
+/// equilibrium at the same time, because a solver sees one state.
 ///
-/// Norms start with small gains where scales feed back into themselves and into each other. On images of
-/// unit variance, all of 48 models of 8 and 16 channels with random weights then settle, in 19 to 38
-/// evaluations; of 24 models whose gains were 1, 19 did not. Training may leave that region: the report of a
-/// solve says so.
+/// The norms have small initial gains where scales feed back into themselves and into each other.
+/// On images of unit variance, all of 48 models of 8 and 16 channels with random weights then
+/// settle, in 19 to 38 evaluations; of 24 models whose gains were 1, 19 did not. Training may leave
+/// that region, which the report of a solve then says.
 public struct DEQTwoScales: Module, FixedPointLayer {
   /// Images at two resolutions.
   public struct Scales: FixedPointState {
-    /// [batch, height, width, channels].
+    /// The fine image, [batch, height, width, channels].
     public let fine: Tensor
-    /// [batch, height / 2, width / 2, channels].
+    /// The coarse image, [batch, height / 2, width / 2, channels].
     public let coarse: Tensor
 
     /// A state.
@@ -35,36 +36,36 @@ public struct DEQTwoScales: Module, FixedPointLayer {
     public var tensors: [Tensor] { [fine, coarse] }
   }
 
-  /// From the image to the injection of the fine scale, 3 x 3.
+  /// The convolution from the image to the injection of the fine scale, 3 x 3.
   public let injection: Convolution2D
-  /// Of the fine scale.
+  /// The residual block of the fine scale.
   public let fineBlock: EquilibriumBlock
-  /// Of the coarse scale, without injection.
+  /// The residual block of the coarse scale, which gets no injection.
   public let coarseBlock: EquilibriumBlock
-  /// From fine to coarse, 3 x 3 with stride 2.
+  /// The convolution from fine to coarse, 3 x 3 with stride 2.
   public let down: Convolution2D
-  /// Of what went down.
+  /// The norm of its result.
   public let downNorm: GroupNorm
-  /// From coarse to fine, 1 x 1.
+  /// The convolution from coarse to fine, 1 x 1.
   public let up: Convolution2D
-  /// Of what goes up, before it is repeated.
+  /// The norm of its result, before that is repeated.
   public let upNorm: GroupNorm
 
-  /// How to iterate; default Anderson acceleration.
+  /// How the fixed point is found; default Anderson acceleration.
   public var solver: any ForwardSolver = .anderson()
   /// How gradients are computed; default exact.
   public var estimator: any BackwardEstimator = .exact
-  /// When to stop; default a relative residual of 1e-4 within 100 evaluations.
+  /// When a solve stops; default at a relative residual of 1e-4, within 100 evaluations.
   public var stoppingRule = StoppingRule.tolerance(relative: 1e-4, limit: 100)
 
   /// A model with random weights.
   ///
   /// - Parameters:
-  ///   - inputChannels: of the image.
-  ///   - fine: channels of the fine scale.
-  ///   - coarse: channels of the coarse scale.
-  ///   - groups: of the norms, a divisor of both.
-  ///   - generator: seven draws are taken.
+  ///   - inputChannels: the number of channels of the image.
+  ///   - fine: the number of channels of the fine scale.
+  ///   - coarse: the number of channels of the coarse scale.
+  ///   - groups: the number of groups of the norms, a divisor of both.
+  ///   - generator: the source of the weights, from which seven draws are taken.
   public init(
     _ inputChannels: Int, fine: Int, coarse: Int, groups: Int, using generator: inout Philox
   ) {
@@ -79,7 +80,7 @@ public struct DEQTwoScales: Module, FixedPointLayer {
     upNorm = GroupNorm(groups, fine, gain: 0.3)
   }
 
-  /// The convolved image, once per solve; stops where height or width is odd.
+  /// The convolved image, computed once per solve; stops when the height or width is odd.
   public func inject(_ image: Tensor) -> Tensor {
     expect(
       image.rank == 4 && image.shape[1] % 2 == 0 && image.shape[2] % 2 == 0,
@@ -88,7 +89,7 @@ public struct DEQTwoScales: Module, FixedPointLayer {
     return injection(image)
   }
 
-  /// Zeros.
+  /// The initial state: zeros.
   public func initialState(for x: Tensor) -> Scales {
     let half: Shape = [x.shape[0], x.shape[1] / 2, x.shape[2] / 2, down.weight.shape[0]]
     return Scales(fine: x.zerosLike(), coarse: .zeros(half, dtype: x.dtype))

@@ -1,9 +1,11 @@
 import Tensors
 
 extension Tensor {
-  /// The inverse Y of a square matrix M, recorded: dM = -Y^T v Y^T.
+  /// The inverse Y of a square matrix M, recorded.
   ///
-  /// - Throws: `LUFactorization.SingularMatrix` where there is none.
+  /// For a cotangent v of Y, dM = -Y^T v Y^T.
+  ///
+  /// - Throws: `LUFactorization.SingularMatrix` when M has no inverse.
   func inverse() throws -> Tensor { try inversion(self) }
 }
 

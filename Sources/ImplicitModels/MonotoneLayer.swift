@@ -13,13 +13,14 @@ import Tensors
 ///
 ///     W = (1 - m) I - A^T A + B - B^T,     so that     I - W >= m I
 ///
-/// in its symmetric part (proposition 1): z solves the equation exactly where 0 is in F(z) + G(z), with
-/// F(z) = (I - W) z - (U x + b) strongly monotone and G the subdifferential of an indicator function, whose
-/// prox is the rectifier (theorem 1). W may be as large as training likes: neither does z -> max(W z + ..., 0)
-/// have to contract, nor would iterating it have to converge. What is iterated is a splitting, which does;
-/// any solver and any estimator may be put on top.
+/// in its symmetric part (proposition 1). Then z solves the equation exactly if 0 is in F(z) +
+/// G(z), with F(z) = (I - W) z - (U x + b), which is strongly monotone, and with G the
+/// subdifferential of an indicator function, whose prox is the rectifier (theorem 1). W may become
+/// as large as training makes it: z -> max(W z + ..., 0) need not contract, and its iteration need
+/// not converge. The layer iterates a splitting instead, which converges; it can be combined with
+/// any solver and any estimator.
 public struct MonotoneLayer: Module, FixedPointLayer {
-  /// What is iterated; the solution is the same.
+  /// The splitting that is iterated; the solution does not depend on it.
   public enum Splitting: Sendable, Equatable {
     /// z <- max(z - a ((I - W) z - (U x + b)), 0). It converges for a < 2 m / L^2 with L = |I - W|; the
     /// default, nil, is m / L^2, found for each solve by a singular value decomposition.
@@ -30,52 +31,52 @@ public struct MonotoneLayer: Module, FixedPointLayer {
     case peacemanRachford(step: Double = 1)
   }
 
-  /// What is iterated: u, of which z is the positive part.
+  /// The state that is iterated: u, whose positive part is z.
   ///
-  /// Of a forward-backward splitting, u is z.
+  /// In a forward-backward splitting, u equals z.
   public struct State: FixedPointState {
-    /// u, [batch, out].
+    /// The state u, [batch, out].
     public let beforeRectifier: Tensor
 
-    /// z = max(u, 0), [batch, out]: where u is a fixed point, the solution.
+    /// z = max(u, 0), [batch, out]; it is the solution if u is a fixed point.
     public var equilibrium: Tensor { beforeRectifier.relu() }
 
-    /// The state of a tensor u.
+    /// The state with a tensor u.
     public init(tensors: [Tensor]) { beforeRectifier = tensors[0] }
 
-    /// u.
+    /// The tensor u.
     public var tensors: [Tensor] { [beforeRectifier] }
   }
 
-  /// What every iteration reads.
+  /// The values that every iteration reads.
   public struct Injection {
     /// U x + b, [batch, out].
     public let source: Tensor
-    /// I - W, or V, [out, out].
+    /// The matrix of the splitting, I - W or V, [out, out].
     public let matrix: Tensor
-    /// a.
+    /// The step a.
     public let step: Double
   }
 
-  /// A, [out, out]; "A" in checkpoints.
+  /// The matrix A, [out, out]; "A" in checkpoints.
   public let dissipation: Parameter
-  /// B, [out, out], of which the antisymmetric part counts; "B" in checkpoints.
+  /// The matrix B, [out, out], of which only the antisymmetric part counts; "B" in checkpoints.
   public let rotation: Parameter
-  /// U and b, [out, in] and [out].
+  /// The weight U and the bias b, [out, in] and [out].
   public let injection: Linear
-  /// m.
+  /// The monotonicity m.
   public let monotonicity: Double
-  /// What is iterated.
+  /// The splitting that is iterated.
   public let splitting: Splitting
 
-  /// How to iterate; default Picard, for which the splitting converges.
+  /// How the fixed point is found; default Picard iteration, with which the splitting converges.
   public var solver: any ForwardSolver = .picard()
   /// How gradients are computed; default exact.
   public var estimator: any BackwardEstimator = .exact
-  /// When to stop; default a relative residual of 1e-4 within 300 evaluations.
+  /// When a solve stops; default at a relative residual of 1e-4, within 300 evaluations.
   public var stoppingRule = StoppingRule.tolerance(relative: 1e-4, limit: 300)
 
-  /// The paper's letter.
+  /// The injection is called U in checkpoints, as in the paper.
   public static let parameterNames = ["injection": "U"]
 
   /// A layer with random weights.
@@ -83,10 +84,10 @@ public struct MonotoneLayer: Module, FixedPointLayer {
   /// - Parameters:
   ///   - inputSize: the width of x.
   ///   - outputSize: the width of z.
-  ///   - monotonicity: m > 0: the smaller, the freer is W, and the slower a splitting; default 1, the
-  ///     paper's.
-  ///   - splitting: default Peaceman and Rachford's.
-  ///   - generator: three draws are taken.
+  ///   - monotonicity: m > 0. The smaller it is, the freer is W, and the slower is a splitting.
+  ///     Default 1, as in the paper.
+  ///   - splitting: the splitting that is iterated; default Peaceman and Rachford's.
+  ///   - generator: the source of the weights, from which three draws are taken.
   public init(
     _ inputSize: Int, _ outputSize: Int, monotonicity: Double = 1,
     splitting: Splitting = .peacemanRachford(), using generator: inout Philox
@@ -120,14 +121,15 @@ public struct MonotoneLayer: Module, FixedPointLayer {
     Tensor.identity(dissipation.shape[0], dtype: dissipation.tensor.dtype) - operatorMatrix
   }
 
-  /// U x + b and the splitting's matrix, once per solve.
+  /// The injection U x + b and the matrix of the splitting, computed once per solve.
   ///
-  /// - Throws: `DecompositionFailure` or `LUFactorization.SingularMatrix` where parameters are not finite.
+  /// - Throws: `DecompositionFailure` or `LUFactorization.SingularMatrix` when parameters are not
+  ///   finite.
   public func inject(_ x: Tensor) throws -> Injection {
     let matrix = operatorMatrix
     switch splitting {
     case .forwardBackward(let step):
-      // The solution does not depend on the step, so that this one is a constant.
+      // The solution does not depend on the step, so the step may be a constant.
       let norm = try step == nil ? matrix.detached().singularValues().scalars.first ?? 1 : 1
       return Injection(
         source: injection(x), matrix: matrix, step: step ?? monotonicity / (norm * norm))
@@ -137,7 +139,7 @@ public struct MonotoneLayer: Module, FixedPointLayer {
     }
   }
 
-  /// Zeros.
+  /// The initial state: zeros.
   public func initialState(for injection: Injection) -> State {
     State(tensors: [injection.source.zerosLike()])
   }
@@ -167,7 +169,7 @@ public struct MonotoneLayer: Module, FixedPointLayer {
 extension MonotoneLayer: Layer {
   /// The solution z, [batch, out].
   ///
-  /// - Throws: `UnconvergedSolve` where a sample does not meet the tolerance.
+  /// - Throws: `UnconvergedSolve` when a sample does not meet the tolerance.
   public func callAsFunction(_ x: Tensor, in context: LayerContext) throws -> Tensor {
     try self(x).equilibrium
   }

@@ -8,13 +8,14 @@ import Tensors
 /// context.statistics.commit()          // after the step: the running ones move towards them
 /// let z = norm(x, in: .evaluation)     // the running ones
 /// ```
-/// Ioffe and Szegedy 2015, algorithms 1 and 2, in PyTorch's convention and with its names: the batch is
-/// normalised with the variance that divides by n, the running one moves towards that which divides by
-/// n - 1. The running statistics are saved and restored with the parameters, and not trained.
+/// The layer follows Ioffe and Szegedy 2015, algorithms 1 and 2, in PyTorch's convention and with
+/// its names: the batch is normalised with the variance that divides by n, and the running variance
+/// moves towards the one that divides by n - 1. The running statistics are saved and restored with
+/// the parameters, and not trained.
 ///
-/// In training samples mix, so that a step of a fixed point may hold a batch norm in evaluation only. A
-/// batch that is shared between workers is normalised part by part; in chunks of such a part
-/// (`Workers.reduceRanges`) it stops.
+/// In training, samples are mixed, so the step of a fixed point may contain a batch norm only in
+/// evaluation. If a batch is divided among workers, each part is normalised by itself; in chunks of
+/// such a part (`Workers.reduceRanges`) the layer stops the process.
 public struct BatchNorm: Layer {
   /// The gain, [channels], starting at 1.
   public let weight: Parameter
@@ -28,7 +29,8 @@ public struct BatchNorm: Layer {
   public let batchCount: Parameter
   /// The share of a new batch in the running statistics.
   public let momentum: Double
-  /// What is added to the variance, so that the quotient is defined where the variance is 0.
+  /// A number that is added to the variance, so that the quotient is defined where the variance is
+  /// 0.
   public let epsilon: Double
 
   /// A norm that has seen no batch.
@@ -36,7 +38,7 @@ public struct BatchNorm: Layer {
   /// - Parameters:
   ///   - channels: the extent of the last axis.
   ///   - momentum: the share of a new batch in the running statistics, in (0, 1]; default 0.1.
-  ///   - epsilon: default 1e-5.
+  ///   - epsilon: the number that is added to the variance; default 1e-5.
   public init(_ channels: Int, momentum: Double = 0.1, epsilon: Double = 1e-5) {
     expect(
       momentum > 0 && momentum <= 1 && epsilon >= 0,
@@ -53,12 +55,14 @@ public struct BatchNorm: Layer {
 
   /// The normalised x, [..., channels].
   ///
-  /// Stops in training when a channel has fewer than two elements, which have no variance; and in
-  /// evaluation when no batch was committed, because the running statistics then say nothing of the data.
+  /// Stops in training when a channel has fewer than two elements, because these have no variance.
+  /// Stops in evaluation when no batch was committed, because the running statistics then say
+  /// nothing about the data.
   ///
   /// - Parameters:
   ///   - x: [..., channels].
-  ///   - context: training uses and notes the statistics of x, evaluation the running ones.
+  ///   - context: in training, the statistics of x are used and recorded in it; in evaluation, the
+  ///     running ones are used.
   /// - Returns: a tensor of the same shape.
   public func callAsFunction(_ x: Tensor, in context: LayerContext) -> Tensor {
     expect(

@@ -8,20 +8,20 @@ public struct Convolution2D: WeightedLayer, Layer {
   public let bias: Parameter?
   /// The distance between neighbouring windows.
   public let stride: Int
-  /// The zeros on each side.
+  /// The width of the border of zeros on each side.
   public let padding: Int
 
   /// A convolution with a random weight and a zero bias.
   ///
   /// - Parameters:
-  ///   - inputChannels: channels of the image.
-  ///   - outputChannels: channels of the result.
+  ///   - inputChannels: the number of channels of the image.
+  ///   - outputChannels: the number of channels of the result.
   ///   - kernel: the window's width and height.
-  ///   - stride: default 1.
-  ///   - padding: default 0.
+  ///   - stride: the distance between neighbouring windows; default 1.
+  ///   - padding: the width of the border of zeros on each side; default 0.
   ///   - bias: whether there is a bias; default true.
-  ///   - initializer: default Xavier with gain 1.
-  ///   - generator: one draw is taken.
+  ///   - initializer: the distribution of the weight; default Xavier with gain 1.
+  ///   - generator: the source of the weight, from which one draw is taken.
   public init(
     _ inputChannels: Int, _ outputChannels: Int, kernel: Int, stride: Int = 1, padding: Int = 0,
     bias: Bool = true, initializer: Linear.Initializer = .xavier(gain: 1),

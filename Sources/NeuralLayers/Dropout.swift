@@ -5,7 +5,8 @@ import Tensors
 /// ```swift
 /// let y = Dropout(0.1)(x, in: .training(noise: Philox(seed: 1)))
 /// ```
-/// Srivastava et al. 2014. In evaluation it is the identity. Within a fixed point's step, use `mask`.
+/// Source: Srivastava et al. 2014. In evaluation it is the identity. Inside the step of a fixed
+/// point, use `mask`.
 public struct Dropout: Layer {
   /// The fraction of elements that are dropped.
   public let rate: Double
@@ -16,7 +17,7 @@ public struct Dropout: Layer {
     self.rate = rate
   }
 
-  /// x with elements dropped in training, else x itself.
+  /// x with elements dropped in training, and x itself in evaluation.
   ///
   /// - Parameters:
   ///   - x: of any shape.
@@ -27,11 +28,11 @@ public struct Dropout: Layer {
     return context.draw(for: "Dropout(\(rate))") { x.dropout(rate, using: &$0) } ?? x
   }
 
-  /// A mask for one solve; one that lets everything pass outside of training.
+  /// A mask for one solve; outside of training it lets every element pass.
   ///
   /// - Parameters:
   ///   - shape: [batch, ...], with 1 for axes whose entries share their mask.
-  ///   - dtype: that of what it masks; default float32.
+  ///   - dtype: the dtype of the tensors to which the mask is applied; default float32.
   ///   - context: one draw is taken in training, unless the rate is 0.
   /// - Returns: the mask; it is no parameter and not recorded.
   public func mask(

@@ -8,24 +8,25 @@ import Tensors
 /// }
 /// func step(_ z: Tensor, given u: Injection) -> Tensor { (recurrence(u.mask(z)) + u.x).tanh() }
 /// ```
-/// A cell that drew another mask in every application would be no function of its state, and have no
-/// fixed point. Variational dropout (Gal and Ghahramani 2016, "A Theoretically Grounded Application of
-/// Dropout in Recurrent Neural Networks"), as used in deep equilibrium models, draws one mask per solve
-/// and sample: f stays a fixed function for all iterations, for products with its Jacobian, and for
-/// whatever is computed again on the way back.
+/// A cell that drew another mask at every application would not be a function of its state, and
+/// would have no fixed point. Variational dropout (Gal and Ghahramani 2016, "A Theoretically
+/// Grounded Application of Dropout in Recurrent Neural Networks"), as used in deep equilibrium
+/// models, draws one mask per solve and sample. Then f is the same function in all iterations, in
+/// products with its Jacobian, and wherever it is computed again in the backward pass.
 ///
-/// The expected value of what is masked is what it was: kept elements are divided by the share that is kept.
+/// The expected value of an element does not change, because kept elements are divided by the share
+/// that is kept.
 public struct DropoutMask: Sendable {
-  /// What elements are multiplied with: 0, or 1 / (1 - rate); nil lets everything pass.
+  /// The factors of the elements, 0 or 1 / (1 - rate); nil lets every element pass.
   public let factors: Tensor?
 
-  /// The mask of these factors; default nil.
+  /// A mask with these factors; default nil.
   public init(factors: Tensor? = nil) { self.factors = factors }
 
   /// x with elements dropped.
   ///
-  /// - Parameter x: of the mask's shape, or one to which that extends: a mask [batch, 1, width] drops the
-  ///   same elements in every row of a sample.
+  /// - Parameter x: a tensor of the mask's shape, or of one to which that shape is stretched: a
+  ///   mask [batch, 1, width] drops the same elements in every row of a sample.
   /// - Returns: a tensor of the shape of x.
   public func callAsFunction(_ x: Tensor) -> Tensor {
     guard let factors else { return x }

@@ -9,8 +9,8 @@ public struct Embedding: Module {
   ///
   /// - Parameters:
   ///   - entries: the number of vectors.
-  ///   - width: of a vector.
-  ///   - generator: one draw is taken.
+  ///   - width: the width of a vector.
+  ///   - generator: the source of the vectors, from which one draw is taken.
   public init(_ entries: Int, _ width: Int, using generator: inout Philox) {
     weight = Parameter(.normal([entries, width], using: &generator))
   }

@@ -12,14 +12,14 @@ extension Tensor {
     return symmetricUniform(shape, gain * (6 / Double(fanIn + fanOut)).squareRoot(), &generator)
   }
 
-  /// Uniform in (-a, a), a = sqrt(6 / fan in), for layers before a rectifier.
+  /// Uniform in (-a, a) with a = sqrt(6 / fan in), for layers before a rectifier.
   ///
-  /// He, Zhang, Ren and Sun 2015.
+  /// Source: He, Zhang, Ren and Sun 2015.
   public static func kaimingUniform(_ shape: Shape, using generator: inout Philox) -> Tensor {
     symmetricUniform(shape, (6 / Double(fans(shape).in)).squareRoot(), &generator)
   }
 
-  /// Normal with the given deviation, cut off at two deviations.
+  /// Normal with the given standard deviation, cut off at two deviations.
   public static func truncatedNormal(
     _ shape: Shape, deviation: Double = 1, using generator: inout Philox
   ) -> Tensor {
@@ -36,7 +36,8 @@ extension Tensor {
 
   /// A matrix with orthonormal columns (or rows, if it is wide), evenly distributed.
   ///
-  /// Gram-Schmidt, twice, on normal vectors (Saxe, McClelland and Ganguli 2014).
+  /// It is made by Gram-Schmidt, applied twice, from normal vectors (Saxe, McClelland and Ganguli
+  /// 2014).
   public static func orthogonal(
     _ rows: Int, _ columns: Int, using generator: inout Philox
   ) -> Tensor {

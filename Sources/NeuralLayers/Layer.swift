@@ -1,6 +1,6 @@
 import Tensors
 
-/// A module from one tensor to one, of which sequences are made.
+/// A module from one tensor to one tensor, from which sequences can be made.
 ///
 /// ```swift
 /// struct Scaled: Layer {
@@ -8,19 +8,21 @@ import Tensors
 ///   func callAsFunction(_ x: Tensor, in context: LayerContext) -> Tensor { x * factor.tensor }
 /// }
 /// ```
-/// The context says whether this is training; most layers do not ask, and can be called without it.
+/// The context says whether the pass is part of training. Most layers do not need it, and can be
+/// called without it.
 public protocol Layer: Module {
-  /// What the layer makes of x.
+  /// The output of the layer for an input x.
   ///
   /// - Parameters:
-  ///   - x: axis 0 is the batch.
-  ///   - context: whether this is training, and what to draw from; is handed on to every layer inside.
+  ///   - x: the input; axis 0 is the batch.
+  ///   - context: whether the pass is part of training, and the source of random numbers; it is
+  ///     handed on to every layer inside.
   /// - Returns: a tensor with the same batch.
-  /// - Throws: what a layer inside throws, say a fixed point that is not reached.
+  /// - Throws: what a layer inside throws, for example when a fixed point is not reached.
   func callAsFunction(_ x: Tensor, in context: LayerContext) throws -> Tensor
 }
 
-/// Layers one after the other, each given what the one before it made.
+/// Layers that are applied one after the other, each to the output of the layer before it.
 ///
 /// ```swift
 /// let model = Sequential(
@@ -29,10 +31,10 @@ public protocol Layer: Module {
 /// ```
 /// Parameters are named by the position of their layer: "0.weight" to "3.bias" here.
 public struct Sequential: Layer {
-  /// The layers, the first one first.
+  /// The layers, in the order of their application.
   public let layers: [any Layer]
 
-  /// The layers' parameters have their positions for a prefix, and no other.
+  /// The names of the layers' parameters begin with the positions of the layers, and nothing else.
   public static let parameterNames = ["layers": ""]
 
   /// A sequence of layers.
@@ -41,7 +43,7 @@ public struct Sequential: Layer {
   /// A sequence of layers.
   public init(_ layers: any Layer...) { self.layers = layers }
 
-  /// What the layers make of x, one after the other.
+  /// The output of the last layer for an input x.
   public func callAsFunction(_ x: Tensor, in context: LayerContext) throws -> Tensor {
     try layers.reduce(x) { try $1($0, in: context) }
   }
@@ -49,15 +51,16 @@ public struct Sequential: Layer {
 
 /// A layer whose input is added to its output: y = x + f(x).
 ///
-/// He, Zhang, Ren and Sun 2016. For a norm before f, `Residual(Sequential(LayerNorm(8), f))`.
+/// Source: He, Zhang, Ren and Sun 2016. To put a norm before f, use
+/// `Residual(Sequential(LayerNorm(8), f))`.
 public struct Residual<Inner: Layer>: Layer {
   /// The layer f, whose output has the shape of its input.
   public let layer: Inner
 
-  /// The layer f with its input added.
+  /// A layer whose input is added to the output of f.
   public init(_ layer: Inner) { self.layer = layer }
 
-  /// x + f(x); stops where f changes the shape.
+  /// x + f(x); stops when f changes the shape.
   public func callAsFunction(_ x: Tensor, in context: LayerContext) throws -> Tensor {
     let change = try layer(x, in: context)
     expect(
@@ -67,7 +70,7 @@ public struct Residual<Inner: Layer>: Layer {
   }
 }
 
-/// Samples as vectors: [batch, ...] becomes [batch, n].
+/// A layer that makes each sample a vector: [batch, ...] becomes [batch, n].
 public struct Flatten: Layer {
   /// A layer without parameters.
   public init() {}

@@ -1,6 +1,7 @@
 import Tensors
 
-/// What a layer has to know beside its input: whether this is training, and what to draw from.
+/// What a layer needs besides its input: whether the pass is part of training, and a source of
+/// random numbers.
 ///
 /// ```swift
 /// let context = LayerContext.training(noise: Philox(seed: 3).substream(UInt64(step)))
@@ -9,19 +10,21 @@ import Tensors
 /// context.statistics.commit()          // what batch norms have seen
 /// let answer = try model(x, in: .evaluation)
 /// ```
-/// A context is handed down from layer to layer. In training, dropout draws from its noise, so that one
-/// generator decides about all masks of a pass; batch norms use the statistics of the batch and leave them
-/// here. In evaluation, nothing is drawn and nothing observed: a layer is a function of its input.
+/// A context is handed down from layer to layer. In training, dropout draws from its noise, so one
+/// generator determines all masks of a pass; batch norms use the statistics of the batch, and
+/// record them in the context. In evaluation, nothing is drawn and nothing recorded: a layer is a
+/// function of its input.
 ///
-/// One context is for one pass on one thread: workers that share a batch have a context each, made from
-/// `noise.startingAtSample(first)`, and hand back its `statistics`. What is computed again on the way back
-/// (`recomputed`) has to make its context itself, from a copy of the generator, or other numbers would be
-/// drawn there: a context from outside stops. The step of a fixed point has to be a function, too: draw a
-/// `Dropout.mask` before.
+/// One context serves one pass on one thread. Workers that share a batch have a context each, made
+/// from `noise.startingAtSample(first)`, and return its `statistics`. A computation that is run
+/// again in the backward pass (`recomputed`) must make its own context from a copy of the
+/// generator, because otherwise it would draw other numbers; a context from outside stops the
+/// process there. The step of a fixed point must be a function too: draw a `Dropout.mask` before
+/// the solve.
 public final class LayerContext {
   /// Whether the pass is part of training.
   public let isTraining: Bool
-  /// What batch norms have seen in this pass.
+  /// The statistics that batch norms have recorded in this pass.
   public private(set) var statistics = BatchStatistics()
   private var noise: Philox?
   private let run = RecomputedRun.current
@@ -30,33 +33,34 @@ public final class LayerContext {
   ///
   /// - Parameters:
   ///   - isTraining: whether the pass is part of training.
-  ///   - noise: what layers draw from in training; default nil, for models in which none draws.
+  ///   - noise: the source of random numbers in training; default nil, for models that draw none.
   public init(isTraining: Bool, noise: Philox? = nil) {
     self.isTraining = isTraining
     self.noise = noise
   }
 
-  /// A context of a pass that is not part of training; gradients may be taken all the same.
+  /// A context for evaluation; gradients may be taken all the same.
   public static var evaluation: LayerContext { LayerContext(isTraining: false) }
 
   /// A context of one pass of training.
   ///
-  /// - Parameter noise: what layers draw from; default nil, for models in which none draws.
+  /// - Parameter noise: the source of random numbers; default nil, for models that draw none.
   /// - Returns: a new context.
   public static func training(noise: Philox? = nil) -> LayerContext {
     LayerContext(isTraining: true, noise: noise)
   }
 
-  /// What `body` makes of the noise, which moves on; nil in evaluation.
+  /// The result of `body` for the noise, which advances; nil in evaluation.
   ///
   /// ```swift
   /// let noisy = context.draw(for: "my layer") { x + 0.1 * .normal(x.shape, using: &$0) } ?? x
   /// ```
-  /// Stops in training without noise, and in `recomputed` where the context was made outside.
+  /// Stops in training if there is no noise, and in `recomputed` if the context was made outside of
+  /// it.
   ///
   /// - Parameters:
-  ///   - layer: who draws, for the message.
-  ///   - body: draws.
+  ///   - layer: the name of the layer that draws, for the message.
+  ///   - body: draws from the generator that it is given.
   /// - Returns: what `body` returns, or nil outside of training.
   /// - Throws: what `body` throws.
   public func draw<Result>(
@@ -73,7 +77,7 @@ public final class LayerContext {
     return try body(&generator)
   }
 
-  /// Stops where what is done now is done again with this context.
+  /// Stops when this computation is going to be run again with the same context.
   private func expectMadeHere(_ layer: @autoclosure () -> String) {
     expect(
       RecomputedRun.current === run,
@@ -81,7 +85,7 @@ public final class LayerContext {
         + "context inside of `recomputed`, from a copy of the generator")
   }
 
-  /// Notes what a batch norm has seen; nothing in evaluation.
+  /// Records the statistics of a batch norm; does nothing in evaluation.
   func observe(_ observation: BatchStatistics.Observation) {
     guard isTraining else { return }
     expectMadeHere("a batch norm in training")
@@ -89,12 +93,13 @@ public final class LayerContext {
   }
 }
 
-/// The means and variances that batch norms have seen in a pass, until they are committed.
+/// The means and variances that batch norms have recorded in a pass, until they are committed.
 ///
-/// A layer does not change while it is applied, on whatever thread and however often: what it has seen is
-/// kept here, and moves the running statistics in `commit`, between training steps, like an optimiser's step.
+/// A layer does not change while it is applied, on whatever thread and however often. Its
+/// statistics are recorded here, and `commit` moves the running statistics between training steps,
+/// as an optimiser moves the parameters.
 public struct BatchStatistics: Sendable {
-  /// The statistics that one application of one layer has seen.
+  /// The statistics of one application of one layer.
   struct Observation: Sendable {
     let layer: BatchNorm
     let mean: Tensor
@@ -106,15 +111,15 @@ public struct BatchStatistics: Sendable {
   /// The number of applications of batch norms.
   public var count: Int { observations.count }
 
-  /// Makes statistics of which nothing has been seen yet.
+  /// An empty record.
   public init() {}
 
-  /// Appends what was seen in another pass, say of another part of the batch.
+  /// Appends the record of another pass, for example of another part of the batch.
   public mutating func append(_ other: BatchStatistics) { observations += other.observations }
 
   /// Moves the running statistics of each layer, once for each application, in order.
   ///
-  /// Must not run while another thread uses the layers; commit a pass once.
+  /// It must not run while another thread uses the layers. Commit each pass only once.
   public func commit() {
     withoutRecording {
       for observation in observations {

@@ -7,7 +7,7 @@ public struct Linear: WeightedLayer, Layer {
   /// The bias b, [out], if there is one.
   public let bias: Parameter?
 
-  /// How the weight starts.
+  /// The distribution of the initial weight.
   public enum Initializer: Sendable {
     /// Glorot and Bengio's uniform distribution (2010), times a gain.
     case xavier(gain: Double)
@@ -21,8 +21,8 @@ public struct Linear: WeightedLayer, Layer {
   ///   - inputSize: the width of x.
   ///   - outputSize: the width of y.
   ///   - bias: whether there is a bias; default true.
-  ///   - initializer: default Xavier with gain 1.
-  ///   - generator: one draw is taken.
+  ///   - initializer: the distribution of the weight; default Xavier with gain 1.
+  ///   - generator: the source of the weight, from which one draw is taken.
   public init(
     _ inputSize: Int, _ outputSize: Int, bias: Bool = true,
     initializer: Initializer = .xavier(gain: 1), using generator: inout Philox
@@ -40,7 +40,7 @@ public struct Linear: WeightedLayer, Layer {
   /// The width of y.
   public var outputSize: Int { weight.shape[0] }
 
-  /// x W^T + b, rectified if asked, for x of shape [..., in].
+  /// x W^T + b, optionally followed by a rectifier, for x of shape [..., in].
   public func callAsFunction(_ x: Tensor, rectified: Bool = false) -> Tensor {
     x.linear(weight.tensor, bias: bias?.tensor, rectified: rectified)
   }
@@ -48,7 +48,7 @@ public struct Linear: WeightedLayer, Layer {
   /// x W^T + b.
   public func callAsFunction(_ x: Tensor, in context: LayerContext) -> Tensor { self(x) }
 
-  /// x W^T + b with another W.
+  /// x W^T + b with another weight W.
   public func applying(_ weight: Tensor, to x: Tensor) -> Tensor {
     x.linear(weight, bias: bias?.tensor)
   }

@@ -9,20 +9,21 @@ import Tensors
 /// }
 /// model.namedParameters.map(\.name)   // hidden.weight, hidden.bias, output.weight, output.bias
 /// ```
-/// By default, every stored property that is a parameter or a module is found, and every optional,
-/// array or dictionary of these, however nested, in order of declaration. Names are the properties'
-/// names in snake case, joined by dots, with positions for arrays and keys for dictionaries: the
-/// convention of published state dictionaries. Where a published name is another, a parameter is given
-/// it (`Parameter(_:name:)`), or a property (`parameterNames`). A parameter that is held in another way,
-/// say in a struct that is no module, stops the process with its place, rather than being left
-/// untrained, and so do two parameters of one name; only what a closure captures cannot be seen.
+/// By default, the parameters are found in all stored properties that are parameters or modules, or
+/// optionals, arrays or dictionaries of these, however nested, in the order of declaration. Names
+/// are the properties' names in snake case, joined by dots, with positions for arrays and keys for
+/// dictionaries: the convention of published state dictionaries. If a published name is different,
+/// give it to the parameter (`Parameter(_:name:)`) or to the property (`parameterNames`). A
+/// parameter that is held in another way, for example in a struct that is no module, stops the
+/// process with its place, rather than being left untrained; two parameters of the same name stop
+/// it too. Only parameters that a closure captures cannot be seen.
 public protocol Module: Sendable {
-  /// The parameters with their names, each once: a parameter that several names lead to stands under
-  /// the first of them and has the others as aliases.
+  /// The parameters with their names, each parameter once: if it has several names, it is listed
+  /// under the first of them and has the others as aliases.
   var namedParameters: [NamedParameter] { get }
 
-  /// The names under which properties' parameters are kept, by the properties' own names; default none,
-  /// which is the snake case of each.
+  /// The names of properties in checkpoints, by the properties' own names; default none, which
+  /// gives each its name in snake case.
   ///
   /// ```swift
   /// struct Block: Module {
@@ -30,8 +31,8 @@ public protocol Module: Sendable {
   ///   let attention: MultiHeadAttention, layers: [Linear]
   /// }
   /// ```
-  /// The empty name leaves out the property: "0.weight" instead of "layers.0.weight". Stops when a name
-  /// is given for something that is no stored property.
+  /// The empty name leaves the property out: "0.weight" instead of "layers.0.weight". Stops when a
+  /// name is given for something that is not a stored property.
   static var parameterNames: [String: String] { get }
 }
 
@@ -44,15 +45,15 @@ public struct NamedParameter: Sendable {
   /// The other names under which the module holds the same parameter.
   public let aliases: [String]
 
-  /// A parameter with a name, and further ones where it is shared.
+  /// A parameter with its name, and with its other names if it is shared.
   public init(_ name: String, _ parameter: Parameter, aliases: [String] = []) {
     self.name = name
     self.parameter = parameter
     self.aliases = aliases
   }
 
-  /// The same parameter as seen from a module that holds this one under `prefix`; the empty prefix adds
-  /// nothing.
+  /// The same parameter, seen from a module that holds this one under `prefix`; an empty prefix
+  /// adds nothing.
   public func prefixed(_ prefix: String) -> NamedParameter {
     prefix.isEmpty
       ? self
@@ -64,7 +65,7 @@ public struct NamedParameter: Sendable {
 }
 
 extension Sequence<NamedParameter> {
-  /// Each parameter once, in the order of the first names; later names of it become aliases.
+  /// Each parameter once, in the order of the first names; its later names become aliases.
   package var eachOnce: [NamedParameter] {
     var order: [Parameter] = []
     var names: [ObjectIdentifier: [String]] = [:]
@@ -81,7 +82,7 @@ extension Sequence<NamedParameter> {
 }
 
 extension Module {
-  /// No other names: checkpoints have those of the properties.
+  /// No names of its own, so checkpoints use those of the properties.
   public static var parameterNames: [String: String] { [:] }
 
   /// The parameters that the stored properties hold, with their names.

@@ -3,10 +3,10 @@ import Tensors
 // Derivatives with respect to a module's trained parameters. A vector in the space of parameters is
 // a table `Gradients`, as optimisers take it; a parameter that it does not hold counts as zero.
 //
-// As for functions of tensors (`gradient(at:of:)`), derivatives may stand inside each other. What the
-// function reads of values computed from the parameters before the call counts as a constant. As
-// parameters are variables that anybody may ask for, derivatives are recorded wherever recording is
-// on: `withoutRecording` saves the record, and `gradients(of:)` is the way to train.
+// As for functions of tensors (`gradient(at:of:)`), derivatives may be nested. A value that was
+// computed from the parameters before the call counts as a constant. Parameters are variables that
+// anybody may ask for, so derivatives are recorded wherever recording is on: `withoutRecording`
+// saves the record, and `gradients(of:)` is the function for training.
 
 extension Module {
   /// A number and its gradient with respect to the trained parameters.
@@ -17,8 +17,8 @@ extension Module {
   /// ```
   ///
   /// - Parameter loss: returns one number.
-  /// - Returns: the number, and the gradient of every trained parameter, zero where the number does not
-  ///   depend on it.
+  /// - Returns: the number, and the gradient of every trained parameter; zero if the number does
+  ///   not depend on it.
   /// - Throws: what `loss` or a rule throws.
   /// - Complexity: one evaluation and one backward pass.
   public func valueWithGradient(
@@ -55,7 +55,7 @@ extension Module {
   /// The value of a function and its derivative along a direction in the space of parameters, J s.
   ///
   /// - Parameters:
-  ///   - direction: s.
+  ///   - direction: the direction s.
   ///   - f: returns a tensor of any shape.
   /// - Returns: the value, and J s of its shape.
   /// - Throws: what `f` or a rule throws.
@@ -71,11 +71,12 @@ extension Module {
   /// The Hessian of a number with respect to the trained parameters, times a direction.
   ///
   /// - Parameters:
-  ///   - direction: s.
+  ///   - direction: the direction s.
   ///   - loss: returns one number.
-  /// - Returns: H s.
+  /// - Returns: H s, a tensor for every trained parameter.
   /// - Throws: what `loss` or a rule throws.
-  /// - Complexity: one evaluation and two backward passes, the second through evaluation and first.
+  /// - Complexity: one evaluation and two backward passes; the second goes through the evaluation
+  ///   and the first backward pass.
   public func hessianVectorProduct(
     along direction: Gradients, of loss: () throws -> Tensor
   ) throws -> Gradients {
@@ -88,7 +89,8 @@ extension Module {
   /// The Jacobian of a function with respect to the trained parameters.
   ///
   /// - Parameters:
-  ///   - mode: default the cheaper: forward where the value has more numbers than the parameters.
+  ///   - mode: the direction of assembly; default the cheaper one, which is forward where the value
+  ///     has more numbers than the parameters.
   ///   - f: returns m numbers in any shape.
   /// - Returns: for each parameter, the value's shape followed by the parameter's.
   /// - Throws: what `f` or a rule throws.
@@ -106,18 +108,18 @@ extension Module {
     return table
   }
 
-  /// The trained parameters as they are now.
+  /// The present values of the trained parameters.
   private var variables: [Tensor] { trainedParameters.map(\.tensor) }
 }
 
 extension Gradients {
-  /// A table of one tensor for each variable.
+  /// A table with one tensor for each variable.
   fileprivate init(_ tensors: [Tensor], of variables: [Tensor]) {
     self.init()
     for (variable, tensor) in zip(variables, tensors) { self[variable] = tensor }
   }
 
-  /// The entries of the variables, zero where there is none.
+  /// The entries of the variables; zero for a variable without an entry.
   fileprivate func vector(of variables: [Tensor]) -> [Tensor] {
     variables.map { self[$0] ?? $0.zerosLike() }
   }

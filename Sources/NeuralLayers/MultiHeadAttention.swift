@@ -2,7 +2,7 @@ import Tensors
 
 /// Multi-head attention with projections without bias.
 ///
-/// Vaswani et al. 2017.
+/// Source: Vaswani et al. 2017.
 public struct MultiHeadAttention: Module {
   /// The projection of queries.
   public let queryProjection: Linear
@@ -26,11 +26,12 @@ public struct MultiHeadAttention: Module {
   /// Attention of the given width.
   ///
   /// - Parameters:
-  ///   - width: of queries, keys, values and result.
-  ///   - heads: a divisor of `width`.
-  ///   - dropout: default 0.
-  ///   - gain: of the output projection's initial weight; default 1.
-  ///   - generator: four draws are taken.
+  ///   - width: the width of queries, keys, values and result.
+  ///   - heads: the number of heads, a divisor of `width`.
+  ///   - dropout: the rate at which attention weights and results are dropped in training; default
+  ///     0.
+  ///   - gain: the gain of the output projection's initial weight; default 1.
+  ///   - generator: the source of the weights, from which four draws are taken.
   public init(
     _ width: Int, heads: Int, dropout: Double = 0, gain: Double = 1,
     using generator: inout Philox
@@ -50,8 +51,8 @@ public struct MultiHeadAttention: Module {
   /// The attention of queries [batch, m, width] to a memory [batch, n, width].
   ///
   /// - Parameters:
-  ///   - queries: what asks.
-  ///   - memory: what is asked.
+  ///   - queries: the vectors that attend, [batch, m, width].
+  ///   - memory: the vectors that they attend to, [batch, n, width].
   ///   - causal: whether query r sees only 0...r + n - m; default false.
   ///   - context: in training, two draws are taken unless the dropout is 0.
   /// - Returns: [batch, m, width].
@@ -72,12 +73,14 @@ public struct MultiHeadAttention: Module {
     return outputProjection(mixed(0, &unused))
   }
 
-  /// The attention of one more position to itself and all before it, whose keys and values are in
-  /// the cache: the cost of a position does not depend on recomputing the others.
+  /// The attention of one more position to itself and to all positions before it, whose keys and
+  /// values are in the cache.
+  ///
+  /// So the other positions need not be computed again.
   ///
   /// - Parameters:
-  ///   - position: [batch, 1, width].
-  ///   - cache: is extended by this position.
+  ///   - position: the new position, [batch, 1, width].
+  ///   - cache: the keys and values of the earlier positions, to which this one is added.
   /// - Returns: [batch, 1, width]; not recorded.
   public func callAsFunction(_ position: Tensor, extending cache: inout KeyValueCache) -> Tensor {
     cache.append(keys: keyProjection(position), values: valueProjection(position))

@@ -1,6 +1,7 @@
 import Tensors
 
-// Norms of samples: no statistics pass between them, so that the step of a fixed point may hold them.
+// Norms of single samples. Samples are not mixed, so the step of a fixed point may contain these
+// norms.
 
 /// Layer norm over the last axis (Ba, Kiros and Hinton 2016), epsilon 1e-5.
 public struct LayerNorm: Layer {
@@ -28,14 +29,15 @@ public struct LayerNorm: Layer {
 public struct RMSNorm: Layer {
   /// The gain, [width], starting at 1.
   public let weight: Parameter
-  /// What is added to the mean square, so that the quotient is defined where it is 0.
+  /// A number that is added to the mean square, so that the quotient is defined where it is 0.
   public let epsilon: Double
 
   /// A norm of the given width.
   ///
   /// - Parameters:
   ///   - width: the extent of the last axis.
-  ///   - epsilon: default 1e-5; PyTorch's is the smallest step of its dtype.
+  ///   - epsilon: the number that is added to the mean square; default 1e-5. PyTorch's default is
+  ///     the machine epsilon of the dtype.
   public init(_ width: Int, epsilon: Double = 1e-5) {
     weight = Parameter(.ones([width]))
     self.epsilon = epsilon
@@ -64,7 +66,7 @@ public struct GroupNorm: Layer {
   /// - Parameters:
   ///   - groups: a divisor of the channels; 1 is a norm of the whole sample.
   ///   - channels: the extent of the last axis.
-  ///   - gain: what all gains start at; default 1.
+  ///   - gain: the initial value of all gains; default 1.
   public init(_ groups: Int, _ channels: Int, gain: Double = 1) {
     expect(
       groups > 0 && channels % groups == 0, "\(groups) groups do not divide \(channels) channels")

@@ -7,37 +7,38 @@ import Tensors
 /// let table = try gradients(of: loss(weight.tensor))
 /// weight.assign(weight.tensor - table[weight.tensor]! * 0.1)
 /// ```
-/// A reference, so that a layer and an optimiser mean the same parameter.
+/// It is a reference, so that a layer and an optimiser refer to the same parameter.
 ///
-/// Checkpoints keep it under the name of the property that holds it, or under a name given here:
+/// Checkpoints store it under the name of the property that holds it, or under a name that is given
+/// here:
 ///
 /// ```swift
 /// let inputWeight = Parameter(.zeros([6, 4]), name: "weight_ih")   // as published
 /// ```
 ///
-/// Any number of threads may read `tensor` and differentiate with respect to it at the same time;
-/// `assign` must not run meanwhile, as it does between training steps. That is why sharing a
-/// parameter is safe although the compiler cannot check it.
+/// Any number of threads may read `tensor` and differentiate with respect to it at the same time.
+/// `assign` must not run meanwhile; it runs between training steps. This is why sharing a parameter
+/// is safe although the compiler cannot check it.
 public final class Parameter: @unchecked Sendable {
   /// The current value, a variable of the tape; a constant if it is not trained.
   public private(set) var tensor: Tensor
 
   /// Whether gradients are taken with respect to it.
   ///
-  /// What is not trained is state that belongs to a layer, is saved and restored with its
-  /// parameters, and has no gradient.
+  /// A parameter that is not trained is state that belongs to a layer: it is saved and restored
+  /// with the other parameters, and has no gradient.
   public let isTrained: Bool
 
-  /// The name within the module that holds it; nil for that of the property, in snake case.
+  /// The name within the module that holds it; nil for the name of the property, in snake case.
   public let name: String?
 
   /// A parameter with an initial value.
   ///
   /// - Parameters:
   ///   - value: the initial value.
-  ///   - name: within the module that holds it; default that of the property, in snake case. Several
-  ///     parameters of a module may not have the same.
-  ///   - isTrained: default true.
+  ///   - name: the name within the module that holds it; default that of the property, in snake
+  ///     case. Parameters of the same module must have different names.
+  ///   - isTrained: whether gradients are taken with respect to it; default true.
   public init(_ value: Tensor, name: String? = nil, isTrained: Bool = true) {
     expect(name != "", "a parameter's name is not empty: leave it out for that of the property")
     self.name = name

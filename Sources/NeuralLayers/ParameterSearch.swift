@@ -19,7 +19,8 @@ enum ParameterSearch {
     return found
   }
 
-  /// Stops where two parameters have one name, of which a checkpoint would keep one.
+  /// Stops when two parameters have the same name, because a checkpoint would keep only one of
+  /// them.
   private static func expectDifferentNames(_ found: [NamedParameter], of module: some Module) {
     var seen: Set<String> = []
     for name in found.flatMap(\.names) where !seen.insert(name).inserted {
@@ -29,7 +30,7 @@ enum ParameterSearch {
     }
   }
 
-  /// The stored properties; those of a class come after those of the class that it inherits from.
+  /// The stored properties; in a class, those of the superclass come first.
   private static func storedProperties(of value: Any) -> [(label: String, value: Any)] {
     var mirrors: [Mirror] = []
     var next: Mirror? = Mirror(reflecting: value)
@@ -44,15 +45,15 @@ enum ParameterSearch {
     }
   }
 
-  /// The compiler's name for the storage of `lazy var x` is longer than x.
+  /// The storage of `lazy var x` has a name from the compiler that is longer than x.
   private static func withoutLazyPrefix(_ label: String) -> String {
     let prefix = "$__lazy_storage_$_"
     return label.hasPrefix(prefix) ? String(label.dropFirst(prefix.count)) : label
   }
 
-  /// What a value is known to hold, under a name.
+  /// The parameters in a value that is found under a name.
   ///
-  /// Stops the process where the value holds a parameter in a way that has no name.
+  /// Stops when the value holds a parameter in a way for which there is no name.
   private static func parameters(in value: Any, name: String, holder: String) -> [NamedParameter] {
     switch value {
     case let parameter as Parameter: return [NamedParameter(parameter.name ?? name, parameter)]
@@ -92,7 +93,8 @@ enum ParameterSearch {
     }.sorted { $0.key < $1.key }
   }
 
-  /// Where a value that is no module holds a parameter, for example ".inner.weight"; nil for nowhere.
+  /// The place at which a value that is no module holds a parameter, for example ".inner.weight";
+  /// nil if it holds none.
   private static func placeOfParameter(
     in value: Any, visited: inout Set<ObjectIdentifier>
   ) -> String? {
@@ -108,15 +110,15 @@ enum ParameterSearch {
     return nil
   }
 
-  /// Whether values of a type hold no parameter for certain, so that a large array of them is not
-  /// gone through.
+  /// Whether values of a type certainly hold no parameter, so that a large array of them need not
+  /// be searched.
   private static func isPlain(_ type: Any.Type) -> Bool {
     if let container = type as? any Container.Type { return isPlain(container.elementType) }
     return type is any Numeric.Type || type is any StringProtocol.Type || type is Bool.Type
       || type is Tensor.Type || type is Shape.Type || type is DType.Type
   }
 
-  /// A name within another; within the empty one, itself.
+  /// A name within another one; within the empty name, the name itself.
   private static func joined(_ name: String, _ part: String) -> String {
     name.isEmpty ? part : "\(name).\(part)"
   }
@@ -133,7 +135,7 @@ enum ParameterSearch {
   }
 }
 
-/// A value that holds others of one type.
+/// A container of values of one type.
 private protocol Container {
   static var elementType: Any.Type { get }
 }

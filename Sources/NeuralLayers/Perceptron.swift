@@ -2,27 +2,30 @@ import Tensors
 
 /// Two linear layers with an activation between: the perceptron of transformers and slot attention.
 ///
-/// Its parameters are named "0.weight" to "2.bias", the activation being number 1.
+/// Its parameters are named "0.weight" to "2.bias"; number 1 is the activation.
 public struct Perceptron: Layer {
   /// The layer before the activation.
   public let hidden: Linear
   /// The layer after it.
   public let output: Linear
-  /// The function between.
+  /// The activation between the layers.
   public let activation: Activation
 
   /// The names of a sequence of three layers.
   public static let parameterNames = ["hidden": "0", "output": "2"]
 
-  /// A perceptron in -> hidden -> out, Kaiming then Xavier with the given gain.
+  /// A perceptron in -> hidden -> out.
+  ///
+  /// The first layer is initialised by Kaiming's distribution, the second by Xavier's with the
+  /// given gain.
   ///
   /// - Parameters:
   ///   - inputSize: the width of x.
   ///   - hiddenSize: the width between the layers.
   ///   - outputSize: the width of the result.
-  ///   - gain: of the second layer's initial weight; default 1.
-  ///   - activation: the function between; default the rectifier.
-  ///   - generator: two draws are taken.
+  ///   - gain: the gain of the second layer's initial weight; default 1.
+  ///   - activation: the function between the layers; default the rectifier.
+  ///   - generator: the source of the weights, from which two draws are taken.
   public init(
     _ inputSize: Int, hidden hiddenSize: Int, _ outputSize: Int, gain: Double = 1,
     activation: Activation = .relu, using generator: inout Philox

@@ -2,21 +2,21 @@ import Tensors
 
 // Pooling of channels-last images [batch, height, width, channels], as layers; see the operators.
 
-/// The windows that a pooling layer goes through.
+/// The windows over which a pooling layer moves.
 public struct PoolingWindow: Sendable, Equatable {
-  /// Height and width.
+  /// The height and width of a window.
   public let kernel: Int
   /// The distance between neighbouring windows.
   public let stride: Int
-  /// On each side of the image.
+  /// The width of the border on each side of the image.
   public let padding: Int
 
-  /// Windows; whether they fit is asked when an image is pooled.
+  /// Describes windows; whether they fit the image is checked when one is pooled.
   ///
   /// - Parameters:
   ///   - kernel: height and width.
   ///   - stride: the distance between neighbouring windows; default the kernel.
-  ///   - padding: on each side of the image, at most half of the kernel; default 0.
+  ///   - padding: the width of the border on each side, at most half of the kernel; default 0.
   public init(kernel: Int, stride: Int? = nil, padding: Int = 0) {
     self.kernel = kernel
     self.stride = stride ?? kernel
@@ -24,7 +24,7 @@ public struct PoolingWindow: Sendable, Equatable {
   }
 }
 
-/// A layer that makes one number of every window, channel by channel.
+/// A layer that reduces every window to one number, channel by channel.
 ///
 /// ```swift
 /// MaxPooling(kernel: 3, stride: 2, padding: 1)
@@ -43,8 +43,8 @@ extension WindowPooling {
   ///
   /// - Parameters:
   ///   - kernel: the window's height and width.
-  ///   - stride: default the kernel.
-  ///   - padding: at most half of the kernel; default 0.
+  ///   - stride: the distance between neighbouring windows; default the kernel.
+  ///   - padding: the width of the border, at most half of the kernel; default 0.
   public init(kernel: Int, stride: Int? = nil, padding: Int = 0) {
     self.init(PoolingWindow(kernel: kernel, stride: stride, padding: padding))
   }
@@ -53,7 +53,8 @@ extension WindowPooling {
   public func callAsFunction(_ x: Tensor, in context: LayerContext) -> Tensor { self(x) }
 }
 
-/// The largest element of every window, channel by channel; what is padded is never the largest.
+/// The largest element of every window, channel by channel; elements of the border are never the
+/// largest.
 public struct MaxPooling: WindowPooling {
   /// The windows.
   public let window: PoolingWindow
@@ -67,7 +68,7 @@ public struct MaxPooling: WindowPooling {
   }
 }
 
-/// The mean of every window, channel by channel; what is padded is zeros, which count.
+/// The mean of every window, channel by channel; the border consists of zeros, which count.
 public struct AveragePooling: WindowPooling {
   /// The windows.
   public let window: PoolingWindow
@@ -81,7 +82,7 @@ public struct AveragePooling: WindowPooling {
   }
 }
 
-/// The means of the cells of a grid of given size, whatever the size of the image.
+/// The means of the cells of a grid of a given size, whatever the size of the image.
 public struct AdaptiveAveragePooling: Layer {
   /// Rows of the result.
   public let height: Int

@@ -13,10 +13,10 @@ import Tensors
 /// the true |W|_2, |W'|_2 is c or slightly above, and it is c up to rounding once the iteration
 /// has converged, at the rate (s_2 / s_1)^2 a step.
 ///
-/// u is the layer's state: it is saved and restored with the parameters and not trained. It changes
-/// in `iterate` alone, which is called between training steps, so that the layer is the same function
-/// in all iterations of a solve and on all threads. The gradient is that of c W / |W^T u| at fixed u,
-/// which is exact where u has converged: ds/dW = u v^T.
+/// u is a state of the layer: it is saved and restored with the parameters, and not trained. It
+/// changes only in `iterate`, which is called between training steps, so the layer is the same
+/// function in all iterations of a solve and on all threads. The gradient is that of c W / |W^T u|
+/// at fixed u, which is exact where u has converged, because then ds/dW = u v^T.
 ///
 /// For a linear layer c is a Lipschitz bound. A convolution of stride 1 with a kernel of k x k has a
 /// norm of at most k times that of the matrix.
@@ -35,10 +35,10 @@ public struct SpectrallyNormalized<Inner: WeightedLayer>: Layer {
   /// Stops when the bound is not positive.
   ///
   /// - Parameters:
-  ///   - layer: what is wrapped.
+  ///   - layer: the layer that is wrapped.
   ///   - bound: c, the largest singular value; default 1.
-  ///   - iterations: of the power iteration at the start; default 50.
-  ///   - generator: one draw is taken, for u.
+  ///   - iterations: the number of power iterations at the beginning; default 50.
+  ///   - generator: the source of u, from which one draw is taken.
   public init(
     _ layer: Inner, bound: Double = 1, iterations: Int = 50, using generator: inout Philox
   ) {
@@ -51,13 +51,14 @@ public struct SpectrallyNormalized<Inner: WeightedLayer>: Layer {
     iterate(iterations)
   }
 
-  /// Takes steps of the power iteration.
+  /// Runs some steps of the power iteration.
   ///
-  /// Must not run while another thread uses the layer. One step after each change of the weight is
-  /// enough, as the weight moves little (Miyato and others). A weight of zeros leaves u as it is.
+  /// It must not run while another thread uses the layer. One step after each change of the weight
+  /// is enough, because the weight moves little (Miyato and others). If the weight is zero, u does
+  /// not change.
   ///
-  /// - Parameter count: default 1.
-  /// - Complexity: two products of the weight with a vector a step.
+  /// - Parameter count: the number of steps; default 1.
+  /// - Complexity: two products of the weight with a vector per step.
   public func iterate(_ count: Int = 1) {
     withoutRecording {
       let rows = layer.weight.tensor.detached().rowsOfOutputs
@@ -71,7 +72,7 @@ public struct SpectrallyNormalized<Inner: WeightedLayer>: Layer {
     }
   }
 
-  /// s, the estimate of |W|_2: a number, recorded.
+  /// The estimate s of |W|_2, a number that is recorded.
   public var spectralNorm: Tensor {
     let rows = layer.weight.tensor.rowsOfOutputs
     let u = singularVector.tensor.reshaped([1, rows.shape[0]])
@@ -81,10 +82,10 @@ public struct SpectrallyNormalized<Inner: WeightedLayer>: Layer {
   /// W', of the shape of W; NaN if W is zero.
   public var weight: Tensor { layer.weight.tensor * (bound / spectralNorm) }
 
-  /// What the layer makes of x with the weight W'.
+  /// The output of the layer with the weight W'.
   public func callAsFunction(_ x: Tensor) -> Tensor { layer.applying(weight, to: x) }
 
-  /// What the layer makes of x with that weight.
+  /// The output of the layer with the weight W'.
   public func callAsFunction(_ x: Tensor, in context: LayerContext) -> Tensor { self(x) }
 }
 

@@ -13,23 +13,23 @@ public struct TransposedConvolution2D: WeightedLayer, Layer {
   public let bias: Parameter?
   /// The distance between the windows of neighbouring pixels of the input.
   public let stride: Int
-  /// What is cut off on each side.
+  /// The number of rows and columns that are cut off on each side.
   public let padding: Int
-  /// Rows and columns at the end that nothing else determines.
+  /// Additional rows and columns at the end, which the other numbers do not determine.
   public let outputPadding: Int
 
   /// A transposed convolution with a random weight and a zero bias.
   ///
   /// - Parameters:
-  ///   - inputChannels: channels of the image.
-  ///   - outputChannels: channels of the result.
+  ///   - inputChannels: the number of channels of the image.
+  ///   - outputChannels: the number of channels of the result.
   ///   - kernel: the window's width and height.
-  ///   - stride: default 1.
-  ///   - padding: default 0.
-  ///   - outputPadding: below the stride; default 0.
+  ///   - stride: the distance between the windows of neighbouring pixels; default 1.
+  ///   - padding: the number of rows and columns that are cut off on each side; default 0.
+  ///   - outputPadding: additional rows and columns at the end, less than the stride; default 0.
   ///   - bias: whether there is a bias; default true.
-  ///   - initializer: default Xavier with gain 1.
-  ///   - generator: one draw is taken.
+  ///   - initializer: the distribution of the weight; default Xavier with gain 1.
+  ///   - generator: the source of the weight, from which one draw is taken.
   public init(
     _ inputChannels: Int, _ outputChannels: Int, kernel: Int, stride: Int = 1, padding: Int = 0,
     outputPadding: Int = 0, bias: Bool = true, initializer: Linear.Initializer = .xavier(gain: 1),
@@ -40,7 +40,7 @@ public struct TransposedConvolution2D: WeightedLayer, Layer {
     case .xavier(let gain):
       weight = Parameter(.xavierUniform(shape, gain: gain, using: &generator))
     case .kaiming:
-      // Each element of the result sees in x kernel^2 / stride^2 of the weights.
+      // Each element of the result depends on in * kernel^2 / stride^2 of the weights.
       weight = Parameter(
         .kaimingUniform(
           [outputChannels, inputChannels, kernel, kernel], using: &generator

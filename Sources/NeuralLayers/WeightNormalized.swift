@@ -1,26 +1,27 @@
 import Tensors
 
-/// A layer that multiplies by a weight, for which a wrapper puts another.
+/// A layer that multiplies by a weight which a wrapper can replace.
 public protocol WeightedLayer: Module {
   /// The weight, [out, ...].
   var weight: Parameter { get }
 
-  /// What the layer makes of x with another weight in the place of its own.
+  /// The output of the layer with another weight instead of its own.
   func applying(_ weight: Tensor, to x: Tensor) -> Tensor
 }
 
-/// A layer with length and direction of its weight apart: w_i = g_i v_i / |v_i| for each output i.
+/// A layer in which the length and the direction of its weight are separate: w_i = g_i v_i / |v_i|
+/// for each output i.
 ///
 /// ```swift
 /// let layer = WeightNormalized(Linear(64, 64, using: &random))
 /// let y = layer(x)
 /// ```
-/// Salimans and Kingma 2016, equation 2. At first the layer computes what it did before. The
-/// gradient of v_i is orthogonal to v_i (equation 3), so that v only turns. A v_i of zeros has no
-/// direction, and its row is NaN.
+/// Source: Salimans and Kingma 2016, equation 2. At first the layer computes the same as the
+/// wrapped one. The gradient of v_i is orthogonal to v_i (equation 3), so v_i only turns. A v_i of
+/// zeros has no direction, and its row is NaN.
 ///
-/// The weight is computed at every call; where it is used many times, as in the iterations of a solve,
-/// take `weight` once, say in `inject`, and call `layer.applying(weight, to: z)`.
+/// The weight is computed at every call. If it is used many times, as in the iterations of a solve,
+/// compute `weight` once, for example in `inject`, and call `layer.applying(weight, to: z)`.
 public struct WeightNormalized<Inner: WeightedLayer>: Layer {
   /// The layer, whose weight is v.
   public let layer: Inner
@@ -42,10 +43,10 @@ public struct WeightNormalized<Inner: WeightedLayer>: Layer {
     return (rows * factors).reshaped(v.shape)
   }
 
-  /// What the layer makes of x with the weight w.
+  /// The output of the layer with the weight w.
   public func callAsFunction(_ x: Tensor) -> Tensor { layer.applying(weight, to: x) }
 
-  /// What the layer makes of x with that weight.
+  /// The output of the layer with the weight w.
   public func callAsFunction(_ x: Tensor, in context: LayerContext) -> Tensor { self(x) }
 }
 

@@ -1,17 +1,21 @@
 import NeuralLayers
 import Tensors
 
-/// The discrete variational autoencoder of SLATE: an image as a grid of tokens, a quarter as wide
-/// and high.
+/// The discrete variational autoencoder of SLATE.
 ///
-/// Singh, Deng and Ahn 2021, after Ramesh et al. 2021.
+/// It turns an image into a grid of tokens that has a quarter of the width and height, and the grid
+/// back into an image.
+///
+/// Source: Singh, Deng and Ahn 2021, after Ramesh et al. 2021.
 ///
 /// Images are channels-last: [batch, height, width, 3], in [0, 1].
 public struct DiscreteVAE: Module {
-  /// Image to features; the last layer gives logits over the vocabulary.
+  /// The layers from an image to features, and (in `encoderOutput`) from features to logits over
+  /// the vocabulary.
   private let encoderBlocks: [ConvolutionBlock]
   private let encoderOutput: Convolution2D
-  /// Tokens to features at a quarter, a half and the full resolution; pixel shuffles between.
+  /// The layers from tokens to features at a quarter, a half and the full resolution, with pixel
+  /// shuffles between them.
   private let decoderStages: [[ConvolutionBlock]]
   private let decoderOutput: Convolution2D
 
@@ -19,8 +23,8 @@ public struct DiscreteVAE: Module {
   ///
   /// - Parameters:
   ///   - vocabularySize: the number of tokens.
-  ///   - width: the channels of its features; default 64, as published.
-  ///   - generator: for the weights.
+  ///   - width: the number of channels of its features; default 64, as published.
+  ///   - generator: the source of the weights.
   public init(vocabularySize: Int, width: Int = 64, using generator: inout Philox) {
     encoderBlocks =
       [ConvolutionBlock(3, width, kernel: 4, stride: 4, using: &generator)]
@@ -43,7 +47,7 @@ public struct DiscreteVAE: Module {
     decoderOutput = Convolution2D(width, 3, kernel: 1, using: &generator)
   }
 
-  /// The published names: positions in a sequence that counts the pixel shuffles.
+  /// The published names, which are positions in a sequence that counts the pixel shuffles too.
   public var namedParameters: [NamedParameter] {
     let encoder: [any Module] = encoderBlocks + [encoderOutput]
     var result = encoder.enumerated().flatMap { position, module in
@@ -60,12 +64,13 @@ public struct DiscreteVAE: Module {
     return result + decoderOutput.namedParameters.map { $0.prefixed("decoder.\(position)") }
   }
 
-  /// Log-probabilities of the tokens, [batch, height / 4, width / 4, vocabulary].
+  /// The log-probabilities of the tokens, [batch, height / 4, width / 4, vocabulary].
   public func logits(_ image: Tensor) -> Tensor {
     encoderOutput(encoderBlocks.reduce(image) { $1($0) }).logSoftmax()
   }
 
-  /// The image of (relaxed or one-hot) tokens, [batch, 4 height, 4 width, 3].
+  /// The image that relaxed or one-hot tokens [batch, height, width, vocabulary] stand for, [batch,
+  /// 4 height, 4 width, 3].
   public func decode(_ tokens: Tensor) -> Tensor {
     let features = decoderStages.reduce(tokens) { x, stage in
       stage.reduce(x) { $1($0) }.pixelShuffled()
@@ -73,18 +78,18 @@ public struct DiscreteVAE: Module {
     return decoderOutput(features)
   }
 
-  /// The image of token ids.
+  /// The image that token ids stand for.
   ///
   /// - Parameters:
-  ///   - ids: [batch, height, width].
-  ///   - vocabularySize: the number of classes.
+  ///   - ids: the tokens, [batch, height, width].
+  ///   - vocabularySize: the number of different tokens.
   /// - Returns: [batch, 4 height, 4 width, 3].
   public func decode(ids: IntTensor, vocabularySize: Int) -> Tensor {
     decode(ids.oneHot(classes: vocabularySize, dtype: decoderOutput.weight.tensor.dtype))
   }
 }
 
-/// Convolution without bias, group norm with one group, rectifier.
+/// A convolution without bias, group norm with one group, and a rectifier.
 struct ConvolutionBlock: Module {
   let m: Convolution2D
   let weight: Parameter

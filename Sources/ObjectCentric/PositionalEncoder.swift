@@ -2,7 +2,8 @@ import Foundation
 import NeuralLayers
 import Tensors
 
-/// The positions of a sequence of tokens that begins before a square grid, [1, 1 + tokens, width].
+/// The positions of a sequence, which has one token for its beginning and then those of a square
+/// grid: [1, 1 + tokens, width].
 struct PositionalEncoder: Module {
   let pe: Parameter
   private let isTrained: Bool
@@ -21,17 +22,17 @@ struct PositionalEncoder: Module {
     }
   }
 
-  /// What is added to a sequence of embedded tokens.
+  /// The vectors that are added to a sequence of embedded tokens.
   var positions: Tensor { isTrained ? pe.tensor : pe.tensor.detached() }
 }
 
 extension Tensor {
-  /// Sines and cosines along the columns of a grid, then along its rows, whose mean square is 1;
-  /// nothing for the beginning of the sequence.
+  /// Sines and cosines along the columns of a grid, and then along its rows, with a mean square of
+  /// 1; zeros for the beginning of the sequence.
   ///
-  /// In two dimensions what Vaswani et al. 2017, section 3.5, have in one: wavelengths grow by equal
-  /// factors from about two places to four sides of the grid. Channels that are left where `width` is
-  /// no multiple of 4 are 0.
+  /// These waves extend those of Vaswani et al. 2017, section 3.5, from one dimension to two:
+  /// wavelengths grow by equal factors from about two places to four sides of the grid. If `width`
+  /// is not a multiple of 4, the channels that are left over are 0.
   ///
   /// - Returns: [1, 1 + side * side, width], float32.
   fileprivate static func waves(overGridOf side: Int, width: Int) -> Tensor {

@@ -2,8 +2,10 @@ import ImplicitLayers
 import NeuralLayers
 import Tensors
 
-/// SLATE: slots from image tokens, and the tokens back from the slots (Singh, Deng and Ahn,
-/// "Illiterate DALL-E Learns to Compose", 2021), with slot attention as a fixed-point layer.
+/// SLATE (Singh, Deng and Ahn, "Illiterate DALL-E Learns to Compose", 2021), with slot attention as
+/// a fixed-point layer.
+///
+/// The model finds slots in the tokens of an image, and predicts the tokens from the slots.
 ///
 /// A discrete autoencoder turns the image into a grid of tokens; slot attention groups their
 /// embeddings into slots; a transformer predicts the tokens one after the other from the slots.
@@ -12,7 +14,7 @@ import Tensors
 public struct SLATE: Module {
   /// The sizes of a model.
   public struct Configuration: Sendable, Equatable, Codable {
-    /// Width and height of the image; a multiple of 4.
+    /// The width and height of the image, a multiple of 4.
     public var imageSize = 64
     /// The number of different tokens.
     public var vocabularySize = 1024
@@ -32,39 +34,43 @@ public struct SLATE: Module {
     public var heads = 4
     /// The heads of slot attention.
     public var slotHeads = 1
-    /// The dropout rate of embeddings and transformer in training.
+    /// The dropout rate of embeddings and transformer during training.
     public var dropout = 0.1
-    /// Where slots start.
+    /// How the initial slots are chosen.
     public var slotInitialization = SlotInitialization.random
-    /// The deviation of the positions' values, of trained ones at the start; 1 as published.
+    /// The standard deviation of the position vectors; for trained positions, at the beginning of
+    /// training.
     ///
-    /// Token embeddings have deviation 1: smaller positions let slots first compete by what tokens
-    /// show rather than by where they are.
+    /// 1 as published.
+    ///
+    /// Token embeddings have the standard deviation 1. With smaller positions, slots at first
+    /// compete by what tokens show rather than by where they are.
     public var positionDeviation = 1.0
-    /// Where positions come from; trained as published.
+    /// How positions are encoded; trained as published.
     public var positionEncoding = PositionEncoding.learned
 
-    /// The published defaults for 3D Shapes.
+    /// A configuration with the published defaults for 3D Shapes.
     public init() {}
 
-    /// Width and height of the grid of tokens.
+    /// The width and height of the grid of tokens.
     public var gridSize: Int { imageSize / 4 }
     /// The number of tokens of an image.
     public var tokenCount: Int { gridSize * gridSize }
 
-    /// The images that a worker differentiates at once (`Workers.reduceRanges`).
+    /// The number of images that a worker differentiates at once (`Workers.reduceRanges`).
     ///
-    /// As many as keep the tape below about 80 MB, because what is larger leaves the cache and takes
-    /// memory; but those of 512 tokens if that is more, because products of fewer rows are slower. 2 with
-    /// the published defaults.
+    /// It is the largest number that keeps the tape below about 80 MB, because a larger tape leaves
+    /// the cache and takes memory. But it is at least the number of images that have 512 tokens
+    /// together, because products of fewer rows are slower. With the published defaults it is 2.
     public var imagesOfAChunk: Int {
       max(1, 512 / tokenCount, 80_000_000 / tapeBytesOfAnImage)
     }
 
-    /// About what the tape holds of an image in single precision after the forward pass.
+    /// The approximate size of the tape for one image, in bytes of single precision, after the
+    /// forward pass.
     ///
-    /// Of each token: in a block some 20 vectors, and its attention weights with a byte of dropout; four
-    /// times the logits; and the dVAE's features at three resolutions.
+    /// Each token has some 20 vectors in each block, and its attention weights with a byte of
+    /// dropout each; four times the logits; and the features of the dVAE at three resolutions.
     private var tapeBytesOfAnImage: Int {
       let block = 20 * modelSize + heads * tokenCount * 5 / 4
       return 4 * tokenCount
@@ -72,43 +78,47 @@ public struct SLATE: Module {
     }
   }
 
-  /// Where slots start.
+  /// How the initial slots are chosen.
   public enum SlotInitialization: String, Sendable, Codable, CaseIterable {
-    /// mu + exp(log sigma) * noise, with mu and sigma shared by all slots, as published.
+    /// Slots are drawn as mu + exp(log sigma) * noise, with mu and sigma shared by all slots, as
+    /// published.
     case random
-    /// A trained vector for each slot (Jia, Liu and Huang, "Improving Object-centric Learning with
-    /// Query Optimization", 2023): slots keep their roles from image to image.
+    /// Each slot starts from a trained vector of its own (Jia, Liu and Huang, "Improving
+    /// Object-centric Learning with Query Optimization", 2023), so slots keep their roles from
+    /// image to image.
     ///
-    /// Implicit gradients do not reach it: use the straight-through estimator, or unroll.
+    /// Implicit gradients do not reach these vectors: use the straight-through estimator, or
+    /// unroll.
     case learned
   }
 
-  /// The sizes.
+  /// The sizes of this model.
   public let configuration: Configuration
-  /// Image to tokens and back.
+  /// The autoencoder, from images to tokens and back.
   public let dvae: DiscreteVAE
   let dictionary: TokenDictionary
   let positionalEncoder: PositionalEncoder
-  /// Embedded tokens to slots.
+  /// The encoder, from embedded tokens to slots.
   public var slotAttn: SlotAttentionEncoder
   let slotProj: Linear
   let tfDec: TransformerDecoder
   let out: Linear
 
-  /// Where positions come from.
+  /// How positions are encoded.
   public enum PositionEncoding: String, Sendable, Codable, CaseIterable {
-    /// Trained vectors, drawn at random, as published.
+    /// Trained vectors, which are drawn at random at the beginning, as published.
     case learned
-    /// Waves along rows and columns that stay as they are.
+    /// Waves along rows and columns, which are not trained.
     ///
-    /// What slots can tell apart by place then stays small beside what they can tell apart by content:
-    /// trained positions grow until slots divide small pictures by regions.
+    /// With them, the differences between places stay small compared with those between contents.
+    /// Trained positions grow until slots divide small pictures by regions.
     case sinusoidal
   }
 
   /// A model with random weights.
   ///
-  /// Stops when the image size is not a positive multiple of 4 or heads do not divide widths.
+  /// Stops when the image size is not a positive multiple of 4, or when a number of heads does not
+  /// divide its width.
   public init(_ configuration: Configuration, using generator: inout Philox) {
     expect(
       configuration.imageSize > 0 && configuration.imageSize % 4 == 0,
@@ -131,7 +141,9 @@ public struct SLATE: Module {
       configuration.modelSize, configuration.vocabularySize, bias: false, using: &generator)
   }
 
-  /// The vectors of tokens; entry 0 is the beginning of a sequence, token t is entry t + 1.
+  /// The vectors of tokens.
+  ///
+  /// Entry 0 is the beginning of a sequence; token t has entry t + 1.
   struct TokenDictionary: Module {
     let dictionary: Embedding
   }

@@ -2,35 +2,36 @@ import ImplicitLayers
 import NeuralLayers
 import Tensors
 
-// What SLATE is trained on.
+// The losses on which SLATE is trained.
 
 extension SLATE {
   /// The random numbers that a forward pass needs.
   public struct Noise: Sendable {
     /// Gumbel noise of the relaxed tokens, [batch, grid, grid, vocabulary].
     public let gumbelRelaxed: Tensor
-    /// Gumbel noise of the target tokens, independent of the first, or 0 for the likeliest tokens.
+    /// Gumbel noise of the target tokens, independent of the first one; 0 chooses the most probable
+    /// tokens.
     public let gumbelHard: Tensor
     /// Normal noise of the initial slots, [batch, slots, slot size].
     public let slots: Tensor
 
-    /// Given noise.
+    /// Noise that is given.
     public init(gumbelRelaxed: Tensor, gumbelHard: Tensor, slots: Tensor) {
       self.gumbelRelaxed = gumbelRelaxed
       self.gumbelHard = gumbelHard
       self.slots = slots
     }
 
-    /// Noise for a batch: three draws.
+    /// Noise for a batch, in three draws.
     ///
     /// - Parameters:
     ///   - batch: the number of images.
     ///   - configuration: the model's sizes.
-    ///   - drawsTargets: whether target tokens are drawn, as published and by default; otherwise they
-    ///     are the likeliest ones, and their noise is 0. Where the dVAE is not trained any more, drawn
-    ///     tokens only add what cannot be predicted.
-    ///   - dtype: default float32.
-    ///   - generator: of the draws.
+    ///   - drawsTargets: whether target tokens are drawn; default true, as published. If false, the
+    ///     targets are the most probable tokens, and their noise is 0: once the dVAE is not trained
+    ///     any more, drawn tokens only add noise that cannot be predicted.
+    ///   - dtype: the dtype of the noise; default float32.
+    ///   - generator: the source of the draws.
     public init(
       batch: Int, _ configuration: Configuration, drawsTargets: Bool = true,
       dtype: DType = .float32, using generator: inout Philox
@@ -48,7 +49,7 @@ extension SLATE {
     }
   }
 
-  /// What a forward pass yields.
+  /// The results of a forward pass.
   public struct Losses: Sendable {
     /// The dVAE's squared error, summed over pixels, channels and samples.
     public let squaredError: Tensor
@@ -60,17 +61,18 @@ extension SLATE {
 
   /// The losses of a batch.
   ///
-  /// The dVAE is trained by the squared error of its relaxed reconstruction; the slots and the
-  /// transformer by the cross-entropy of tokens drawn independently, through which no gradient
-  /// flows back into the dVAE.
+  /// The dVAE is trained by the squared error of its relaxed reconstruction. The slots and the
+  /// transformer are trained by the cross-entropy of tokens that are drawn independently, through
+  /// which no gradient flows back into the dVAE.
   ///
   /// - Parameters:
-  ///   - image: [batch, height, width, 3].
+  ///   - image: the images, [batch, height, width, 3].
   ///   - noise: the random draws.
-  ///   - temperature: of the relaxed tokens.
-  ///   - hard: whether relaxed tokens are made one-hot, straight-through; default false.
-  ///   - context: in training, dropout draws from its noise.
-  /// - Returns: sums over the batch, so that parts of a batch add up.
+  ///   - temperature: the temperature of the relaxed tokens.
+  ///   - hard: whether the relaxed tokens are made one-hot with a straight-through gradient;
+  ///     default false.
+  ///   - context: the mode and the source of noise; in training, dropout draws from it.
+  /// - Returns: sums over the batch, so that the losses of parts of a batch can be added.
   /// - Throws: what the fixed-point layer throws.
   public func losses(
     of image: Tensor, noise: Noise, temperature: Double, hard: Bool = false,
@@ -85,15 +87,15 @@ extension SLATE {
       reconstruction: reconstruction)
   }
 
-  /// The cross-entropy of a batch alone, summed over tokens and samples; as in `losses`.
+  /// Only the cross-entropy of `losses` for a batch, summed over tokens and samples.
   ///
-  /// No gradient reaches the dVAE, and its decoder is not applied: what is left of a step where the
-  /// dVAE stays as it is.
+  /// No gradient reaches the dVAE, and its decoder is not applied. This is all that a training step
+  /// needs once the dVAE is not trained any more.
   ///
   /// - Parameters:
-  ///   - image: [batch, height, width, 3].
-  ///   - noise: the random draws; `gumbelRelaxed` is not looked at.
-  ///   - context: in training, dropout draws from its noise.
+  ///   - image: the images, [batch, height, width, 3].
+  ///   - noise: the random draws; `gumbelRelaxed` is not used.
+  ///   - context: the mode and the source of noise; in training, dropout draws from it.
   /// - Returns: a sum over the batch.
   /// - Throws: what the fixed-point layer throws.
   public func crossEntropy(
@@ -114,7 +116,7 @@ extension SLATE {
       of: slots, embeddings: embeddings, targets: targets, in: context)
   }
 
-  /// What slot attention starts from, given embedded tokens.
+  /// The input of slot attention for embedded tokens.
   func slotInput(_ embeddings: Tensor, noise: Tensor) -> SlotAttention.Input {
     slotAttn.input(
       embeddings.slice(1..<1 + configuration.tokenCount, alongAxis: 1), noise: noise)
@@ -131,15 +133,17 @@ extension SLATE {
     return out(decoded).crossEntropy(targets: targets.flattened()).sum()
   }
 
-  /// Slot attention's part of the model on its own: what it is given for a batch, and the loss as a
-  /// function of the slots that it returns.
+  /// Slot attention's part of the model on its own: its input for a batch, and the loss as a
+  /// function of its result.
   ///
-  /// With it, ways to solve and to differentiate the layer can be compared on real images.
+  /// With it, different ways to solve and to differentiate the layer can be compared on real
+  /// images.
   ///
   /// - Parameters:
-  ///   - image: [batch, height, width, 3].
+  ///   - image: the images, [batch, height, width, 3].
   ///   - noise: the random draws; tokens are drawn with `gumbelHard`.
-  /// - Returns: the layer's input; slots [batch, slots, slot size] to the mean cross-entropy.
+  /// - Returns: the layer's input, and a function from slots [batch, slots, slot size] to the mean
+  ///   cross-entropy.
   public func slotProblem(
     of image: Tensor, noise: Noise
   ) -> (input: SlotAttention.Input, loss: (_ slots: Tensor) -> Tensor) {
@@ -164,7 +168,7 @@ extension SLATE {
     return dvae.decode(hard ? relaxed.straightThroughOneHot() : relaxed)
   }
 
-  /// The dVAE's squared error alone, summed over pixels, channels and samples; as in `losses`.
+  /// Only the dVAE's squared error of `losses`, summed over pixels, channels and samples.
   public func squaredError(
     of image: Tensor, noise: Noise, temperature: Double, hard: Bool
   ) -> Tensor {
@@ -173,7 +177,8 @@ extension SLATE {
     return (image - reconstruction).square().sum()
   }
 
-  /// Embedded tokens behind the beginning of the sequence, [batch, 1 + tokens, width].
+  /// The embedded tokens after the vector for the beginning of the sequence, [batch, 1 + tokens,
+  /// width].
   func embed(
     _ tokens: IntTensor, batch: Int, in context: LayerContext
   ) -> Tensor {

@@ -2,10 +2,10 @@ import ImplicitLayers
 import NeuralLayers
 import Tensors
 
-// Slots of images, and images from slots.
+// The slots of images, and images from slots.
 
 extension SLATE {
-  /// What the slots make of an image.
+  /// An image as the model generates it from the slots.
   public struct Reconstruction: Sendable {
     /// The image generated from the slots, [batch, height, width, 3].
     public let image: Tensor
@@ -15,14 +15,16 @@ extension SLATE {
     public let slots: Tensor
   }
 
-  /// Encodes images into slots and generates them again, token by token, most probable first.
+  /// Encodes images into slots and generates them again, token by token; each token is the most
+  /// probable one.
   ///
-  /// Keys and values of the generated positions are kept, so a token costs one position's work.
+  /// The keys and values of the generated positions are kept, so a token costs only the work of one
+  /// position.
   ///
   /// - Parameters:
-  ///   - image: [batch, height, width, 3].
-  ///   - noise: of the initial slots, [batch, slots, slot size].
-  /// - Returns: image, attention and slots, not recorded.
+  ///   - image: the images, [batch, height, width, 3].
+  ///   - noise: the normal noise of the initial slots, [batch, slots, slot size].
+  /// - Returns: the generated images, attention and slots, not recorded.
   /// - Throws: what the fixed-point layer throws.
   public func reconstruct(_ image: Tensor, slotNoise noise: Tensor) throws -> Reconstruction {
     try withoutRecording {
@@ -31,10 +33,13 @@ extension SLATE {
     }
   }
 
-  /// The image of slots, which need not come from one image: the tokens that they predict, one after
-  /// the other, most probable first, decoded.
+  /// The image that slots stand for.
   ///
-  /// - Parameter slots: [batch, count, slot size]; as many as there are to show, in any order.
+  /// The slots need not come from one image.
+  ///
+  /// The tokens are predicted one after the other, each the most probable one, and then decoded.
+  ///
+  /// - Parameter slots: [batch, count, slot size]; any number of slots, in any order.
   /// - Returns: [batch, height, width, 3] in [0, 1], not recorded.
   public func composed(_ slots: Tensor) -> Tensor {
     withoutRecording {
@@ -49,8 +54,8 @@ extension SLATE {
   /// The slots of images and the attention with which they were last updated, not recorded.
   ///
   /// - Parameters:
-  ///   - image: [batch, height, width, 3].
-  ///   - noise: of the initial slots, [batch, slots, slot size].
+  ///   - image: the images, [batch, height, width, 3].
+  ///   - noise: the normal noise of the initial slots, [batch, slots, slot size].
   /// - Returns: slots [batch, slots, slot size] and attention [batch, slots, grid, grid].
   /// - Throws: what the fixed-point layer throws.
   public func slots(
@@ -64,8 +69,8 @@ extension SLATE {
   /// The slots of tokens and the attention with which they were last updated, not recorded.
   ///
   /// - Parameters:
-  ///   - tokens: [batch, grid, grid].
-  ///   - noise: of the initial slots, [batch, slots, slot size].
+  ///   - tokens: the token ids, [batch, grid, grid].
+  ///   - noise: the normal noise of the initial slots, [batch, slots, slot size].
   /// - Returns: slots [batch, slots, slot size] and attention [batch, slots, grid, grid].
   /// - Throws: what the fixed-point layer throws.
   public func slots(

@@ -7,38 +7,39 @@ import Tensors
 /// ```swift
 /// let slots = try slotAttention(.init(features: x, initialSlots: noise))   // [batch, slots, width]
 /// ```
-/// Slots compete for inputs (Locatello et al. 2020, algorithm 1; several heads as in SLATE): for
-/// each input, a softmax over slots and heads; each slot gathers the weighted mean of the inputs it
-/// wins, and a gated recurrent unit and a perceptron update it. The published algorithm applies
-/// the cell three times and differentiates through all of them (`estimator: .unrolled`); Chang,
-/// Griffiths and Levine treat the result as a fixed point (`.oneStep`).
+/// Slots compete for inputs (Locatello et al. 2020, algorithm 1; with several heads as in SLATE).
+/// For each input there is a softmax over slots and heads; each slot then gathers the weighted mean
+/// of the inputs that it wins, and a gated recurrent unit and a perceptron update it. The published
+/// algorithm applies the cell three times and differentiates through all of them
+/// (`estimator: .unrolled`); Chang, Griffiths and Levine treat the result as a fixed point
+/// (`.oneStep`).
 public struct SlotAttention: Module, FixedPointLayer {
-  /// Of the features, once per solve.
+  /// The norm of the features, which is applied once per solve.
   public let normInputs: LayerNorm
-  /// Of the slots, before the queries.
+  /// The norm of the slots, before the queries.
   public let normSlots: LayerNorm
-  /// Of the updated slots, before the perceptron.
+  /// The norm of the updated slots, before the perceptron.
   public let normMlp: LayerNorm
-  /// Slots to queries.
+  /// The projection of slots to queries.
   public let projectQ: Linear
-  /// Features to keys.
+  /// The projection of features to keys.
   public let projectK: Linear
-  /// Features to values.
+  /// The projection of features to values.
   public let projectV: Linear
-  /// Updates and slots to slots.
+  /// The recurrent unit that updates the slots.
   public let gru: GRUCell
-  /// The residual perceptron.
+  /// The perceptron, whose output is added to the slots.
   public let mlp: Perceptron
   /// The number of heads, a divisor of the slots' width.
   public let heads: Int
-  /// What keeps the weights of a slot that wins nothing defined.
+  /// A small weight added everywhere, so that the weights of a slot that wins nothing stay defined.
   public let epsilon: Double
 
   /// How gradients are computed.
   public var estimator: any BackwardEstimator
-  /// When to stop; the published models apply the cell a fixed number of times.
+  /// When a solve stops; the published models apply the cell a fixed number of times.
   public var stoppingRule: StoppingRule
-  /// How to iterate.
+  /// How the fixed point is found; default Picard iteration.
   public var solver: any ForwardSolver = .picard()
 
   /// Slot attention with random weights.
@@ -47,11 +48,12 @@ public struct SlotAttention: Module, FixedPointLayer {
   ///   - featureSize: the width of the inputs.
   ///   - slotSize: the width of the slots.
   ///   - mlpHiddenSize: the hidden width of the perceptron.
-  ///   - heads: default 1.
-  ///   - epsilon: default 1e-8.
-  ///   - estimator: default the first-order approximation of the implicit gradient.
-  ///   - stoppingRule: default three evaluations.
-  ///   - generator: for the weights.
+  ///   - heads: the number of heads, a divisor of `slotSize`; default 1.
+  ///   - epsilon: the small weight that keeps quotients defined; default 1e-8.
+  ///   - estimator: how gradients are computed; default `.oneStep`, the first-order approximation
+  ///     of the implicit gradient.
+  ///   - stoppingRule: when a solve stops; default after three evaluations.
+  ///   - generator: the source of the weights.
   public init(
     featureSize: Int, slotSize: Int, mlpHiddenSize: Int, heads: Int = 1, epsilon: Double = 1e-8,
     estimator: any BackwardEstimator = .oneStep, stoppingRule: StoppingRule = .evaluations(3),
@@ -74,35 +76,36 @@ public struct SlotAttention: Module, FixedPointLayer {
     self.stoppingRule = stoppingRule
   }
 
-  /// What a solve starts from.
+  /// The input of a solve.
   public struct Input {
-    /// [batch, inputs, feature size].
+    /// The features, [batch, inputs, feature size].
     public let features: Tensor
-    /// [batch, slots, slot size].
+    /// The slots from which the iteration starts, [batch, slots, slot size].
     public let initialSlots: Tensor
 
-    /// Features and initial slots.
+    /// An input from features and initial slots.
     public init(features: Tensor, initialSlots: Tensor) {
       self.features = features
       self.initialSlots = initialSlots
     }
   }
 
-  /// What every iteration reads: the normalised inputs.
+  /// The values that every iteration reads: the normalised inputs.
   ///
-  /// Neither keys nor values are ever made. Slots are few and inputs many, so the products with
+  /// Keys and values are never formed. There are few slots and many inputs, so the products with
   /// W_k and W_v are taken on the side of the slots: q k^T = (q W_k) x^T and w v = (w x) W_v^T.
-  /// An iteration costs two more products of slots, and a solve two products of all inputs less.
+  /// This costs two more products with slots in each iteration, and saves two products with all
+  /// inputs in each solve.
   public struct Injection {
-    /// x, [batch, inputs, feature size].
+    /// The normalised inputs x, [batch, inputs, feature size].
     public let inputs: Tensor
-    /// x^T, [batch, feature size, inputs]; not recorded.
+    /// The transposed inputs x^T, [batch, feature size, inputs]; not recorded.
     public let inputsTransposed: Tensor
-    /// [batch, slots, slot size].
+    /// The slots from which the iteration starts, [batch, slots, slot size].
     public let initialSlots: Tensor
   }
 
-  /// The normalised inputs, once per solve.
+  /// The normalised inputs, computed once per solve.
   public func inject(_ input: Input) -> Injection {
     let inputs = normInputs(input.features)
     return Injection(
@@ -110,7 +113,7 @@ public struct SlotAttention: Module, FixedPointLayer {
       initialSlots: input.initialSlots)
   }
 
-  /// Inputs and initial slots of some samples: images whose slots have settled leave a solve.
+  /// The injection of some samples only, because images whose slots have settled leave a solve.
   public func injection(_ injection: Injection, ofSamples positions: [Int]) -> Injection? {
     Injection(
       inputs: injection.inputs.samples(positions),
@@ -118,10 +121,10 @@ public struct SlotAttention: Module, FixedPointLayer {
       initialSlots: injection.initialSlots.samples(positions))
   }
 
-  /// The given initial slots.
+  /// The initial slots of the input.
   public func initialState(for injection: Injection) -> Tensor { injection.initialSlots }
 
-  /// One round of competition and update.
+  /// One application of the cell: a round of competition, and the update of the slots.
   public func step(_ slots: Tensor, given injection: Injection) -> Tensor {
     let means = Tensor.slotMeans(
       queries: queries(of: slots), inputs: injection.inputs,
@@ -131,9 +134,10 @@ public struct SlotAttention: Module, FixedPointLayer {
     return (updated + mlp(normMlp(updated))).reshaped(slots.shape)
   }
 
-  /// Which slot each input belongs to, as seen by the given slots.
+  /// How much each input belongs to each slot, as seen by the given slots.
   ///
-  /// - Returns: [batch, slots, inputs], summed over heads; sums to 1 over slots; not recorded.
+  /// - Returns: the attention, [batch, slots, inputs], summed over heads; it sums to 1 over slots
+  ///   and is not recorded.
   public func attention(of slots: Tensor, given injection: Injection) -> Tensor {
     withoutRecording {
       let (batch, count) = (slots.shape[0], slots.shape[1])
@@ -145,12 +149,12 @@ public struct SlotAttention: Module, FixedPointLayer {
     }
   }
 
-  /// (slot size / heads)^-1/2.
+  /// The factor of the logits, (slot size / heads)^-1/2.
   private var logitScale: Double {
     (Double(heads) / Double(projectQ.outputSize)).squareRoot()
   }
 
-  /// q_h W_k,h for each head h: what the inputs themselves are compared with.
+  /// The vectors q_h W_k,h of each head h, with which the inputs themselves are compared.
   ///
   /// - Returns: [batch, heads * slots, feature size], head by head.
   private func queries(of slots: Tensor) -> Tensor {
@@ -165,7 +169,7 @@ public struct SlotAttention: Module, FixedPointLayer {
       .reshaped([batch, heads * count, featureSize])
   }
 
-  /// W_v,h applied to the means of head h, the heads side by side.
+  /// The products of W_v,h with the means of head h; the heads stand side by side.
   ///
   /// - Parameter means: [batch, heads * slots, feature size].
   /// - Returns: [batch * slots, slot size].

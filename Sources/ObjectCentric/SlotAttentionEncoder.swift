@@ -2,13 +2,13 @@ import ImplicitLayers
 import NeuralLayers
 import Tensors
 
-/// From embedded tokens to slots: layer norm, a perceptron, and slot attention from random slots.
+/// The encoder from embedded tokens to slots: layer norm, a perceptron, and slot attention.
 public struct SlotAttentionEncoder: Module {
   let layerNorm: LayerNorm
   let mlp: Perceptron
   private let slotMu: Parameter?
   private let slotLogSigma: Parameter?
-  /// The trained initial slots, [1, slots, slot size], where they are not random.
+  /// The trained initial slots, [1, slots, slot size]; nil if initial slots are drawn.
   private let slotInit: Parameter?
   /// The fixed-point layer.
   public private(set) var slotAttention: SlotAttention
@@ -36,8 +36,8 @@ public struct SlotAttentionEncoder: Module {
       slotInit = nil
     case .learned:
       (slotMu, slotLogSigma) = (nil, nil)
-      // Far apart, as drawn starts are: from starts that are nearly alike, slots divide a picture by
-      // regions more often.
+      // The initial vectors lie far apart, as drawn slots do. If they are nearly alike, slots more
+      // often divide a picture by regions.
       slotInit = Parameter(.normal([1, slots, width], using: &generator))
     }
     slotAttention = SlotAttention(
@@ -46,8 +46,8 @@ public struct SlotAttentionEncoder: Module {
       using: &generator)
   }
 
-  /// What slot attention starts from: features of the embeddings [batch, inputs, d], and slots that
-  /// are trained, or mu + exp(log sigma) * noise.
+  /// The input of slot attention: features of the embeddings [batch, inputs, d], and initial slots,
+  /// which are trained vectors or mu + exp(log sigma) * noise.
   public func input(_ embeddings: Tensor, noise: Tensor) -> SlotAttention.Input {
     let initialSlots: Tensor
     if let slotMu, let slotLogSigma {

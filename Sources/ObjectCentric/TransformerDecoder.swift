@@ -1,7 +1,9 @@
 import NeuralLayers
 import Tensors
 
-/// A pre-norm transformer decoder: causal self-attention, attention to a memory, perceptron.
+/// A pre-norm transformer decoder.
+///
+/// Its blocks consist of causal self-attention, attention to a memory, and a perceptron.
 public struct TransformerDecoder: Module {
   let blocks: [Block]
   let layerNorm: LayerNorm
@@ -9,12 +11,13 @@ public struct TransformerDecoder: Module {
   /// A decoder with random weights.
   ///
   /// - Parameters:
-  ///   - blocks: the number of blocks; the initial gain of what is added to the residual stream is
-  ///     (3 blocks)^-1/2.
-  ///   - width: of the sequence and the memory.
-  ///   - heads: a divisor of the width.
-  ///   - dropout: of attention weights and of what blocks add.
-  ///   - generator: for the weights.
+  ///   - blocks: the number of blocks. The initial gain of the layers whose output is added to the
+  ///     residual stream is (3 blocks)^-1/2.
+  ///   - width: the width of the sequence and of the memory.
+  ///   - heads: the number of heads, a divisor of the width.
+  ///   - dropout: the dropout rate of attention weights and of the outputs that are added to the
+  ///     stream.
+  ///   - generator: the source of the weights.
   public init(
     blocks: Int, width: Int, heads: Int, dropout: Double, using generator: inout Philox
   ) {
@@ -27,7 +30,8 @@ public struct TransformerDecoder: Module {
     layerNorm = LayerNorm(width)
   }
 
-  /// The decoded sequence [batch, length, width], each position a function of those up to it.
+  /// The decoded sequence, [batch, length, width]; each position depends only on the positions up
+  /// to it.
   public func callAsFunction(
     _ sequence: Tensor, memory: Tensor, in context: LayerContext
   ) -> Tensor {
@@ -36,7 +40,7 @@ public struct TransformerDecoder: Module {
     return layerNorm(x)
   }
 
-  /// The decoded next position [batch, 1, width]; `caches` holds the positions before it.
+  /// The decoded next position, [batch, 1, width]; `caches` holds the positions before it.
   public func callAsFunction(
     next position: Tensor, memory: Tensor, caches: inout [KeyValueCache]
   ) -> Tensor {
@@ -47,7 +51,9 @@ public struct TransformerDecoder: Module {
     return layerNorm(x)
   }
 
-  /// One block; the first one's residual stream starts from its layer-normed input.
+  /// One block.
+  ///
+  /// In the first block the residual stream starts from the layer-normed input.
   struct Block: Module {
     let selfAttentionNorm: LayerNorm
     let selfAttention: MultiHeadAttention

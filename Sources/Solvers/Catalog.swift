@@ -1,27 +1,28 @@
 import Tensors
 
-/// A solver or an estimator that is chosen by a word and some numbers: "anderson:10".
+/// A solver or an estimator that can be chosen by a word and some numbers, such as "anderson:10".
 ///
-/// Command lines, conformance checks and the tests of every combination read the tables; a solver
-/// or an estimator that is missing there fails a test.
+/// Command lines, conformance checks and the tests of every combination read these tables; a test
+/// fails for a solver or an estimator that is missing in them.
 public struct CatalogEntry<Value: Sendable>: Sendable {
   /// The word by which the value is chosen, before the numbers.
   public let word: String
-  /// What may be written, for help texts: "anderson:DEPTH".
+  /// The written form with names for the numbers, for help texts: "anderson:DEPTH".
   public let forms: [String]
-  /// Written forms that stand for the variants, for tests.
+  /// Written forms that together cover all variants, for tests.
   public let examples: [String]
-  /// The value for the numbers; nil where they are too many, too few, or out of range.
+  /// The value for the given numbers; nil if there are too many or too few of them, or one is out
+  /// of range.
   let make: @Sendable (_ numbers: [String]) -> Value?
 
   /// An entry.
   ///
   /// - Parameters:
-  ///   - word: what is written first.
-  ///   - plain: what the word alone stands for; nil where numbers have to follow.
-  ///   - numbers: what the numbers are called; default none.
-  ///   - example: such numbers, for tests.
-  ///   - make: the value for as many numbers as have names; nil where they are out of range.
+  ///   - word: the word that comes first.
+  ///   - plain: the value of the word alone; nil if numbers must follow.
+  ///   - numbers: the names of the numbers; default none.
+  ///   - example: numbers that may follow, for tests.
+  ///   - make: returns the value for as many numbers as have names; nil if they are out of range.
   package init(
     _ word: String, _ plain: Value? = nil, numbers: [String] = [], example: String = "",
     make: @escaping @Sendable (_ numbers: [String]) -> Value? = { _ in nil }
@@ -35,7 +36,7 @@ public struct CatalogEntry<Value: Sendable>: Sendable {
   }
 }
 
-/// The values that are chosen by words.
+/// A table of values that are chosen by words.
 public struct Catalog<Value: Sendable>: Sendable {
   /// The entries in the order in which they are shown.
   public let entries: [CatalogEntry<Value>]
@@ -43,10 +44,10 @@ public struct Catalog<Value: Sendable>: Sendable {
   /// Makes a table of entries.
   package init(entries: [CatalogEntry<Value>]) { self.entries = entries }
 
-  /// What may be written, in one line.
+  /// All written forms, in one line.
   public var forms: String { entries.flatMap(\.forms).joined(separator: ", ") }
 
-  /// The value of a written form such as "anderson:10"; nil if it is none.
+  /// The value of a written form such as "anderson:10"; nil if there is no such form.
   public func value(_ text: String) -> Value? {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
     return entries.first { $0.word == parts[0] }?.make(Array(parts.dropFirst()))

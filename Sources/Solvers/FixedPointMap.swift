@@ -25,11 +25,12 @@ public struct FixedPointMap {
   private let restriction: (([Int]) throws -> Function?)?
   /// s -> J s of a map that is affine, so that nothing has to be recorded to linearise it.
   let jacobianProduct: Function?
-  /// f in another form for the last of a fixed number of evaluations: one that is recorded.
+  /// Another form of f, which is recorded, for the last of a fixed number of evaluations.
   package var last: Function?
-  /// L, one number for each sample, where f(z) = z - dL/dz: for solvers that descend.
+  /// The loss L, one number for each sample, where f(z) = z - dL/dz; for solvers that descend.
   package var loss: Function?
-  /// F, where f(z) = z - F(z): the rule of accuracy asks for digits of F that z does not resolve.
+  /// The function F, where f(z) = z - F(z): the rule of accuracy needs digits of F that z cannot
+  /// resolve.
   package var equation: Function?
 
   /// A map that is always evaluated on the whole batch.

@@ -1,6 +1,6 @@
 import Tensors
 
-/// What a solve found, and how it went.
+/// The result of a solve, with its report.
 ///
 /// ```swift
 /// let solution = try layer.solve(x)
@@ -8,13 +8,13 @@ import Tensors
 /// print(solution.report, table.backwardReport(of: solution)!)
 /// ```
 public struct Solution<State> {
-  /// The fixed point, or the best iterate of each sample where there was none.
+  /// The fixed point; if there was none, the best iterate of each sample.
   public let value: State
   /// What happened, sample by sample.
   public let report: SolveReport
-  /// What the solver learned of (J - I)^-1 on the way; nil if it learns nothing of the kind.
+  /// The approximation of (J - I)^-1 that the solver has built; nil if it builds none.
   public let inverse: (any InverseJacobian)?
-  /// The place in a table of gradients of what the backward pass has to report.
+  /// The place in a table of gradients of the report of the backward pass.
   package let ticket: ReportTicket?
 
   /// Makes a solution from its parts.
@@ -28,17 +28,17 @@ public struct Solution<State> {
     (self.value, self.report, self.inverse, self.ticket) = (value, report, inverse, ticket)
   }
 
-  /// The same solve, its value in another form.
+  /// The same solution with its value in another form.
   package func map<Other>(_ transform: (State) -> Other) -> Solution<Other> {
     Solution<Other>(value: transform(value), report: report, inverse: inverse, ticket: ticket)
   }
 
-  /// The value, where every sample is as good as the rule asks.
+  /// The value, if every sample is as good as the rule demands.
   ///
-  /// - Parameter advice: what else to try where a sample is not; default nothing.
+  /// - Parameter advice: what else to try if a sample is not; default nothing.
   /// - Returns: the value.
-  /// - Throws: `UnconvergedSolve` where a sample has not met a tolerance and the rule does not keep
-  ///   such samples.
+  /// - Throws: `UnconvergedSolve` when a sample has not met the tolerance and the rule does not
+  ///   keep such samples.
   package func converged(advice: String? = nil) throws -> State {
     guard report.rule.onFailure == .throwing, !report.failed.isEmpty else { return value }
     throw UnconvergedSolve(report: report, advice: advice)
@@ -47,11 +47,11 @@ public struct Solution<State> {
 
 extension Solution: Sendable where State: Sendable {}
 
-/// A solve did not find a fixed point in every sample.
+/// The error that a solve did not find a fixed point in every sample.
 public struct UnconvergedSolve: Error, CustomStringConvertible {
   /// What happened, sample by sample.
   public let report: SolveReport
-  /// What to try that is particular to what was solved.
+  /// What to try in addition, for this kind of problem.
   let advice: String?
 
   /// Which samples failed, how far they came, and what to try.

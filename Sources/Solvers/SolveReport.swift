@@ -12,7 +12,7 @@ public struct SolveReport: Sendable, CustomStringConvertible {
     public var relativeResidual: Double
     /// The evaluations of the map on this sample until it was settled.
     public var evaluations: Int
-    /// What the solver decided on the way and why, in words: a change of method, for instance.
+    /// The decisions of the solver and their reasons, in words, for instance a change of method.
     public var remarks: [String] = []
     /// |f(z) - z| of every iterate, if the stopping rule asked for it; else empty.
     public var trace: [Double] = []
@@ -35,19 +35,19 @@ public struct SolveReport: Sendable, CustomStringConvertible {
 
   /// One entry per sample.
   public var samples: [Sample]
-  /// Calls of the map, on whatever part of the batch.
+  /// The number of calls of the map, on the whole batch or a part of it.
   public var evaluations = 0
   /// Evaluations summed over samples: what the calls cost.
   ///
   /// A call on the whole batch counts as many as it has samples, done or not.
   public var sampleEvaluations = 0
-  /// Products with the Jacobian, J s or J^T v, on whatever part of the batch.
+  /// The number of products with the Jacobian, J s or J^T v, on the whole batch or a part of it.
   public var jacobianProducts = 0
   /// The dtype of the state.
   public let dtype: DType
-  /// The rule by which the solve was to end.
+  /// The rule that was to end the solve.
   public let rule: StoppingRule
-  /// What the solver is called.
+  /// The name of the solver.
   public let solver: String
   /// Whether every step was z <- f(z), so that the residuals show how f contracts.
   public let isPlainIteration: Bool

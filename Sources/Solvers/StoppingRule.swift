@@ -1,6 +1,7 @@
 import Tensors
 
-/// When a forward solve ends, and what a solve that did not converge is worth.
+/// The rule that ends a forward solve, and that says what happens to samples which did not
+/// converge.
 ///
 /// ```swift
 /// StoppingRule.tolerance(relative: 1e-4, limit: 50)   // |f(z) - z| <= 1e-4 |f(z)|, per sample
@@ -17,7 +18,7 @@ public struct StoppingRule: Sendable, Equatable {
   public let tolerance: Tolerance?
   /// The number of evaluations without progress after which a sample is stalled.
   public let patience: Int
-  /// What a call that returns the solution alone does where a sample has not converged.
+  /// What a call that returns only the solution does if a sample has not converged.
   public let onFailure: UnconvergedPolicy
   /// Whether the report keeps the residual of every iterate.
   public private(set) var keepsTrace = false
@@ -44,7 +45,8 @@ public struct StoppingRule: Sendable, Equatable {
     /// Whether it bounds the distance and not the residual.
     public let isOfDistance: Bool
 
-    /// Whether a residual is small enough, `largest` being the largest of earlier iterates, or 0.
+    /// Whether a residual is small enough; `largest` is the largest residual of earlier iterates,
+    /// or 0.
     ///
     /// Where f(z) grows without bound its residual becomes a small fraction of it, and z is no nearer
     /// to a fixed point than before: a residual that has not fallen is not accepted.
@@ -57,9 +59,10 @@ public struct StoppingRule: Sendable, Equatable {
     /// The size that counts as that of a state at 0: where both parts of the bound are as large, at most 1.
     var sizeAtZero: Double { absolute > 0 ? min(1, absolute / relative) : 0 }
 
-    /// Whether z is near enough to the solution, where z - f(z) changes by `slope` of a change of z.
+    /// Whether z is near enough to the solution, if z - f(z) changes by `slope` times a change of
+    /// z.
     ///
-    /// f(z) - z is known to `rounding`: a bound far below that would be met by chance alone.
+    /// f(z) - z is known only to `rounding`, so a bound far below that would be met only by chance.
     func accepts(residual: Double, norm: Double, slope: Double, rounding: Double) -> Bool {
       let bound = slope * (absolute + relative * norm)
       return slope > 0 && residual <= bound && rounding <= 32 * bound
@@ -84,8 +87,8 @@ public struct StoppingRule: Sendable, Equatable {
   /// - Parameters:
   ///   - relative: a fraction of |f(z)|. Below the dtype's resolution (1e-7 for float32) it cannot
   ///     be met except by chance; the report says so then.
-  ///   - absolute: default 0.
-  ///   - limit: evaluations per sample.
+  ///   - absolute: the part of the bound that does not depend on |f(z)|; default 0.
+  ///   - limit: the largest number of evaluations per sample.
   ///   - patience: default 50 evaluations in which the residual neither falls below all earlier
   ///     ones nor, as it does on the way from one region to another, grows above them.
   ///   - onFailure: what `fixedPoint` and `layer(x)` do about samples that did not converge; default
@@ -120,11 +123,12 @@ public struct StoppingRule: Sendable, Equatable {
   ///   - relative: a fraction of |z|. Below the dtype's resolution (1e-7 for float32), divided by
   ///     |dF| / |dz| where that is below 1, it cannot be met; the report says so then.
   ///   - absolute: for solutions at 0; default 0.
-  ///   - limit: evaluations per sample.
-  ///   - patience: default 50 evaluations; as of `tolerance`.
-  ///   - onFailure: as of `tolerance`; default throwing.
+  ///   - limit: the largest number of evaluations per sample.
+  ///   - patience: as in `tolerance`; default 50 evaluations.
+  ///   - onFailure: as in `tolerance`; default throwing.
   /// - Returns: the rule.
-  /// - Complexity: one evaluation more than by `tolerance`, and one product or at most one evaluation.
+  /// - Complexity: in addition to `tolerance`, one evaluation, and one product or at most one more
+  ///   evaluation.
   public static func accuracy(
     relative: Double, absolute: Double = 0, limit: Int, patience: Int = 50,
     onFailure: UnconvergedPolicy = .throwing

@@ -2,36 +2,38 @@ import CKernels
 
 /// The part of the tape between some outputs and the nodes whose cotangents are wanted.
 ///
-/// Made once, run any number of times. Nodes older than every target cannot lead to one, so the
-/// search stops at them: a pullback through one application of a map never walks into the graph
-/// that computed the map's inputs. Of the rest, only nodes from which a target can be reached are
-/// visited, and rules are told which of their inputs matter (`Needs`): products with the
-/// state's Jacobian compute no weight gradients.
+/// A path is found once and may be run any number of times. A node that is older than every target
+/// cannot lead to one, so the search stops there: a pullback through one application of a map never
+/// walks into the graph that computed the map's inputs. Of the other nodes, only those from which a
+/// target can be reached are visited. Each rule is told which of its inputs matter (`Needs`), so
+/// that a product with the state's Jacobian computes no weight gradients.
 struct BackwardPath {
-  /// From the output to the oldest node; an input's index is larger than its user's.
+  /// The nodes of the path, from the outputs to the oldest one; an input's index is larger than its
+  /// user's.
   private let nodes: [Node]
   private let inputs: [[Int]]
   private let needs: [Needs]
   /// Whether a node is a target.
   private let isTarget: [Bool]
-  /// Where each output stands among the nodes, or -1.
+  /// The position of each output in `nodes`, or -1 for an output that is not on the path.
   private let outputs: [Int]
-  /// Whether the outputs also depend on something recorded that is no target.
+  /// Whether the outputs also depend on a recorded tensor that is not a target.
   let hasOtherSources: Bool
 
   /// The path from outputs to `targets`, or to every variable if `targets` is nil.
   ///
   /// - Parameters:
-  ///   - ends: the outputs' nodes; nil for a constant.
-  ///   - targets: where the search ends.
-  ///   - mark: nodes older than this, and no targets, count as constants; default the oldest target.
+  ///   - ends: the nodes of the outputs; nil for an output that is a constant.
+  ///   - targets: the nodes at which the search ends.
+  ///   - mark: a node that is older than this, and is not a target, counts as a constant; default
+  ///     the oldest target.
   init(from ends: [Node?], to targets: [Node]?, since mark: Int? = nil) {
     let wanted = targets.map { Descending($0.map(\.sequence).sorted(by: >)) }
     let oldest = mark ?? wanted?.last ?? 0
     let isWanted = { (node: Node) in
       wanted.map { $0.position(of: node.sequence) != nil } ?? node.isVariable
     }
-    // Inputs are asked for once: another thread may release the node meanwhile.
+    // The inputs are read once, because another thread may release the node meanwhile.
     var found: [(node: Node, inputs: [Node?])] = []
     var seen: Set<Int> = []
     var pending = ends.compactMap { $0 }
@@ -44,7 +46,7 @@ struct BackwardPath {
       }
       guard seen.insert(node.sequence).inserted else { continue }
       guard let inputs = node.inputsUnlessReleased else { BackwardPath.stopAtReleasedNode() }
-      // A target is an end: what lies behind it is the business of whoever asked.
+      // The path ends at a target: whoever asked for its cotangent decides what happens behind it.
       found.append((node, isEnd ? [] : inputs))
       if inputs.isEmpty && !isEnd { others = true }
       for input in found[found.count - 1].inputs { if let input { pending.append(input) } }
@@ -100,7 +102,7 @@ struct BackwardPath {
   ///   - releasing: whether nodes are forgotten as soon as they have been used, which frees what
   ///     they hold but makes this the last run.
   ///   - creatingGraph: whether the rules themselves are recorded (second derivatives).
-  ///   - report: called with what an operator has to report of its way back.
+  ///   - report: called with whatever an operator reports about its backward pass.
   ///   - receive: called once for every target on the path, with its cotangent.
   /// - Throws: what a rule throws.
   func run(
@@ -126,7 +128,8 @@ struct BackwardPath {
             "\(node.operatorName) has no second derivative: its rule is not known to be one that can "
               + "be differentiated; where it is, say so (differentiatesAgain: true)")
         }
-        // Only an operator has inputs that matter: one without a rule was released by another thread.
+        // A rule that is missing here was released by another thread: only an operator, which has a
+        // rule, has inputs that matter.
         guard let rule = node.rule else { BackwardPath.stopAtReleasedNode() }
         let results = try measured(node.operation) { () -> [Tensor?] in
           switch rule {
@@ -146,7 +149,7 @@ struct BackwardPath {
   }
 }
 
-/// Sequence numbers in descending order, searched by halving.
+/// Sequence numbers in descending order, with a binary search.
 private struct Descending {
   private let numbers: [Int]
   init(_ numbers: [Int]) { self.numbers = numbers }

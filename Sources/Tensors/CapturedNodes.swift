@@ -1,11 +1,12 @@
-/// What a computation has read of the tape before it.
+/// The part of the older tape that a computation has read.
 struct CapturedNodes {
-  /// The nodes older than the computation that it has read, oldest first.
+  /// The nodes that are older than the computation and that it has read, oldest first.
   private(set) var nodes: [Node] = []
-  /// Whether there are rules in it of which nothing is known but their pullback.
+  /// Whether the computation has operators of which only the pullback is known, so that they cannot
+  /// be differentiated again.
   private(set) var hasOpaqueRules = false
 
-  /// Searches what was computed since a mark, the sequence number of a node.
+  /// Searches everything that was computed since a mark, which is the sequence number of a node.
   init(by outputs: [Tensor], since mark: Int) {
     var seen: Set<Int> = []
     var pending = outputs.compactMap(\.node)

@@ -4,16 +4,17 @@ typealias Composition = ([Tensor]) throws -> Tensor
 extension Tensor {
   /// This result of a fused operator, recorded as computed from `inputs`.
   ///
-  /// The rule is a kernel, which nothing can differentiate. Where the derivative is itself to be
-  /// recorded, it is that of the composition: evaluated again at the inputs, which keep their history,
-  /// and differentiated, so that derivatives of every order exist and the first costs what it did.
+  /// The rule is a kernel, and a kernel cannot be differentiated. Where the derivative is itself to
+  /// be recorded, the composition's derivative is used instead: the composition is evaluated again
+  /// at the inputs, which keep their history, and differentiated. Derivatives of every order exist
+  /// in this way, and the first derivative still costs no more than the kernel.
   ///
   /// - Parameters:
   ///   - inputs: the operands, in the order of the rule's cotangents.
-  ///   - keepingOutput: whether `rule` reads the output.
+  ///   - keepingOutput: whether `rule` reads the operator's output; default false.
   ///   - operation: the operator's name in messages and profiles.
-  ///   - composition: from the operands to this result.
-  ///   - rule: called while recording is off.
+  ///   - composition: the same function in basic operators, from the operands to this result.
+  ///   - rule: the operator's rule, called while recording is off.
   /// - Returns: the same elements, with a node if they are recorded.
   func recorded(
     from inputs: [Tensor], keepingOutput: Bool = false, operation: StaticString = #function,
@@ -31,7 +32,7 @@ extension Tensor {
   }
 }
 
-/// J^T v of a composition for the inputs that matter, recorded.
+/// J^T v of a composition for those inputs that matter, recorded.
 private func recordedPullback(
   of composition: Composition, at inputs: [Tensor], _ v: Tensor, _ needs: Needs
 ) throws -> [Tensor?] {

@@ -1,9 +1,10 @@
-/// Stops where a function without a derivative is given a tensor whose gradient would then be lost.
+/// Stops the process where a function that has no derivative is given a recorded tensor, whose
+/// gradient would be lost.
 ///
 /// - Parameters:
-///   - tensor: an operand, or what was computed of one.
-///   - operation: the function.
-///   - instead: what has the derivative; nil where nothing has.
+///   - tensor: an operand of the function, or a value computed from one.
+///   - operation: the name of the function.
+///   - instead: which function has the derivative, for the message; nil where there is none.
 @inline(__always)
 func expectConstant(
   _ tensor: Tensor, in operation: @autoclosure () -> String, instead: String? = nil

@@ -8,19 +8,22 @@
 /// }
 /// let y = try logistic(x)
 /// ```
-/// For functions whose derivative the tape would find at a loss of digits, time or memory, or not at all:
-/// a value that comes from elsewhere, an approximation whose slope is agreed upon (straight-through
-/// estimates), an iteration that is differentiated at its end.
+/// Use it for a function whose derivative the tape would find only with a loss of digits, time or
+/// memory, or not at all: for a value that comes from elsewhere, for an approximation whose slope
+/// is agreed upon (straight-through estimates), or for an iteration that is differentiated at its
+/// end.
 ///
-/// The value is computed without recording, so that nothing inside it is held. The pullback is the rule
-/// on the way back. Where it is written in tensor operators, on the inputs and the output that it is
-/// handed, it is differentiated again, to any order. Where it is not (numbers were taken out by `scalars`),
-/// say `differentiatesAgain: false`: a second derivative then stops with the operator's name instead of
-/// being wrong. `GradientChecks` in ConformanceChecks compares a rule with differences.
+/// The value is computed without recording, so the tape keeps nothing of what happens inside. The
+/// pullback is the rule of the backward pass. If it is written in tensor operators on the inputs
+/// and the output that it is handed, it can be differentiated again, to any order. If it is not
+/// (because it takes numbers out with `scalars`), say `differentiatesAgain: false`: a second
+/// derivative then stops with the operator's name instead of being wrong. `GradientChecks` in
+/// ConformanceChecks compares a rule with differences.
 public struct CustomOperator: Sendable {
-  /// From the inputs to the value.
+  /// The function: from the inputs to the value.
   public typealias Value = @Sendable (_ inputs: [Tensor]) throws -> Tensor
-  /// J^T v for each input, nil for zero, given the cotangent v, the inputs and the value.
+  /// The rule: J^T v for each input (nil for zero), given the cotangent v, the inputs and the
+  /// value.
   public typealias Pullback =
     @Sendable (
       _ v: Tensor, _ inputs: [Tensor], _ output: Tensor
@@ -31,12 +34,13 @@ public struct CustomOperator: Sendable {
   private let value: Value
   private let pullback: Pullback
 
-  /// A function and its rule.
+  /// An operator made of a function and its rule.
   ///
   /// - Parameters:
   ///   - name: what the operator is called in messages and profiles.
-  ///   - differentiatesAgain: whether the rule is made of tensor operators; default true.
-  ///   - value: f.
+  ///   - differentiatesAgain: whether the rule is made of tensor operators, so that it can be
+  ///     differentiated itself; default true.
+  ///   - value: the function f.
   ///   - pullback: v -> J^T v, one tensor of the shape and dtype of each input, or nil where f does not
   ///     depend on it.
   public init(
@@ -47,16 +51,18 @@ public struct CustomOperator: Sendable {
     (self.value, self.pullback) = (value, pullback)
   }
 
-  /// f of some tensors, recorded if one of them is.
+  /// The value of f at some tensors, recorded if one of them is.
   ///
-  /// What the closures capture counts as a constant: hand over as inputs whatever is to be
+  /// Tensors that the closures capture count as constants: hand over as inputs whatever is to be
   /// differentiated.
   ///
-  /// Stops on the way back when the rule returns another number of tensors, or another shape or dtype.
-  /// - Throws: what the value throws; on the way back, what the pullback throws.
+  /// The backward pass stops the process when the rule returns another number of tensors than there
+  /// are inputs, or a tensor of another shape or dtype than its input.
+  /// - Throws: what the value throws; an error of the pullback leaves the call that asks for
+  ///   gradients.
   public func callAsFunction(_ inputs: Tensor...) throws -> Tensor { try self.of(inputs) }
 
-  /// f of a list of tensors; see `callAsFunction(_:)`.
+  /// The value of f at a list of tensors; see `callAsFunction(_:)`.
   public func of(_ inputs: [Tensor]) throws -> Tensor {
     let output = try withoutRecording { try value(inputs.map { $0.detached() }) }.detached()
     return output.recorded(

@@ -1,8 +1,8 @@
 /// The scalar type of a tensor, known at run time.
 public enum DType: String, Sendable, Hashable, Codable, CustomStringConvertible {
-  /// IEEE single precision: what models train in.
+  /// IEEE single precision, in which models are trained.
   case float32
-  /// IEEE double precision: what gradients are checked in.
+  /// IEEE double precision, in which gradients are checked.
   case float64
 
   /// The size of one element in bytes.

@@ -1,4 +1,4 @@
-/// Gradients by variable.
+/// A table of gradients, one for each variable.
 ///
 /// ```swift
 /// let table = try gradients(of: loss)
@@ -6,7 +6,8 @@
 /// ```
 public struct Gradients: Sendable {
   private var table: [Int: Tensor] = [:]
-  /// What operators reported of the way back, by the node that did.
+  /// The reports that operators made during the backward pass, by the sequence number of the
+  /// operator's node.
   private var reports: [Int: any Sendable] = [:]
 
   /// An empty table.
@@ -14,9 +15,9 @@ public struct Gradients: Sendable {
 
   /// The gradient with respect to a variable; nil where the loss does not depend on it.
   ///
-  /// What is set has the shape and the dtype of the variable, and is set for a variable: anything else stops
-  /// the program here, and not where an optimiser reads it. What is read is a Jacobian, of a larger shape, in a
-  /// table that was made of Jacobians.
+  /// A gradient that is set must have the shape and the dtype of its variable: the program stops here
+  /// otherwise, and when it is set for a constant, and not later in an optimiser. In a table that
+  /// was made of Jacobians, the Jacobian is returned, which has a larger shape.
   public subscript(variable: Tensor) -> Tensor? {
     get { variable.node.flatMap { table[$0.sequence] } }
     set {
@@ -44,7 +45,8 @@ public struct Gradients: Sendable {
   /// The number of variables with a gradient.
   public var count: Int { table.count }
 
-  /// Records gradients that do not depend on any variable with the derivative 0 by all of them.
+  /// Gives every gradient that is a constant a record that says that its derivative with respect to
+  /// all variables is 0.
   fileprivate mutating func recordConstants(in variables: [Node]) {
     let points = variables.compactMap { node in
       table[node.sequence].map { Tensor($0.storage, $0.shape, node: node) }
@@ -52,23 +54,25 @@ public struct Gradients: Sendable {
     table = table.mapValues { $0.constant(in: points) }
   }
 
-  /// What the operator reported, in the backward pass that made this table, that the ticket is of.
+  /// The report that belongs to the ticket, if its operator made one in the backward pass of this
+  /// table.
   package func report(_ ticket: ReportTicket) -> (any Sendable)? { reports[ticket.sequence] }
 
-  /// Adds the gradients of a loss: those of another part of the batch.
+  /// Adds the gradients of a loss, as of another part of the batch.
   ///
-  /// As `add(try gradients(of: loss))`, but each gradient is added as soon as it is complete, while it is
-  /// in the cache, and its memory serves the next: there is never a second table. A gradient that the
-  /// table has as a recorded one stays recorded, unless recording is off.
+  /// This has the effect of `add(try gradients(of: loss))`, but each gradient is added as soon as
+  /// it is complete, while it is in the cache, and its memory is reused for the next one: there is
+  /// never a second table. A gradient that is recorded in the table stays recorded, unless
+  /// recording is off.
   ///
   /// - Parameter loss: a recorded tensor with one element; its graph is released.
-  /// - Throws: what a backward estimator throws; some gradients have been added then.
+  /// - Throws: what a backward estimator throws; some of the gradients may have been added by then.
   public mutating func add(gradientsOf loss: Tensor) throws {
     try addGradients(
       of: loss, cotangent: .ones(loss.shape, dtype: loss.dtype), scalarOnly: true)
   }
 
-  /// Adds the gradients of `other`, variable by variable: those of another part of the batch.
+  /// Adds the gradients of another table, variable by variable.
   public mutating func add(_ other: Gradients) {
     reports.merge(other.reports) { _, new in new }
     var pairs: [(own: Storage, other: Storage)] = []
@@ -100,14 +104,15 @@ public struct Gradients: Sendable {
 ///
 /// - Parameters:
 ///   - loss: a recorded tensor with one element.
-///   - retainingGraph: whether the graph may be used again. By default each node is released as
+///   - retainingGraph: whether the graph may be used again; default false: each node is released as
 ///     soon as it has been used, and only variables stay alive.
-///   - creatingGraph: whether the gradients are recorded too, for second derivatives; implies
-///     `retainingGraph`. A gradient that is a constant, as that of a linear function, then has the
-///     derivative 0 by every variable of this table; one that depends on some of them has no entry for
-///     the others.
-/// - Returns: a table by variable. Stops where the loss depends on no variable: of a constant that is no
-///   gradient, to ask for one is more often a forgotten `variable()`.
+///   - creatingGraph: whether the gradients are recorded too, for second derivatives; default
+///     false. True implies `retainingGraph`. A gradient that is a constant, such as that of a
+///     linear function, then has the derivative 0 with respect to every variable of this table; a
+///     gradient that depends on some of the variables has no entry for the others.
+/// - Returns: the gradients by variable. Stops when the loss depends on no variable: whoever asks
+///   for the gradient of a constant has most often forgotten a `variable()`. A constant gradient
+///   that was made with `creatingGraph` has a record, and gives zeros.
 /// - Throws: what a backward estimator throws, such as a singular adjoint system.
 /// - Complexity: one visit of each node that leads to a variable.
 public func gradients(
@@ -120,7 +125,7 @@ public func gradients(
 
 /// The gradients of the inner product of `output` and `cotangent`.
 ///
-/// As `gradients(of:)`, for an output of any shape.
+/// As `gradients(of:)`, but for an output of any shape.
 public func gradients(
   of output: Tensor, cotangent: Tensor, retainingGraph: Bool = false, creatingGraph: Bool = false
 ) throws -> Gradients {
@@ -142,9 +147,9 @@ private func gradients(
 }
 
 extension Gradients {
-  /// Adds gradients as the way back completes them.
+  /// Adds each gradient when the backward pass has completed it.
   ///
-  /// - Returns: the variables.
+  /// - Returns: the nodes of the variables.
   @discardableResult
   fileprivate mutating func addGradients(
     of output: Tensor, cotangent: Tensor, retainingGraph: Bool = false, creatingGraph: Bool = false,
@@ -162,7 +167,8 @@ extension Gradients {
       output.node != nil,
       "this output depends on no variable, or was computed without recording, so it has no "
         + "gradient; make the inputs variables with variable()")
-    // The way back switches recording off, but what the table has from before may be recorded.
+    // Recording is off during the backward pass, but the gradients that are already in the table
+    // may be recorded.
     let isRecorded = isRecording
     var variables: [Node] = []
     try BackwardPath(from: [output.node], to: nil).run(
@@ -176,7 +182,7 @@ extension Gradients {
     return variables
   }
 
-  /// Adds one gradient, in place if neither is recorded.
+  /// Adds one gradient; in place, if neither it nor the entry is recorded.
   private mutating func add(_ gradient: Tensor, for key: Int) {
     guard let position = table.index(forKey: key) else {
       table[key] = gradient

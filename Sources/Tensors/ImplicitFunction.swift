@@ -1,12 +1,15 @@
-/// One application of a map at a point x with x = f(x; theta), from which all derivatives of x follow.
+/// One application of a map f at a point x with x = f(x; theta), from which all derivatives of x
+/// follow.
 ///
-/// By the implicit function theorem, dL/dtheta = w^T df/dtheta where w solves (I - J^T) w = v, J = df/dx
-/// and v = dL/dx: the tape holds one application of f, whatever it took to find x.
+/// By the implicit function theorem, dL/dtheta = w^T df/dtheta, where w solves (I - J^T) w = v,
+/// with J = df/dx and v = dL/dx. So the tape holds one application of f, however many it took to
+/// find x.
 ///
-/// w depends on v, on x and on theta, and is itself the fixed point of an affine map, w = v + J^T w.
-/// Where a backward pass is to be differentiated, f is applied once more, at x with its history, and w is
-/// recorded as x was: by one application of its map and a system for its own cotangent, (I - J) y = u.
-/// So it goes on to any order, forwards as well as backwards, at the memory of one application each.
+/// w depends on v, x and theta, and is itself the fixed point of an affine map: w = v + J^T w.
+/// Where a backward pass is itself to be differentiated, f is applied once more, at x with its
+/// history. Then w is recorded as x was, by one application of its own map, and has a system for
+/// its own cotangent, (I - J) y = u. The same step gives derivatives of any order, forwards and
+/// backwards; each order adds the memory of one application.
 package struct ImplicitFunction {
   /// Solves (I - J^T) w = v.
   ///
@@ -24,14 +27,14 @@ package struct ImplicitFunction {
   private let map: (Tensor) throws -> Tensor
   private let point: Tensor
   private let plainPullback: (Tensor) throws -> Tensor
-  /// What f read that was recorded before.
+  /// The nodes that f read and that are older than this application.
   private let captured: [Node]
 
   /// Applies f once, recorded.
   ///
   /// - Parameters:
   ///   - map: f.
-  ///   - point: x; its history is of no account.
+  ///   - point: x; its history is ignored.
   /// - Throws: what `map` throws.
   package init(_ map: @escaping (Tensor) throws -> Tensor, at point: Tensor) throws {
     (self.map, self.point) = (map, point.detached())
@@ -40,7 +43,9 @@ package struct ImplicitFunction {
     captured = CapturedNodes(by: [image], since: mark).nodes
   }
 
-  /// J^T w; while recording is on, recorded with respect to w and to what f captures.
+  /// J^T w.
+  ///
+  /// While recording is on, it is recorded with respect to w and to the tensors that f captures.
   package func pullback(_ w: Tensor) throws -> Tensor {
     isRecording ? try Application(of: map, at: point).pullback(w) : try plainPullback(w)
   }
@@ -48,13 +53,13 @@ package struct ImplicitFunction {
   /// f(x) with the derivatives of x.
   ///
   /// - Parameters:
-  ///   - start: gets J^T w for its cotangent, as if x were computed from it by no more than adding
-  ///     the difference (straight-through estimates); nil for none.
-  ///   - isEquation: whether w solves its equation, so that it has the equation's derivatives;
-  ///     otherwise it has those of what `solve` computes, at a constant x.
-  ///   - order: 0 for a solution, k for the solution of a system of its k-th derivative.
-  ///   - solve: v -> w; run recorded where it has to be differentiated itself.
-  /// - Returns: the value, recorded if f captures what is recorded, and the ticket for the report.
+  ///   - start: a tensor that gets J^T w as its cotangent, as if x were `start` plus a constant
+  ///     difference (straight-through estimates); nil for none.
+  ///   - isEquation: whether w solves the equation above, so that it has the derivatives of the
+  ///     equation; otherwise w has the derivatives of whatever `solve` computes, at a constant x.
+  ///   - order: 0 for a solution x, and k for the solution of a system for its k-th derivative.
+  ///   - solve: v -> w; it runs recorded if its own steps have to be differentiated.
+  /// - Returns: the value, recorded if f captures a recorded tensor, and the ticket for the report.
   package func solution(
     straightThroughTo start: Tensor? = nil, isEquation: Bool, order: Int = 0,
     by solve: @escaping Solve
@@ -97,7 +102,7 @@ package struct ImplicitFunction {
   }
 }
 
-/// One application of a map, recorded so that what is derived from it can be differentiated.
+/// One application of a map, recorded so that the products derived from it can be differentiated.
 private struct Application {
   private let point: Node
   private let image: Tensor

@@ -5,32 +5,32 @@
 /// let forwards = try near.pushforward(s)   // J s
 /// let back = try near.pullback(v)          // J^T v
 /// ```
-/// The tape runs backwards only, but w -> J^T w is linear, and its transpose is J: the backward
-/// pass is recorded once with respect to w, and J s is a backward pass through that record. Where f
-/// holds something of which nothing but its pullback is known (`transformingCotangent`), there is no
-/// such record: the Jacobian is then assembled, once, from as many pullbacks as a sample has
-/// numbers, which is exact too. Samples (axis 0) must not mix then, and f must keep the shape.
+/// The tape runs backwards only. But w -> J^T w is linear and its transpose is J: the backward pass
+/// is recorded once with respect to w, and J s is a backward pass through that record. If f
+/// contains an operator of which only the pullback is known (`transformingCotangent`), there is no
+/// such record. The Jacobian is then assembled, once, from as many pullbacks as a sample has
+/// numbers; this is exact too, but samples (axis 0) must not mix and f must keep the shape.
 ///
-/// Products are constants, so that vectors that are recorded stop the program: see
-/// `jvp(at:along:of:)` for one that can be differentiated again.
+/// The products are constants, so a recorded vector stops the process; `jvp(at:along:of:)` computes
+/// a product that can be differentiated again.
 public final class Linearization {
   /// f(x), not recorded.
   public let value: Tensor
 
   private let function: RecordedFunction
   private let record: Pushforward?
-  /// J, [batch, n, n], once it had to be assembled.
+  /// J, [batch, n, n]; nil unless it had to be assembled.
   private var dense: Tensor?
 
   /// Whether J has to be assembled for products J s.
   package var isAssembled: Bool { record == nil }
 
-  /// Evaluates f once, recorded, at x as a constant.
+  /// Evaluates f once, recorded, with x as a constant.
   ///
-  /// Stops where x is recorded itself.
+  /// Stops when x is recorded.
   ///
   /// - Throws: what `f` throws.
-  /// - Complexity: one evaluation and one backward pass, both kept.
+  /// - Complexity: one evaluation and one backward pass, whose records are both kept.
   public init(at x: Tensor, of f: (Tensor) throws -> Tensor) throws {
     expectConstant(x, in: "a Linearization", instead: "jvp(at:along:of:) has one")
     function = try RecordedFunction(at: [x], keepingHistory: false) { [try f($0[0])] }
@@ -38,9 +38,9 @@ public final class Linearization {
     record = function.hasOpaqueRules ? nil : try function.pushforward()
   }
 
-  /// J^T v, J = df/dx.
+  /// The product J^T v, where J = df/dx.
   ///
-  /// - Parameter v: of the value's shape.
+  /// - Parameter v: a tensor of the value's shape.
   /// - Returns: a tensor of the shape of x.
   /// - Throws: what an operator's rule throws.
   public func pullback(_ v: Tensor) throws -> Tensor {
@@ -48,13 +48,13 @@ public final class Linearization {
     return try function.pullback([v], recorded: false)[0]
   }
 
-  /// J s.
+  /// The product J s, where J = df/dx.
   ///
-  /// - Parameter s: of the shape of x.
+  /// - Parameter s: a tensor of the shape of x.
   /// - Returns: a tensor of the value's shape.
   /// - Throws: what an operator's rule throws.
-  /// - Complexity: one backward pass; without a record, n of them at the first call, for n numbers
-  ///   per sample, and n^2 numbers of memory.
+  /// - Complexity: one backward pass. If there is no record, the first call takes n of them for n
+  ///   numbers per sample, and keeps n^2 numbers per sample.
   public func pushforward(_ s: Tensor) throws -> Tensor {
     expectConstant(s, in: "Linearization.pushforward", instead: "jvp(at:along:of:) has one")
     if let record { return try record([s], recorded: false) }

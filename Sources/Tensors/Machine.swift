@@ -2,7 +2,7 @@ import CKernels
 import COpenBLAS
 import COpenBLASSettings
 
-/// What computes: the processor, and the kernels that were chosen for it.
+/// The processor that computes, and the kernels that were chosen for it.
 ///
 /// ```swift
 /// print(Machine.current.openBLASKernels)   // SkylakeX
@@ -13,25 +13,26 @@ import COpenBLASSettings
 public struct Machine: Sendable, Codable {
   /// The processor's name for itself, or "unknown".
   public let processor: String
-  /// Its vector instructions whose registers the operating system saves.
+  /// The vector instructions whose registers the operating system saves.
   public let features: [String]
-  /// What OpenBLAS says of itself: version and build options.
+  /// OpenBLAS's description of itself: its version and build options.
   public let openBLAS: String
-  /// The kernels that OpenBLAS chose when it was loaded.
+  /// The kernels that OpenBLAS itself chose when it was loaded.
   public let openBLASChoice: String
-  /// The kernels of OpenBLAS that are used.
+  /// The kernels of OpenBLAS that are in use.
   public let openBLASKernels: String
-  /// Why these.
+  /// Why these kernels are in use.
   public let reason: String
   /// The variant of this library's own kernels: avx512, avx2, baseline or plain C.
   public let kernels: String
-  /// The processors that the process may run on.
+  /// The number of processors that the process may run on.
   public let processors: Int
-  /// The processors' worth of time that the process's control groups leave it, if they bound it.
+  /// How many processors' worth of time the process's control groups grant it; nil if they set no
+  /// bound.
   public let processorQuota: Double?
   /// The number of workers (`Workers.count`).
   public let workers: Int
-  /// The memory of the machine in bytes.
+  /// The memory of the machine, in bytes.
   public let memory: Int
 
   /// This machine, as this process uses it.
@@ -53,7 +54,7 @@ public struct Machine: Sendable, Codable {
     memory = ck_machine_memory()
   }
 
-  /// In the order of COpenBLASSettings.h.
+  /// The reasons in the order of COpenBLASSettings.h.
   private static let reasons = [
     "OpenBLAS's own choice", "chosen by this library: OpenBLAS did not know the processor",
     "chosen by OPENBLAS_CORETYPE", "this build of OpenBLAS has no better ones to change to",
@@ -64,30 +65,32 @@ public struct Machine: Sendable, Codable {
     String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
   }
 
-  /// Whether products and a factorisation by the kernels in use equal those of plain loops; some
-  /// milliseconds.
+  /// Whether products and a factorisation with the kernels in use equal those of plain loops.
+  ///
+  /// Takes some milliseconds.
   public static var productsAreRight: Bool {
     var library = cos_linked_library()
     return cos_products_are_right(&library) != 0
   }
 }
 
-/// How fast OpenBLAS multiplies matrices of single precision here, in Gflop/s.
+/// How fast OpenBLAS multiplies single-precision matrices on this machine, in Gflop/s.
 public struct ProductRate: Sendable, Codable {
-  /// On one core.
+  /// The rate on one core.
   public let perCore: Double
-  /// On all workers at once, in real time: less than their sum on a busy machine.
+  /// The rate on all workers at once, in real time; on a busy machine it is less than the sum of
+  /// theirs.
   public let together: Double
-  /// What the vector instructions give one core at its present clock at best.
+  /// The most that the vector instructions can give one core at its present clock.
   ///
-  /// With two multiply-adds a cycle; many processors with AVX-512 give half of it.
+  /// This supposes two multiply-adds a cycle; many processors with AVX-512 give half of it.
   public let promisedPerCore: Double
 
-  /// Whether a core does less than a quarter of what its instructions promise: a sign of kernels
-  /// for another processor.
+  /// Whether a core does less than a quarter of `promisedPerCore`, which is a sign that kernels for
+  /// another processor are in use.
   public var isSlow: Bool { perCore < promisedPerCore / 4 }
 
-  /// Measures for about 20 ms, or up to 200 while threads wait for a processor of their own.
+  /// Measures for about 20 ms, or for up to 200 ms while threads wait for a processor of their own.
   public init() {
     let (size, repetitions) = (256, 4)
     let operations = 2 * Double(size * size * size * repetitions) / 1e9
@@ -103,9 +106,11 @@ public struct ProductRate: Sendable, Codable {
       }
     }
     multiply()
-    // The best of several, in the thread's own time: what other processes take does not count.
+    // The best of several attempts in the thread's own time, so that the time of other processes
+    // does not count.
     let alone = ProductRate.least(of: 4, ck_thread_seconds, multiply)
-    // A thread that wakes up may share a processor with its waker until the system moves it.
+    // A thread that has just been woken may share a processor with its waker until the system moves
+    // it, so these attempts go on for longer.
     let shared = ProductRate.least(of: 80, until: alone / 0.9, ck_seconds) {
       _ = Workers.map(workers) { _ in multiply() }
     }
@@ -114,7 +119,8 @@ public struct ProductRate: Sendable, Codable {
     promisedPerCore = Double(ck_processor_operations_per_cycle()) * ck_processor_clock() / 1e9
   }
 
-  /// The least time of `body` by a clock, of some attempts, or of fewer if one is short enough.
+  /// The least time of `body`, by the given clock, in some attempts; fewer if one attempt is short
+  /// enough.
   private static func least(
     of attempts: Int, until enough: Double = 0, _ clock: () -> Double, _ body: () -> Void
   ) -> Double {

@@ -1,32 +1,33 @@
 import CKernels
 import Synchronization
 
-/// How an operator carries a cotangent back to its inputs.
+/// The rule of an operator: how it carries a cotangent back to its inputs.
 ///
 /// - cotangent: dL/doutput, of the output's shape.
 /// - output: the operator's result, if it was recorded with `keepingOutput`; else an empty tensor.
-/// - needs: which inputs matter; what is returned at other positions is ignored.
+/// - needs: which inputs matter; cotangents that are returned for other inputs are ignored.
 ///
-/// Returns one cotangent per input, nil for none.
+/// Returns one cotangent per input; nil where there is none.
 typealias VectorJacobianProduct =
   (_ cotangent: Tensor, _ output: Tensor, _ needs: Needs) throws -> [Tensor?]
 
-/// As `VectorJacobianProduct`, with what the operator reports of it, if anything.
+/// A rule like `VectorJacobianProduct` that may also return a report about the operator's backward
+/// pass.
 typealias ReportingRule =
   (_ cotangent: Tensor, _ output: Tensor, _ needs: Needs) throws -> ([Tensor?], (any Sendable)?)
 
-/// What is done on the way back.
+/// What an operator does in a backward pass.
 enum Rule {
-  /// Cotangents for the inputs.
+  /// A rule that returns the cotangents of the inputs.
   case plain(VectorJacobianProduct)
-  /// Cotangents for the inputs, and a report for the table of gradients.
+  /// A rule that returns the cotangents of the inputs, and a report for the table of gradients.
   case reporting(ReportingRule)
 }
 
 /// The inputs of an operator for which a cotangent is wanted.
 ///
-/// The last bit stands for input 63 and all after it: of an operator with more inputs, some may get
-/// a cotangent that nobody reads.
+/// The last bit stands for input 63 and all later ones, so an operator with more than 64 inputs may
+/// compute some cotangents that nobody reads.
 struct Needs: Sendable {
   private var bits: UInt64 = 0
   var isEmpty: Bool { bits == 0 }
@@ -37,10 +38,10 @@ struct Needs: Sendable {
 
 /// One operator on the tape, or a variable (which has no inputs and no rule).
 ///
-/// Nodes are ordered by `sequence`: an input is always older than what is computed from it.
-/// A node is written when it is made, and when a backward pass releases it. Another thread may be on
-/// its way through the same node then, so inputs and rule are read and forgotten under a lock: a pass
-/// finds a node whole or released, never in between. Hence `@unchecked Sendable`.
+/// Nodes are ordered by `sequence`: an input is always older than a value computed from it. A node
+/// is written to when it is made, and again when a backward pass releases it. Another thread may be
+/// reading the same node at that moment, so inputs and rule are read and released under a lock:
+/// every pass finds a node either whole or released. This is the reason for `@unchecked Sendable`.
 final class Node: @unchecked Sendable {
   let sequence = ck_node_created()
   private var ownInputs: [Node?]
@@ -49,14 +50,15 @@ final class Node: @unchecked Sendable {
   private let isHeld = Atomic<Bool>(false)
   /// The operator's name.
   let operation: StaticString
-  /// Whether the rule is not made of operators, so that it cannot be differentiated itself.
+  /// Whether the rule is not made of tensor operators, so that it cannot be differentiated itself.
   let isOpaque: Bool
-  /// Whether the rule goes through another tape, and there are such rules on that.
+  /// Whether the rule works through another tape that has opaque rules.
   let hidesOpaqueRules: Bool
   private let output: (storage: Storage, shape: Shape)?
   /// Whether gradients with respect to this leaf belong in a table of gradients.
   ///
-  /// The point at which a pullback is taken is a leaf too, but a private one.
+  /// The point at which a pullback is taken is a leaf too, but not a variable: only the pullback
+  /// knows it.
   let isVariable: Bool
 
   /// A leaf.
@@ -81,8 +83,8 @@ final class Node: @unchecked Sendable {
     isVariable = false
   }
 
-  /// The point of a derivative: a leaf for that derivative, and the same value as `former` for
-  /// all others.
+  /// The point of a derivative: a leaf for that derivative; for all other derivatives it passes the
+  /// cotangent on to `former`, whose value it has.
   convenience init(passingTo former: Node?) {
     guard let former else {
       self.init(isVariable: false)
@@ -92,7 +94,7 @@ final class Node: @unchecked Sendable {
       inputs: [former], output: nil, operation: "point", rule: { v, _, _ in [v] })
   }
 
-  /// A node with a report.
+  /// A node whose rule makes a report.
   init(
     inputs: [Node?], output: (Storage, Shape), operation: StaticString,
     reporting: @escaping ReportingRule
@@ -105,10 +107,10 @@ final class Node: @unchecked Sendable {
     isVariable = false
   }
 
-  /// The operation without its argument labels.
+  /// The name of the operation without its argument labels.
   var operatorName: Substring { "\(operation)".prefix { $0 != "(" } }
 
-  /// The operator's result, as it is handed to the rule.
+  /// The operator's result as the rule gets it: empty unless it was kept.
   var keptOutput: Tensor {
     guard let output else { return Node.nothing }
     return Tensor(output.storage, output.shape, node: self)
@@ -118,21 +120,24 @@ final class Node: @unchecked Sendable {
 
   /// The nodes of the operator's inputs, nil for constants; empty after the release.
   var inputs: [Node?] { locked { ownInputs } }
-  /// How a cotangent is carried back; nil for a variable and after the release.
+  /// The rule; nil for a variable, and after the release.
   var rule: Rule? { locked { ownRule } }
-  /// The inputs; nil when a backward pass has used this node up.
+  /// The inputs; nil when a backward pass has released this node.
   var inputsUnlessReleased: [Node?]? { locked { wasReleased ? nil : ownInputs } }
 
-  /// Forgets the rule and the inputs, once they are no longer needed.
+  /// Forgets the rule and the inputs, which no later pass may need: a pass that meets this node
+  /// stops.
   func release() {
     letGo(released: true)
   }
 
-  /// Forgets the rule and the inputs, so that this node is where the tape ends.
+  /// Forgets the rule and the inputs, so that the tape ends at this node and later passes treat it
+  /// as a leaf.
   func sever() { letGo(released: false) }
 
   private func letGo(released: Bool) {
-    // What they hold is let go after the lock: it may be the end of a long chain.
+    // The forgotten values are destroyed after the lock is released, because they may be the end of
+    // a long chain.
     let forgotten = locked { () -> ([Node?], Rule?) in
       defer { (ownInputs, ownRule, wasReleased) = ([], nil, released) }
       return (ownInputs, ownRule)
@@ -140,7 +145,7 @@ final class Node: @unchecked Sendable {
     withExtendedLifetime(forgotten) {}
   }
 
-  /// Runs `body`, which takes no longer than some assignments, alone.
+  /// Runs `body` under the lock; `body` must take no longer than some assignments.
   @inline(__always)
   private func locked<Result>(_ body: () -> Result) -> Result {
     while isHeld.exchange(true, ordering: .acquiring) { ck_yield() }
@@ -150,8 +155,9 @@ final class Node: @unchecked Sendable {
 
   /// Releases the whole chain of nodes that only this one keeps alive, without recursion.
   ///
-  /// A tape may be longer than the stack is deep. A rule is dropped before the list of inputs, which
-  /// holds whatever the rule captured, so that dropping it never starts a second chain.
+  /// A tape may be longer than the stack is deep, so the chain is released in a loop. Each node's
+  /// rule is dropped before its list of inputs: the list refers to everything that the rule
+  /// captured, so dropping the rule never starts a second chain.
   deinit {
     ck_node_destroyed()
     guard !ownInputs.isEmpty else { return }
@@ -184,10 +190,12 @@ extension Tensor {
   ///
   /// - Parameters:
   ///   - inputs: the operands, in the order of the rule's cotangents.
-  ///   - keepingOutput: whether `rule` reads the output; only then the tape keeps it.
-  ///   - opaque: whether `rule` is not made of tensor operators, and stops where it is recorded.
+  ///   - keepingOutput: whether `rule` reads the output; the tape keeps it only then. Default
+  ///     false.
+  ///   - opaque: whether `rule` is not made of tensor operators, so that it must not be recorded.
+  ///     Default false.
   ///   - operation: the operator's name in messages and profiles.
-  ///   - rule: evaluated only when there is something to record.
+  ///   - rule: the operator's rule; the closure is formed only if there is something to record.
   /// - Returns: the same elements, with a node if they are recorded.
   func recorded(
     from inputs: [Tensor], keepingOutput: Bool = false, opaque: Bool = false,

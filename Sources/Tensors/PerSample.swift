@@ -11,34 +11,35 @@
 ///   }
 /// }
 /// ```
-/// From this one requirement follow restricting to some of the samples (`samples`), cutting off
-/// the tape (`detached`) and exchanging every tensor for another of the same value
-/// (`replacingTensors`). What does not depend on samples, such as a step count, is not visited.
+/// Three operations follow from this one requirement: restriction to some of the samples
+/// (`samples`), cutting off the tape (`detached`), and exchanging every tensor for another of the
+/// same value (`replacingTensors`). Properties that do not belong to samples, such as a step count,
+/// are not visited.
 public protocol PerSample {
   /// Shows every tensor and every array of numbers to the visitor, always in the same order.
   mutating func visit(_ visitor: inout some SampleVisitor)
 }
 
-/// What is done with the parts of something that belongs to samples.
+/// An operation on the parts of a value that belongs to the samples of a batch.
 public protocol SampleVisitor {
-  /// Sees, and may exchange, a tensor [batch, ...].
+  /// Reads, and may exchange, a tensor [batch, ...].
   mutating func visit(_ tensor: inout Tensor)
-  /// Sees, and may exchange, numbers: `width` of them for each sample, or none at all.
+  /// Reads, and may exchange, numbers: `width` of them for each sample, or none at all.
   mutating func visit<Value>(_ values: inout [Value], width: Int)
   /// The visitor for a part that belongs to some of the samples only, which are at these positions.
   func ofSamples(_ positions: [Int]) -> Self
 }
 
 extension SampleVisitor {
-  /// One number per sample.
+  /// Visits numbers of which each sample has one.
   public mutating func visit<Value>(_ values: inout [Value]) { visit(&values, width: 1) }
 
-  /// A part that belongs to samples itself.
+  /// Visits a part that itself belongs to samples.
   public mutating func visit<Part: PerSample>(_ part: inout Part) { part.visit(&self) }
 }
 
 extension PerSample {
-  /// Of the samples at the given positions of the batch only, in their order.
+  /// The part that belongs to the samples at the given positions of the batch, in their order.
   public func samples(_ positions: [Int]) -> Self {
     var (copy, visitor) = (self, Selection(positions: positions))
     copy.visit(&visitor)
@@ -58,15 +59,17 @@ extension PerSample {
     return found
   }
 
-  /// The same with every tensor exchanged for another of its shape and values.
+  /// A copy in which every tensor is exchanged for another of its shape and values.
   public func replacingTensors(_ exchange: (Tensor) -> Tensor) -> Self {
     replacingTensorsOfSamples { tensor, _ in exchange(tensor) }
   }
 
-  /// The same, where the exchange is told to which samples a tensor belongs.
+  /// A copy in which every tensor is exchanged; the exchange is told to which samples the tensor
+  /// belongs.
   ///
-  /// - Parameter exchange: gets the tensor and the positions of its samples, nil for all.
-  /// - Returns: the same with other tensors.
+  /// - Parameter exchange: gets a tensor and the positions of its samples in the batch, nil for all
+  ///   samples.
+  /// - Returns: the copy with other tensors.
   public func replacingTensorsOfSamples(
     _ exchange: (_ tensor: Tensor, _ positions: [Int]?) -> Tensor
   ) -> Self {
@@ -106,19 +109,19 @@ private struct Exchange: SampleVisitor {
 }
 
 extension Tensor: PerSample {
-  /// The tensor itself.
+  /// Shows the tensor itself to the visitor.
   public mutating func visit(_ visitor: inout some SampleVisitor) { visitor.visit(&self) }
 }
 
 extension Optional: PerSample where Wrapped: PerSample {
-  /// What is wrapped, if there is anything.
+  /// Shows the wrapped value to the visitor, if there is one.
   public mutating func visit(_ visitor: inout some SampleVisitor) { self?.visit(&visitor) }
 }
 
-/// The history of a solver that remembers nothing.
+/// The history of a solver that keeps none.
 public struct NoHistory: PerSample, Sendable {
-  /// Nothing.
+  /// An empty history.
   public init() {}
-  /// Nothing to see.
+  /// Shows the visitor nothing.
   public mutating func visit(_ visitor: inout some SampleVisitor) {}
 }

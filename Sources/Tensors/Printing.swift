@@ -1,9 +1,10 @@
-// Tensors as text, as NumPy shows them: shape and dtype, then rows in columns, and of long axes the
-// beginning and the end.
+// Tensors as text, as NumPy shows them: shape and dtype, then rows in columns. Of long axes only
+// the beginning and the end are shown.
 
 extension Tensor: CustomStringConvertible {
-  /// Shape, dtype and elements, with four digits behind the point; of more than 1000, three at each end
-  /// of an axis.
+  /// Shape, dtype and elements, with at most four digits after the point.
+  ///
+  /// Of a tensor with more than 1000 elements, three are shown at each end of an axis.
   ///
   /// ```
   /// Tensor [2, 3] float32
@@ -23,7 +24,9 @@ extension Tensor: CustomStringConvertible {
 }
 
 extension DiscreteTensor: CustomStringConvertible {
-  /// Shape, dtype and elements; of more than 1000, three at each end of an axis.
+  /// Shape, dtype and elements.
+  ///
+  /// Of a tensor with more than 1000 elements, three are shown at each end of an axis.
   public var description: String {
     let grid = PrintedGrid(shape)
     let texts = grid.places.map { "\(elements[$0].scalar)" }
@@ -43,7 +46,7 @@ private struct PrintedGrid {
     (self.shape, isElided) = (shape, shape.elementCount > PrintedGrid.largest)
   }
 
-  /// The positions along an axis that are shown, nil for what is left out.
+  /// The positions along an axis that are shown; nil stands for those that are left out.
   private func positions(_ axis: Int) -> [Int?] {
     let (extent, edge) = (shape[axis], PrintedGrid.edge)
     guard isElided, extent > 2 * edge else { return (0..<extent).map { $0 } }
@@ -68,7 +71,7 @@ private struct PrintedGrid {
         return String(repeating: " ", count: width - element.count) + element
       }
       let parts = positions(axis).map { $0 == nil ? "..." : part(axis + 1) }
-      // Matrices stand apart by an empty line.
+      // An empty line separates matrices.
       let isRow = axis == shape.rank - 1
       let separator =
         isRow
@@ -77,12 +80,13 @@ private struct PrintedGrid {
           + String(repeating: " ", count: axis + 1)
       return "[" + parts.joined(separator: separator) + "]"
     }
-    // A vector stands beside what it is, a matrix below.
+    // A vector stands in the same line as shape and dtype, a matrix begins below it.
     return (shape.rank > 1 ? "\n" : " ") + part(0)
   }
 }
 
-/// Numbers in columns: with the same number of digits behind the point, as few as they need.
+/// Numbers as text in columns: all have the same number of digits after the point, as few as they
+/// need.
 private struct NumberTexts {
   let strings: [String]
   private static let digits = 4
@@ -111,7 +115,7 @@ private struct NumberTexts {
     (0..<exponent).reduce(1.0) { power, _ in power * 10 }
   }
 
-  /// Digits behind the point that are needed to tell the number to `digits`.
+  /// The number of digits after the point, at most `digits`, that are needed to show the number.
   private static func fraction(of number: Double) -> Int {
     var left = Int((Swift.abs(number) * power(digits)).rounded())
     var needed = digits
@@ -127,16 +131,17 @@ private struct NumberTexts {
     return (number.sign == .minus && whole > 0 ? "-" : "") + "\(whole / unit).\(zeros)\(fraction)"
   }
 
-  /// A number between 1 and 10, and the power of ten that it is multiplied by.
+  /// A number as a mantissa between 1 and 10 and a power of ten.
   private static func scaled(_ number: Double) -> (mantissa: Double, exponent: Int) {
     guard number != 0 else { return (0, 0) }
-    // The shortest text is exact: its digits with the point after the first.
+    // The shortest text of a number is exact, so its digits are used, with the point after the
+    // first one.
     let text = "\(Swift.abs(number))".split(separator: "e")
     var exponent = text.count > 1 ? Int(text[1]) ?? 0 : 0
     var mantissa = Double(text[0]) ?? 0
     while mantissa >= 10 { (mantissa, exponent) = (mantissa / 10, exponent + 1) }
     while mantissa < 1 { (mantissa, exponent) = (mantissa * 10, exponent - 1) }
-    // What rounds up to ten has one digit more.
+    // A number that rounds up to ten has one digit more.
     if (mantissa * power(digits)).rounded() >= power(digits + 1) {
       (mantissa, exponent) = (1, exponent + 1)
     }

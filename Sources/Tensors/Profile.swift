@@ -1,23 +1,24 @@
 import CKernels
 
-/// Where the time goes: seconds, calls and floating-point operations by kind of operator.
+/// Seconds, calls and floating-point operations by kind of operator: a profile of where the time
+/// goes.
 ///
 /// ```swift
 /// let (losses, profile) = try Profile.measuring { try trainingStep() }
 /// print(profile)   // a table, the largest share first
 /// ```
-/// A kind is an operator's name, forward and backward apart; "product" is every matrix product,
-/// wherever it is called from, and "tape" is everything between operators: recording, reachability,
-/// allocation. Times are exclusive and summed over the threads. While nothing is measured an
-/// operator pays one load and a branch.
+/// A kind is an operator's name; forward and backward are separate. "product" is every matrix
+/// product, wherever it is called from, and "tape" is everything between operators: recording,
+/// reachability, allocation. Times are exclusive and summed over the threads. While nothing is
+/// measured, an operator pays one load and a branch.
 public struct Profile: Sendable, CustomStringConvertible {
-  /// What one kind of operator took.
+  /// The measurement of one kind of operator.
   public struct Row: Sendable {
-    /// The operator.
+    /// The name of the operator.
     public let name: String
-    /// Whether this is its share of backward passes.
+    /// Whether the row is about backward passes.
     public let isBackward: Bool
-    /// How often it ran.
+    /// The number of calls.
     public let calls: Int
     /// The time spent in it but not in operators that it calls, summed over threads.
     public let seconds: Double
@@ -25,7 +26,7 @@ public struct Profile: Sendable, CustomStringConvertible {
     public let operations: Double
   }
 
-  /// The kinds, by falling time.
+  /// One row for each kind, in order of decreasing time.
   public let rows: [Row]
 
   /// The time of all kinds, summed over threads.
@@ -33,11 +34,11 @@ public struct Profile: Sendable, CustomStringConvertible {
   /// The floating-point operations of all matrix products and factorisations.
   public var operations: Double { rows.reduce(0) { $0 + $1.operations } }
 
-  /// Runs `body` and measures every operator meanwhile, in all threads.
+  /// Runs `body` and measures every operator that runs meanwhile, in all threads.
   ///
-  /// Process-wide: one measurement at a time.
+  /// A measurement covers the whole process, so there can be only one at a time.
   ///
-  /// - Parameter body: what is measured.
+  /// - Parameter body: the work to measure.
   /// - Returns: what `body` returns, and the measurement.
   /// - Throws: what `body` throws.
   public static func measuring<Result>(
@@ -81,7 +82,7 @@ public struct Profile: Sendable, CustomStringConvertible {
   }
 }
 
-/// A number with a fixed count of decimals.
+/// A number with a fixed number of decimals.
 private func fixed(_ number: Double, _ decimals: Int) -> String {
   var scale = 1
   for _ in 0..<decimals { scale *= 10 }

@@ -4,17 +4,18 @@
 /// let (image, pullback) = try valueWithPullback(at: z, of: map)
 /// let product = try pullback(v)   // J^T v, J = df/dz
 /// ```
-/// `f` is evaluated once, recorded; `pullback` may be called any number of times and computes
-/// gradients of `x` only, not of what `f` captured. `value` is recorded with respect to what `f`
-/// captured, whatever the setting of the thread, so that gradients can flow on from it.
+/// `f` is evaluated once, recorded. `pullback` may be called any number of times; it computes
+/// gradients with respect to `x` only, and not to tensors that `f` captured. `value` is recorded
+/// with respect to those tensors even where recording is off, so that gradients can flow on from
+/// it.
 ///
 /// - Parameters:
 ///   - x: the point. It keeps its history, so that the call may stand inside a map that is itself
 ///     differentiated.
-///   - creatingGraph: whether what `pullback` returns is recorded, with respect to the history of
-///     `x`, to what `f` captured and to the cotangent. Nil, the default: where recording is on as
-///     `pullback` is called, and there is any of these; see `gradient(at:of:)`. False: `x` counts as
-///     a constant, and no product is recorded.
+///   - creatingGraph: whether the results of `pullback` are recorded, with respect to the history
+///     of `x`, to the tensors that `f` captured, and to the cotangent. Nil, the default, records
+///     them if recording is on when `pullback` is called and one of these is recorded; see
+///     `gradient(at:of:)`. False makes `x` a constant, and records no product.
 ///   - f: the function.
 /// - Returns: f(x), and v -> J^T v.
 /// - Complexity: one recorded evaluation of `f`; one backward pass through it per call of
@@ -40,7 +41,10 @@ public func valueWithPullback(
 }
 
 extension RecordedFunction {
-  /// J^T v for the only value, recorded if asked, or where nil, if anybody could use it.
+  /// J^T v for the only value.
+  ///
+  /// It is recorded if `creatingGraph` is true or, where that is nil, if anybody could use the
+  /// record.
   package func pullback(checking cotangent: Tensor, creatingGraph: Bool?) throws -> [Tensor] {
     let value = values[0]
     expect(
@@ -55,8 +59,9 @@ extension RecordedFunction {
 extension Tensor {
   /// The elements of `value` with the derivatives of this tensor.
   ///
-  /// For a point z that was found without recording, where this tensor is z computed once more, up
-  /// to rounding or the residual of f(z) = z: the result is z to the last bit. Copies nothing.
+  /// It serves for a point z that was found without recording, where this tensor is z computed once
+  /// more, up to rounding or up to the residual of f(z) = z: the result is then z to the last bit.
+  /// Nothing is copied.
   ///
   /// Stops when shapes or dtypes differ.
   public func withElements(of value: Tensor) -> Tensor {
@@ -66,17 +71,17 @@ extension Tensor {
     return value.detached().recorded(from: [self], { v, _, _ in [v] })
   }
 
-  /// The same value; on the way back its cotangent v becomes `body(v)`.
+  /// The same value, whose cotangent v becomes `body(v)` in the backward pass.
   ///
-  /// The seam at which a backward estimator enters: with v = dL/dz*, `body` returns
-  /// w ~ (I - J^T)^-1 v.
+  /// A backward estimator is attached to the tape in this way: with v = dL/dz*, `body` returns w ~
+  /// (I - J^T)^-1 v.
   ///
   /// - Parameters:
-  ///   - name: what the operator is called in messages and profiles.
-  ///   - differentiatesAgain: whether w may be differentiated: `body` is then made of operators on v,
-  ///     or of something else with the right derivative, where `isRecording` is true as it is called.
-  ///     Default false: a derivative that is itself to be recorded stops with the name.
-  ///   - body: v -> w; what it throws leaves the call that asks for gradients.
+  ///   - name: the operator's name in messages and profiles.
+  ///   - differentiatesAgain: whether w may be differentiated. If true, `body` is made of operators
+  ///     on v, or is something else with the right derivative, whenever `isRecording` is true as it
+  ///     is called. Default false: a derivative that is itself to be recorded stops with the name.
+  ///   - body: v -> w; an error that it throws leaves the call that asks for gradients.
   /// - Returns: the same value, recorded if this tensor is.
   public func transformingCotangent(
     name: StaticString = #function, differentiatesAgain: Bool = false,
@@ -92,7 +97,7 @@ extension Tensor {
   }
 }
 
-/// The claim to a report that a backward pass will make.
+/// The claim to a report that a backward pass is going to make.
 package struct ReportTicket: Sendable {
   let sequence: Int
 }

@@ -1,6 +1,7 @@
-// Trading time for memory: parts of a computation that the tape does not keep.
+// Trading time for memory: parts of a computation that are computed again instead of being kept.
 
-/// The values of `body`, computed again on the way back instead of being kept.
+/// The values of `body`, which is computed again in the backward pass instead of being kept on the
+/// tape.
 ///
 /// ```swift
 /// let z = try recomputed([z0]) { inputs in
@@ -9,17 +10,18 @@
 ///   return [z]
 /// }[0]
 /// ```
-/// The tape holds the inputs and the outputs, one node in all; the way back runs `body` once more,
-/// recorded, and through it. Gradients also reach the recorded tensors that `body` captures, and may
-/// be differentiated again.
+/// The tape holds the inputs and the outputs, and one node in all. The backward pass runs `body`
+/// once more, recorded, and goes through that record. Gradients also reach the recorded tensors
+/// that `body` captures, and may be differentiated again.
 ///
 /// - Parameters:
-///   - inputs: what `body` is given.
-///   - body: returns the same for the same inputs every time; draws of random numbers have to be
-///     repeated by copying the generator.
-/// - Returns: what `body` returns; its tensors must have one dtype.
+///   - inputs: the tensors that `body` is given.
+///   - body: the computation. It must return the same values for the same inputs every time, so a
+///     generator of random numbers has to be copied inside of it.
+/// - Returns: the outputs of `body`, which must all have the same dtype.
 /// - Throws: what `body` throws.
-/// - Complexity: one more run of `body` on the way back; its own tape exists only during a run.
+/// - Complexity: one more run of `body` in the backward pass; its own tape exists only during a
+///   run.
 public func recomputed(
   _ inputs: [Tensor], _ body: @escaping ([Tensor]) throws -> [Tensor]
 ) throws -> [Tensor] {
@@ -42,18 +44,19 @@ public func recomputed(
   }
 }
 
-/// All elements of some tensors, one after the other.
+/// All elements of some tensors, as one vector.
 private func flattened(_ tensors: [Tensor]) -> Tensor {
   let flat = tensors.map { $0.reshaped([$0.count]) }
   return flat.count == 1 ? flat[0] : Tensor.concatenated(flat)
 }
 
-/// One run of what is computed again.
+/// One run of a computation that is computed again in the backward pass.
 ///
-/// What draws numbers, and was made outside of it, would draw others in the next run: whoever keeps such a
-/// state compares the run in which it was made with the present one.
+/// An object that draws random numbers, and was made outside of the run, would draw other numbers
+/// in the next run. Whoever keeps such an object can compare the run in which it was made with the
+/// present one.
 package final class RecomputedRun: Sendable {
-  /// The run that is going on; nil outside of what is computed again.
+  /// The present run; nil outside of computations that are run again.
   @TaskLocal package static var current: RecomputedRun?
 }
 
@@ -61,7 +64,9 @@ struct RecomputedSegment {
   let inputs: [Tensor]
   let body: ([Tensor]) throws -> [Tensor]
 
-  /// Runs `body` at points of its own; where derivatives are to be recorded, they pass to the inputs.
+  /// Runs `body` at new points.
+  ///
+  /// If derivatives are to be recorded, the points pass cotangents on to the inputs.
   private func run(keepingHistory: Bool) throws -> (leaves: [Node], outputs: [Tensor]) {
     let leaves = inputs.map { Node(passingTo: keepingHistory ? $0.node : nil) }
     let points = zip(inputs, leaves).map { Tensor($0.storage, $0.shape, node: $1) }
@@ -71,8 +76,8 @@ struct RecomputedSegment {
     return (leaves, outputs)
   }
 
-  /// The outputs as constants, and the recorded tensors that `body` captured: what is older than
-  /// this run and was read by it.
+  /// The outputs as constants, and the recorded tensors that `body` captured: those that it read
+  /// and that are older than this run.
   func firstRun() throws -> (outputs: [Tensor], read: CapturedNodes) {
     let mark = Node(isVariable: false).sequence
     let (_, outputs) = try run(keepingHistory: false)

@@ -3,12 +3,12 @@ import CKernels
 /// Whether operators on this thread are recorded on the tape; true at the start of every thread.
 public var isRecording: Bool { ck_is_recording() }
 
-/// Runs `body` with recording switched off on this thread: what it computes are constants.
+/// Runs `body` with recording switched off on this thread, so that the results are constants.
 ///
 /// ```swift
 /// let found = try withoutRecording { try solver.solve(map, from: z0, until: rule) }
 /// ```
-/// The former setting comes back when `body` returns or throws. Costs a few nanoseconds.
+/// The former setting is restored when `body` returns or throws. The call costs a few nanoseconds.
 @inline(__always)
 public func withoutRecording<Result>(_ body: () throws -> Result) rethrows -> Result {
   try recording(false, body)

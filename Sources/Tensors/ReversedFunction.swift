@@ -1,18 +1,20 @@
-/// A map whose applications are differentiated one at a time, long after a value was computed by them.
+/// A map whose applications are differentiated one at a time, long after a value was computed by
+/// them.
 ///
-/// The tape holds no application. It is told by one, which is thrown away, what the map captures, so
-/// that cotangents that are found in another way than by the tape reach that.
+/// The tape holds none of these applications. One extra application, which is thrown away, shows
+/// which recorded tensors the map captures; cotangents that are found in another way than by the
+/// tape can then be handed to these tensors.
 package struct ReversedFunction {
   private let map: (Tensor) throws -> Tensor
-  /// What f read that was recorded before.
+  /// The nodes that f read and that are older than its application.
   private let captured: [Node]
   private let hasOpaqueRules: Bool
 
-  /// Cotangents of all that f captures, one for each, nil for none yet.
+  /// The cotangents of all tensors that f captures, one for each; nil where there is none yet.
   package struct Cotangents {
     fileprivate var tensors: [Tensor?]
 
-    /// Adds those of another application.
+    /// Adds the cotangents of another application.
     package mutating func add(_ other: Cotangents) {
       for (index, tensor) in other.tensors.enumerated() {
         guard let tensor else { continue }
@@ -25,11 +27,11 @@ package struct ReversedFunction {
     }
   }
 
-  /// Applies f once, recorded, to see what it captures.
+  /// Applies f once, recorded, to see which tensors it captures.
   ///
   /// - Parameters:
   ///   - map: f.
-  ///   - point: any point at which it may be applied.
+  ///   - point: any point at which f may be applied.
   /// - Throws: what `map` throws.
   package init(_ map: @escaping (Tensor) throws -> Tensor, at point: Tensor) throws {
     self.map = map
@@ -39,13 +41,13 @@ package struct ReversedFunction {
     (captured, hasOpaqueRules) = (read.nodes, read.hasOpaqueRules)
   }
 
-  /// Whether f captures nothing that is recorded.
+  /// Whether f captures no recorded tensor.
   package var isConstant: Bool { captured.isEmpty }
 
-  /// No cotangents.
+  /// A list without any cotangent, to which others are added.
   package var noCotangents: Cotangents { Cotangents(tensors: captured.map { _ in nil }) }
 
-  /// f(x), and v -> J^T v with the cotangents of what f captures, which may be called once.
+  /// f(x), and v -> J^T v together with the cotangents of the tensors that f captures.
   package func application(
     at x: Tensor
   ) throws -> (image: Tensor, pullback: (Tensor) throws -> (Tensor, Cotangents)) {
@@ -71,13 +73,15 @@ package struct ReversedFunction {
     )
   }
 
-  /// A value that f has made of a start, with the derivatives that `pullback` finds.
+  /// A value that repeated applications of f have made from a start, with the derivatives that
+  /// `pullback` finds.
   ///
   /// - Parameters:
-  ///   - value: what was computed without recording.
-  ///   - start: where from.
-  ///   - again: the same computation, recorded: run where the derivative is itself differentiated.
-  ///   - pullback: v -> the cotangents of the start and of what f captures.
+  ///   - value: the result, computed without recording.
+  ///   - start: the tensor from which it was computed.
+  ///   - again: the same computation, which runs recorded if the derivative is itself
+  ///     differentiated.
+  ///   - pullback: v -> the cotangents of the start and of the tensors that f captures.
   /// - Returns: the value, recorded.
   package func value(
     _ value: Tensor, from start: Tensor, again: @escaping (Tensor) throws -> Tensor,

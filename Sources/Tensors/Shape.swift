@@ -102,7 +102,8 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, CustomString
     return result
   }
 
-  /// The shape with these extents; in place of -1, with what the others leave of the elements.
+  /// The shape with these extents, where -1 is replaced by the extent that the number of elements
+  /// and the other extents give.
   func reshaped(_ extents: [Int]) -> Shape {
     guard let open = extents.firstIndex(of: -1) else { return Shape(extents) }
     var others = extents
@@ -124,7 +125,7 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, CustomString
     return Shape(others)
   }
 
-  /// How far apart in memory neighbours along each axis are, in elements.
+  /// The distance in memory between neighbours along each axis, in elements.
   var strides: [Int] {
     var strides = [Int](repeating: 1, count: rank)
     for axis in (0..<Swift.max(rank - 1, 0)).reversed() {
@@ -133,7 +134,7 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, CustomString
     return strides
   }
 
-  /// With one more axis, which becomes the one at `axis`; -1 is the last.
+  /// This shape with one more axis at position `axis`; -1 puts it last.
   func inserting(_ extent: Int, at axis: Int) -> Shape {
     let position = axis < 0 ? axis + rank + 1 : axis
     expect(
@@ -142,7 +143,7 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, CustomString
     return prefix(position) + [extent] + suffix(from: position)
   }
 
-  /// Without the given axes; stops unless their extents are 1.
+  /// This shape without the given axes; stops unless their extents are 1.
   func removingUnitAxes(_ axes: [Int]) -> Shape {
     let removed = resolve(axes)
     for axis in removed {
@@ -153,7 +154,7 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, CustomString
 
   /// The positions of axes counted from the front, in ascending order.
   ///
-  /// Stops when one does not exist or occurs twice.
+  /// Stops when an axis does not exist or occurs twice.
   func resolve(_ axes: [Int]) -> [Int] {
     let resolved = axes.map(resolve).sorted()
     expect(
@@ -177,11 +178,12 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, CustomString
 extension Shape: Codable {
   /// Reads the list of extents.
   ///
-  /// - Throws: `DecodingError` where they are no shape.
+  /// - Throws: `DecodingError` when the numbers are not a shape.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
     let extents = try container.decode([Int].self)
-    // The number of elements is known to be below 2^63 before it is multiplied out.
+    // This loop makes sure that the number of elements is below 2^63 before the extents are
+    // multiplied.
     var count = 1
     for extent in extents {
       let (product, overflows) = count.multipliedReportingOverflow(by: Swift.max(extent, 1))

@@ -8,14 +8,14 @@ import CKernels
 /// let table = try gradients(of: loss)
 /// table[x]!.scalars   // [2, 4, 6]
 /// ```
-/// A tensor is a value: nothing changes it, and copies share the elements. Operators on the same
-/// thread are recorded on the tape while recording is on and an operand depends on a variable
-/// (see `withoutRecording`, `detached()`). Both dtypes work in every operator; the operands of one
+/// A tensor is a value: its elements never change, and copies share them. An operator is recorded
+/// on the tape if recording is on in its thread and an operand depends on a variable (see
+/// `withoutRecording`, `detached()`). Every operator works in both dtypes; all operands of one
 /// operator must have the same dtype.
 public struct Tensor: Sendable {
   /// The extents of the axes.
   public let shape: Shape
-  /// Replaced only where a cotangent is accumulated in place.
+  /// The elements; replaced only where a cotangent is accumulated in place.
   private(set) var storage: Storage
   let node: Node?
 
@@ -35,17 +35,17 @@ public struct Tensor: Sendable {
   /// The same elements, cut off from the tape: a constant.
   public func detached() -> Tensor { Tensor(storage, shape) }
 
-  /// The same elements as a new variable: a leaf of the tape, with respect to which gradients
-  /// are taken.
+  /// The same elements as a new variable: a leaf of the tape, with respect to which gradients can
+  /// be taken.
   public func variable() -> Tensor { Tensor(storage, shape, node: Node()) }
 
-  /// Whether the other is a copy of this value: the same elements in memory, at the same place on
-  /// the tape.
+  /// Whether the other tensor is a copy of this one: it shares the elements in memory and the place
+  /// on the tape.
   package func isCopy(of other: Tensor) -> Bool {
     storage === other.storage && node === other.node && shape == other.shape
   }
 
-  /// Adds the elements of `other`, in place if nothing else sees those of self.
+  /// Adds the elements of `other`, in place if no other tensor shares the elements of this one.
   mutating func accumulate(_ other: Tensor) {
     if node == nil, other.node == nil, isKnownUniquelyReferenced(&storage) {
       storage.accumulate(other.storage)
@@ -54,9 +54,9 @@ public struct Tensor: Sendable {
     }
   }
 
-  /// Makes the elements this tensor's own, copying them if something else sees them too.
+  /// Gives this tensor elements of its own: they are copied if another tensor shares them.
   ///
-  /// - Returns: where they are; they may be changed until this tensor is copied.
+  /// - Returns: the elements, which may be changed until this tensor is copied.
   mutating func ownedStorage() -> Storage {
     if !isKnownUniquelyReferenced(&storage) {
       let own = Storage(dtype: dtype, count: count)
@@ -73,7 +73,8 @@ public struct Tensor: Sendable {
 // MARK: - Making tensors
 
 extension Tensor {
-  /// A tensor with elements that `fill` writes; profiles show the time under the operator's name.
+  /// A tensor whose elements are written by `fill`; profiles show the time under the operator's
+  /// name.
   @inline(__always)
   init(
     shape: Shape, dtype: DType, operation: StaticString = #function, fill: (Storage) -> Void
@@ -121,7 +122,8 @@ extension Tensor {
     self.init([scalar], shape: [], dtype: dtype)
   }
 
-  /// A float32 tensor of bytes times `scale`: pixels become numbers in [0, 1] with 1/255.
+  /// A float32 tensor of bytes times `scale`: the default 1/255 turns pixels into numbers in [0,
+  /// 1].
   ///
   /// Stops when the number of bytes is not the shape's element count.
   public init(bytes: [UInt8], shape: Shape, scale: Float = 1 / 255) {
@@ -172,7 +174,7 @@ extension Tensor {
 extension Tensor {
   /// The elements in row-major order.
   public var scalars: [Double] {
-    // All empty arrays share their storage, which this initialiser would write to.
+    // All empty arrays share their storage, and the initialiser would write to it.
     guard count > 0 else { return [] }
     return [Double](unsafeUninitializedCapacity: count) { buffer, initialized in
       if let base = buffer.baseAddress {
@@ -193,7 +195,7 @@ extension Tensor {
 
   /// The only element of a tensor with one element.
   ///
-  /// Stops when there are more or none.
+  /// Stops when there is more than one element, or none.
   public var scalar: Double {
     expect(count == 1, "a tensor of shape \(shape) is not a single number")
     return dtype == .float32 ? Double(storage.f32[0]) : storage.f64[0]

@@ -2,8 +2,9 @@ import CKernels
 
 /// The elements of a tensor: one pooled buffer, contiguous and aligned to 64 bytes.
 ///
-/// Written only by the operator that makes it, before anything else can see it; immutable from
-/// then on. That is why sharing it between threads is safe although the compiler cannot check it.
+/// Only the operator that makes a storage writes to it, before anything else can refer to it; from
+/// then on it does not change. This is why threads may share it although the compiler cannot check
+/// it.
 final class Storage: @unchecked Sendable {
   let dtype: DType
   let count: Int
@@ -22,18 +23,18 @@ final class Storage: @unchecked Sendable {
   var f64: UnsafeMutablePointer<Double> { base.assumingMemoryBound(to: Double.self) }
 }
 
-/// Counters and the buffer pool of the tensor runtime.
+/// Memory counters of all tensors, and the pool of released buffers.
 public enum TensorMemory {
   /// Bytes held by live tensors, in all threads.
   public static var liveBytes: Int { ck_live_bytes() }
   /// Nodes of the tape that are alive, in all threads; variables count as nodes.
   public static var liveNodes: Int { ck_live_nodes() }
-  /// Bytes of released buffers that wait for reuse.
+  /// Bytes of released buffers that are kept for reuse.
   public static var pooledBytes: Int { ck_pooled_bytes() }
   /// The largest value of `liveBytes` since `resetPeak()`.
   public static var peakBytes: Int { ck_peak_bytes() }
   /// Starts a new measurement of `peakBytes`.
   public static func resetPeak() { ck_reset_peak_bytes() }
-  /// Gives the waiting buffers back to the system.
+  /// Returns the buffers that are kept for reuse to the system.
   public static func drainPool() { ck_drain_pool() }
 }

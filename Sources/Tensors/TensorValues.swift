@@ -1,9 +1,9 @@
-// Tensors as values: compared, and written down.
+// Comparing tensors, and encoding them.
 
 extension Tensor: Equatable {
-  /// Whether shapes, dtypes and all elements are equal, one by one; the tape does not matter.
+  /// Whether shapes, dtypes and all elements are equal; the tape does not matter.
   ///
-  /// As with numbers, NaN equals nothing, and 0 equals -0. The comparison of each element is `.==`.
+  /// Elements are compared as numbers, by `.==`: NaN equals nothing, and 0 equals -0.
   public static func == (a: Tensor, b: Tensor) -> Bool {
     a.shape == b.shape && a.dtype == b.dtype && (a .== b).all
   }
@@ -14,7 +14,7 @@ extension Tensor: Codable {
 
   /// Reads shape, dtype and elements; the result is a constant.
   ///
-  /// - Throws: `DecodingError` where they are missing or do not fit each other.
+  /// - Throws: `DecodingError` when the parts are missing or do not fit each other.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     let shape = try container.decode(Shape.self, forKey: .shape)
@@ -38,12 +38,12 @@ extension Tensor: Codable {
     }
   }
 
-  /// Writes shape, dtype and elements, in which every bit of a finite number is kept.
+  /// Writes shape, dtype and elements; every bit of a finite number is kept.
   ///
-  /// A checkpoint is smaller and faster to read; this is for settings and small results.
+  /// This is meant for settings and small results: a checkpoint is smaller and faster to read.
   ///
-  /// - Throws: what the encoder throws: JSON has no infinities and no NaN unless the encoder is told how
-  ///   to write them.
+  /// - Throws: what the encoder throws. JSON has no infinities and no NaN, so its encoder throws
+  ///   for them unless it is told how to write them.
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(shape, forKey: .shape)

@@ -10,18 +10,19 @@ import Synchronization
 /// var total = parts[0]
 /// for other in parts.dropFirst() { total.add(other) }
 /// ```
-/// A part runs all its operators on one thread: that is faster than threads inside products, which
-/// only the products would gain from. Outside of parts, workers share large matrix products. Results
-/// come back by part, so what is computed depends on the number of parts but not on which thread ran
-/// what, nor on what other threads do: a fixed number gives the same bits every time.
+/// Each part runs all its operators on one thread. This is faster than threads inside of matrix
+/// products, from which only the products would gain. Outside of parts, the workers share large
+/// matrix products. Results are returned by part, so they depend on the number of parts but not on
+/// which thread ran which part, nor on what other threads do: a fixed number of parts gives the
+/// same bits every time.
 public enum Workers {
   private static let wanted = Atomic<Int>(0)
   private static let processors = ck_processor_count()
 
   /// The number of threads that `map` uses.
   ///
-  /// By default the processors that this process may use, or those that its control groups give it
-  /// time for if they are fewer.
+  /// The default is the number of processors that this process may use, or the number of processors
+  /// for which its control groups grant time, if that is smaller.
   ///
   /// Stops when it is set to less than 1.
   public static var count: Int {
@@ -51,7 +52,7 @@ public enum Workers {
   ) throws(Failure) -> [Result] {
     var outcomes = [Swift.Result<Result, Failure>?](repeating: nil, count: parts)
     outcomes.withUnsafeMutableBufferPointer { slots in
-      // Each part writes its own slot.
+      // Each part writes only its own slot.
       nonisolated(unsafe) let slots = slots
       func run(_ part: Int) {
         do throws(Failure) {
@@ -71,7 +72,8 @@ public enum Workers {
   /// Calls `body` for contiguous ranges that together cover 0..<total, one for each worker.
   ///
   /// - Parameters:
-  ///   - total: the number of samples; with fewer samples than workers, some workers rest.
+  ///   - total: the number of samples; if there are fewer samples than workers, some workers have
+  ///     no range.
   ///   - body: must not depend on other ranges.
   /// - Returns: the results in order of the ranges.
   /// - Throws: the error of the first range, in their order, that threw.
@@ -92,22 +94,25 @@ public enum Workers {
   ///   try sum.add(gradientsOf: each.sum() / 32)  // of the batch, not of the chunk
   /// }
   /// ```
-  /// Memory is that of a chunk for each worker, and what a chunk computes is still in the cache when it
-  /// is read again. Sums over samples are taken chunk by chunk, so that they differ from those of whole
-  /// shares by rounding.
+  /// The memory is that of one chunk for each worker, and the values of a chunk are still in the
+  /// cache when they are read again. Sums over samples are taken chunk by chunk, so they differ by
+  /// rounding from sums over whole shares.
   ///
-  /// The loss of a range has to be a sum over its samples times a factor of the whole batch. A mean over
-  /// the range would weigh samples by the sizes of their chunks, and what divides by its own number of
-  /// samples, as `jacobianPenalty` does, is to be multiplied by it. What couples samples is another
-  /// function in chunks: a `BatchNorm` in training stops there, and layers of your own can ask
-  /// `isDividingShares`; nothing else is noticed.
+  /// The loss of a range must be a sum over its samples, times a factor that belongs to the whole
+  /// batch. A mean over the range would weigh samples by the sizes of their chunks, and a term that
+  /// divides by its own number of samples, as `jacobianPenalty` does, has to be multiplied by that
+  /// number. A layer that couples samples is another function in chunks: a `BatchNorm` in training
+  /// stops there, and your own layers can ask `isDividingShares`; nothing else is noticed.
   ///
   /// - Parameters:
-  ///   - total: the number of samples; with fewer samples than workers, some workers rest.
-  ///   - chunk: the most samples of a chunk; a share is divided as evenly as this allows.
-  ///   - initial: what each worker starts from.
-  ///   - body: adds what the samples of a range give; must not depend on the shares of other workers.
-  /// - Returns: a sum for each worker that had a share, in order of the shares.
+  ///   - total: the number of samples; if there are fewer samples than workers, some workers have
+  ///     no share.
+  ///   - chunk: the largest number of samples of a chunk; a share is divided as evenly as this
+  ///     allows.
+  ///   - initial: the value from which the sum of each worker starts.
+  ///   - body: adds the contribution of the samples of a range; it must not depend on the shares of
+  ///     other workers.
+  /// - Returns: one sum for each worker that had a share, in the order of the shares.
   /// - Throws: the error of the first share, in their order, that threw.
   public static func reduceRanges<Sum: Sendable, Failure: Error>(
     of total: Int, inChunksOf chunk: Int, into initial: Sum,
@@ -130,18 +135,19 @@ public enum Workers {
     }
   }
 
-  /// Whether this runs for a chunk of a share of `reduceRanges`, and again for the share's others.
+  /// Whether this code runs for one chunk of a share of `reduceRanges`, and will run again for the
+  /// other chunks.
   ///
-  /// A layer that needs all samples of a share at once (statistics, contrasts between samples) stops where
-  /// it is true, as a batch norm in training does. It is known on the thread that calls `body`, also
-  /// within further divisions there.
+  /// A layer that needs all samples of a share at once (for statistics, or for contrasts between
+  /// samples) should stop when this is true, as a batch norm in training does. The value holds on
+  /// the thread that calls `body`, also within further divisions of the work there.
   public static var isDividingShares: Bool { dividesShares }
 
   @TaskLocal private static var dividesShares = false
 
   /// Runs `body` on a thread of its own.
   ///
-  /// - Returns: false where the system gives no thread; `body` is not called then.
+  /// - Returns: false if the system gives no thread; `body` is not called then.
   package static func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
     let context = Unmanaged.passRetained(ThreadBody(body))
     let isStarted = ck_start_thread(
@@ -158,9 +164,9 @@ public enum Workers {
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
   }
 
-  /// Calls `run` for every part on up to `count` threads.
+  /// Calls `run` for every part, on up to `count` threads.
   ///
-  /// On the caller's alone inside a part, or while another thread has the others.
+  /// Inside a part, or while another thread uses the workers, all parts run on the caller's thread.
   static func runParts(_ parts: Int, _ run: (Int) -> Void) {
     withoutActuallyEscaping(run) { run in
       var run = run
@@ -174,11 +180,11 @@ public enum Workers {
     }
   }
 
-  /// Calls `body` for every index below `count`; workers share them if that is worth it.
+  /// Calls `body` for every index below `count`; workers share the calls if that is worth it.
   ///
   /// - Parameters:
-  ///   - count: how often.
-  ///   - operations: the multiplications of each.
+  ///   - count: the number of calls.
+  ///   - operations: the number of multiplications of each call.
   ///   - body: must not depend on other calls.
   static func shareWork(_ count: Int, operations: Int, _ body: (Int) -> Void) {
     if count > 1, ProductBands.threads(count * operations) > 1 {

@@ -1,17 +1,17 @@
 import ArgumentParser
 
-/// The words of the command line, as the parser is given them.
+/// The words of the command line, before the parser gets them.
 struct CommandLineWords {
   let words: [String]
 
-  /// Looks for what a shell makes of a variable that is not set, and for negative numbers, which the
+  /// Looks for words that a shell makes of an unset variable, and for negative numbers, which the
   /// parser would take for options.
   ///
   /// - Parameters:
-  ///   - words: as the system hands them over, without the program's name.
+  ///   - words: the words that the system hands over, without the program's name.
   ///   - root: the command whose subcommands the first words name.
-  /// - Throws: `ValidationError` for a word, or an option's value, that is empty: a path would mean the
-  ///   current folder; and for a command that there is not.
+  /// - Throws: `ValidationError` for an empty word or an empty value of an option, which as a path
+  ///   would mean the current folder; and for a command that does not exist.
   init(_ words: [String], of root: any ParsableCommand.Type) throws {
     var result: [String] = []
     for word in words {
@@ -32,8 +32,10 @@ struct CommandLineWords {
     try expectCommands(of: root)
   }
 
-  /// Looks for a mistyped command, which the parser would take for an argument of what stands before
-  /// it, and `help` for nothing.
+  /// Looks for a mistyped command.
+  ///
+  /// The parser would take it for an argument of the command before it, or, after `help`, would
+  /// ignore it.
   private func expectCommands(of root: any ParsableCommand.Type) throws {
     var command = root
     for word in words.first == "help" ? words.dropFirst() : words[...] {
@@ -58,7 +60,7 @@ struct CommandLineWords {
 }
 
 extension String {
-  /// The text as one word of a shell: quoted where it has to be.
+  /// The text as one word of a shell, quoted if necessary.
   var quotedForShell: String {
     let plain = { (character: Character) in
       character.isASCII

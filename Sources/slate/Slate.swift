@@ -29,10 +29,11 @@ struct Slate: ParsableCommand {
 
   /// Runs the command that the arguments name.
   ///
-  /// All that it prints goes through `Console`, help and error messages too: what could not be printed
-  /// is a failure.
+  /// All output goes through `Console`, including help and error messages; output that could not be
+  /// printed is a failure.
   static func main() {
-    // A file that grows beyond the limit of its user is an error of the write, like a full disk.
+    // With the signal ignored, a file that exceeds its user's limit is an error of the write, like
+    // a full disk.
     cp_ignore_signals_of_writes()
     var status = EXIT_SUCCESS
     do {
@@ -41,7 +42,7 @@ struct Slate: ParsableCommand {
       if !(command is any SharedCommand), !words.isEmpty { try Ranks.expectOne(words[0]) }
       try command.run()
     } catch {
-      // A request for help is an "error" of the parser, with status 0.
+      // The parser reports a request for help as an "error" with status 0.
       let text = fullMessage(for: error)
       status = exitCode(for: error).rawValue
       if status == EXIT_SUCCESS {
@@ -53,7 +54,7 @@ struct Slate: ParsableCommand {
     }
     Ranks.end()
     if status == EXIT_SUCCESS, let error = Console.firstFailure {
-      // Who ended reading, as `head` does, knows.
+      // Whoever closed the pipe, as `head` does, knows it.
       if error == EPIPE { Foundation.exit(128 + SIGPIPE) }
       Console.complain(
         "Error: standard output: what was to be printed could not be written "

@@ -1,6 +1,6 @@
 #pragma once
 
-// What the processor can do, as far as the operating system saves the registers that it takes.
+// The features of the processor, as far as the operating system saves the registers that they need.
 
 // Levels of vector instructions of x86-64; elsewhere everything is baseline.
 enum {
@@ -11,22 +11,23 @@ enum {
 };
 int ck_processor_level(void);
 
-// Its name and its maker's, as it gives them, or "unknown".
+// The names of the processor and of its maker, as the processor gives them, or "unknown".
 const char *ck_processor_name(void);
 const char *ck_processor_vendor(void);
 
-// Its vector instructions, separated by spaces: "sse4.2 avx avx2 fma ...".
+// The vector instructions of the processor, separated by spaces: "sse4.2 avx avx2 fma ...".
 const char *ck_processor_features(void);
 
-// Single-precision operations a cycle that the vector instructions can give at best: two fused
+// The most single-precision operations in a cycle that the vector instructions can give: two fused
 // multiply-adds on registers of the widest kind. Many processors with AVX-512 give half of it.
 int ck_processor_operations_per_cycle(void);
 
-// The clock in cycles a second that this thread runs at now, measured on a chain of dependent
-// additions; half a millisecond.
+// The clock, in cycles per second, at which this thread runs now. It is measured on a chain of
+// dependent additions, which takes half a millisecond.
 double ck_processor_clock(void);
 
-// Seconds of real time, and of processor time that this thread took, each since some moment.
+// Seconds of real time, and seconds of processor time that this thread took, both counted from some
+// moment.
 double ck_seconds(void);
 double ck_thread_seconds(void);
 

@@ -1,16 +1,16 @@
 import Foundation
 import Tensors
 
-/// How strongly a map contracts, and how that is known.
+/// How strongly a map contracts, and whether this is proved or estimated.
 public enum Contraction: Sendable, Equatable {
-  /// A Lipschitz constant of f on a ball that holds the iterate and the solution, proved from
-  /// elsewhere (a product of weight norms, say): bounds built on it are theorems.
+  /// A Lipschitz constant of f on a ball that holds the iterate and the solution, which was proved
+  /// in another way (for example as a product of weight norms). Bounds built on it are theorems.
   case lipschitz(Double)
-  /// A number from a trace, a spectral radius or a power iteration: bounds built on it are
-  /// estimates, however good, since such numbers may be too small.
+  /// A number from a trace, a spectral radius or a power iteration. Such numbers may be too small,
+  /// so bounds built on them are estimates.
   case estimated(Double)
 
-  /// The contraction constant q, whichever way it is known.
+  /// The contraction constant q, proved or estimated.
   public var constant: Double {
     switch self {
     case .lipschitz(let constant), .estimated(let constant): constant
@@ -20,14 +20,15 @@ public enum Contraction: Sendable, Equatable {
   /// The factor by which a sample's residual shrank per evaluation: the geometric mean over the
   /// second half of its trace.
   ///
-  /// Only of plain Picard iteration: an accelerated method's residuals fall faster than f contracts,
-  /// and a bound built on them would be too small by any factor.
+  /// It is meaningful only for plain Picard iteration: an accelerated method's residuals fall
+  /// faster than f contracts, and a bound built on them could be too small by any factor.
   ///
   /// - Parameters:
-  ///   - report: of a solve whose rule asked for the trace (`StoppingRule.keepingTrace()`).
-  ///   - sample: the position in the batch.
-  /// - Returns: an estimate; nil where another method solved, with fewer than 3 residuals, or with
-  ///   none to compare.
+  ///   - report: the report of a solve whose rule asked for the trace
+  ///     (`StoppingRule.keepingTrace()`).
+  ///   - sample: the sample's position in the batch.
+  /// - Returns: the estimate; nil if another method solved, or if the trace has fewer than 3
+  ///   residuals or none that can be compared.
   public static func estimated(from report: SolveReport, sample: Int) -> Contraction? {
     let residuals = report.samples[sample].trace
     guard report.isPlainIteration, residuals.count >= 3, let last = residuals.last else {
@@ -41,16 +42,16 @@ public enum Contraction: Sendable, Equatable {
   }
 }
 
-/// A bound on an error, with how it is known.
+/// A bound on an error, which says whether it is certified or estimated.
 ///
 /// ```swift
 /// let bound = try ErrorBound.solution(residual: sample.residual, contraction: .lipschitz(0.9))
 /// bound.isCertified   // true: |z - z*| <= bound.value
 /// ```
 public struct ErrorBound: Sendable, Equatable, CustomStringConvertible {
-  /// The map is not known to contract, so a residual bounds nothing.
+  /// The error that the map is not known to contract, so that a residual bounds nothing.
   public struct NotAContraction: Error, CustomStringConvertible {
-    /// The constant that was given.
+    /// The contraction constant that was given.
     public let contraction: Contraction
 
     /// What happened and what to try.
@@ -64,7 +65,7 @@ public struct ErrorBound: Sendable, Equatable, CustomStringConvertible {
 
   /// The bound.
   public let value: Double
-  /// What is known of the contraction, on which the bound rests.
+  /// The contraction on which the bound rests.
   public let contraction: Contraction
 
   /// Whether the bound is a theorem, given the Lipschitz constant; otherwise it is an estimate.
@@ -80,13 +81,13 @@ public struct ErrorBound: Sendable, Equatable, CustomStringConvertible {
       : "estimated: error about \(value) at most (contraction estimate \(contraction.constant))"
   }
 
-  /// |z - z*| <= |f(z) - z| / (1 - q).
+  /// A bound of the solution's error: |z - z*| <= |f(z) - z| / (1 - q).
   ///
-  /// From z - z* = f(z) - f(z*) - (f(z) - z).
+  /// It follows from z - z* = f(z) - f(z*) - (f(z) - z).
   ///
   /// - Parameters:
   ///   - residual: |f(z) - z| of a sample.
-  ///   - contraction: q.
+  ///   - contraction: the constant q.
   /// - Returns: the bound, certified if q is a Lipschitz constant.
   /// - Throws: `NotAContraction` unless q lies in [0, 1).
   public static func solution(
@@ -95,18 +96,21 @@ public struct ErrorBound: Sendable, Equatable, CustomStringConvertible {
     try ErrorBound(residual, over: 1, contraction)
   }
 
-  /// |w - u|: of the exact adjoint u at the computed z, |v - (I - J^T) w| / (1 - q) at most; of that
-  /// at z*, what the error of z itself adds.
+  /// A bound of the adjoint's error |w - u|.
+  ///
+  /// For the exact adjoint u at the computed z it is |v - (I - J^T) w| / (1 - q); for the adjoint
+  /// at z*, the effect of the error of z is added.
   ///
   /// u(z) - u(z*) = (I - J(z)^T)^-1 (J(z) - J(z*))^T u(z*), so with a Lipschitz constant L of J the
   /// second part is at most L |z - z*| |v| / (1 - q)^2, for the same v at both points.
   ///
   /// - Parameters:
   ///   - residual: |v - (I - J^T) w| of a sample: the relative residual of the report times |v|.
-  ///   - cotangentNorm: |v|; default 0, as the next two: the bound at the computed z.
-  ///   - solutionResidual: |f(z) - z|.
-  ///   - jacobianLipschitz: L.
-  ///   - contraction: q >= |J|_2.
+  ///   - cotangentNorm: |v|. Its default is 0, as that of the next two parameters, which gives the
+  ///     bound at the computed z.
+  ///   - solutionResidual: the residual |f(z) - z|; default 0.
+  ///   - jacobianLipschitz: the Lipschitz constant L of J; default 0.
+  ///   - contraction: the constant q, with q >= |J|_2.
   /// - Returns: the bound, certified if q and L are Lipschitz constants.
   /// - Throws: `NotAContraction` unless q lies in [0, 1).
   public static func adjoint(
@@ -119,7 +123,7 @@ public struct ErrorBound: Sendable, Equatable, CustomStringConvertible {
     return ErrorBound(value: first.value + second.value, contraction: contraction)
   }
 
-  /// |w - u| <= q^terms |v| / (1 - q) for the undamped Neumann series.
+  /// A bound for the undamped Neumann series: |w - u| <= q^terms |v| / (1 - q).
   ///
   /// - Throws: `NotAContraction` unless q lies in [0, 1).
   public static func neumann(
@@ -129,7 +133,7 @@ public struct ErrorBound: Sendable, Equatable, CustomStringConvertible {
       cotangentNorm * pow(contraction.constant, Double(terms)), over: 1, contraction)
   }
 
-  /// The bound of (df/dtheta)^T w, from that of w.
+  /// A bound of the error of (df/dtheta)^T w, from this bound of the error of w.
   ///
   /// - Parameter parameterJacobianNorm: |df/dtheta|_2 at the point at which w is applied.
   /// - Returns: the bound, as certified as this one.
@@ -149,16 +153,17 @@ public struct ErrorBound: Sendable, Equatable, CustomStringConvertible {
   }
 }
 
-/// What a loss would change by, sample by sample, if the solve were carried to its end.
+/// The amount by which a loss would change, sample by sample, if the solve were continued to its
+/// end.
 ///
-/// To first order L(z*) - L(z) = u^T (f(z) - z), with the adjoint u at z: the residual weighed by
-/// what it does to the loss. The error of the prediction is of second order in z* - z, so adding it
-/// corrects the loss, and comparing it with the loss tells whether solving on would matter.
+/// To first order L(z*) - L(z) = u^T (f(z) - z), with the adjoint u at z: the residual, weighted by
+/// its effect on the loss. The error of the prediction is of second order in z* - z. So adding it
+/// corrects the loss, and comparing it with the loss tells whether a longer solve would matter.
 ///
 /// - Parameters:
-///   - map: f.
+///   - map: the map f.
 ///   - z: the point, [batch, ...].
-///   - adjoint: u = (I - J^T)^-1 dL/dz at z.
+///   - adjoint: the adjoint u = (I - J^T)^-1 dL/dz at z.
 /// - Returns: u^T (f(z) - z), one number per sample.
 /// - Throws: what `map` throws.
 /// - Complexity: one evaluation of `map`.

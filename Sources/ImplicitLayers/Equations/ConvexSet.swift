@@ -1,6 +1,6 @@
 import Tensors
 
-/// A convex set, known by its projection: the nearest point of it.
+/// A convex set, given by its projection, which maps a point to the nearest point of the set.
 ///
 /// ```swift
 /// let p = try minimum(of: { p in risk(p) }, over: .simplex, from: start)
@@ -10,10 +10,10 @@ import Tensors
 /// they are. It is written in operators, so that it is differentiated where it is smooth; on an edge it
 /// has the derivative of one side.
 public struct ConvexSet {
-  /// x [batch, ...] -> the nearest point of the set, of the same shape.
+  /// The projection: x [batch, ...] -> the nearest point of the set, of the same shape.
   public let projection: (Tensor) throws -> Tensor
 
-  /// A set of one's own.
+  /// Makes a set from its projection.
   ///
   /// - Parameter projection: x [batch, ...] -> the nearest point of the set, of the same shape, written
   ///   in operators of `Tensor`; what it captures gets gradients.
@@ -22,15 +22,16 @@ public struct ConvexSet {
   /// The vectors with x >= 0 in every entry.
   public static var nonNegative: ConvexSet { ConvexSet { x in x.relu() } }
 
-  /// lower <= x <= upper, elementwise.
+  /// The box lower <= x <= upper, elementwise.
   ///
-  /// An entry inside stays as it is, to the last bit; one on a bound or beyond it becomes the bound, and
-  /// its derivative that of the bound. A side without bound is infinite. Stops when a lower bound is above
-  /// its upper one.
+  /// An entry inside stays as it is, to the last bit. An entry on a bound or beyond it becomes the
+  /// bound, and has the derivative of the bound. A side without a bound is infinite. Stops when a
+  /// lower bound is above its upper one.
   ///
   /// - Parameters:
-  ///   - lower: of a shape that broadcasts to that of x; what it was computed from gets gradients.
-  ///   - upper: likewise.
+  ///   - lower: a tensor that broadcasts to the shape of x; gradients reach what it was computed
+  ///     from.
+  ///   - upper: a tensor of the same kind.
   /// - Returns: the box.
   public static func box(_ lower: Tensor, _ upper: Tensor) -> ConvexSet {
     let widths = withoutRecording { upper.detached() - lower.detached() }
@@ -39,7 +40,7 @@ public struct ConvexSet {
       "a box is empty where its lower bound is above its upper one: upper - lower has the entry "
         + "\(widths.scalars.first { !($0 >= 0) } ?? 0)")
     return ConvexSet { x in
-      // As many samples as entries, so that bounds are selected and not computed.
+      // The bounds are stretched to all samples, so that they are selected and not computed.
       let entries = Shape([x.count, 1])
       let low = lower.broadcast(to: x.shape).reshaped(entries)
       let high = upper.broadcast(to: x.shape).reshaped(entries)
@@ -51,7 +52,8 @@ public struct ConvexSet {
     }
   }
 
-  /// lower <= x <= upper with the same bounds for all entries; `.infinity` for a side that has none.
+  /// The box lower <= x <= upper with the same bounds for all entries; `.infinity` stands for a
+  /// side without bound.
   ///
   /// Stops when no number is between the bounds.
   public static func box(_ lower: Double, _ upper: Double) -> ConvexSet {
@@ -61,7 +63,7 @@ public struct ConvexSet {
     }
   }
 
-  /// |x| <= radius, |x| being the Euclidean norm of a sample.
+  /// The ball |x| <= radius, where |x| is the Euclidean norm of a sample.
   ///
   /// Stops when the radius is not positive.
   public static func ball(radius: Double) -> ConvexSet {
@@ -70,10 +72,11 @@ public struct ConvexSet {
       let norms = x.normsOfSamples
       let isOutside = norms.map { $0 > radius }
       guard isOutside.contains(true) else { return x }
-      // Brought to a norm of 1 before it is squared, which could overflow; samples inside take no part.
+      // Samples are brought to a norm of 1 before they are squared, because squares could overflow;
+      // samples inside are left out.
       let unit = x.flatSamples.keepingSamples(isOutside)
         .scalingSamples(by: zip(isOutside, norms).map { $0 ? 1 / $1 : 0 })
-      // In samples inside, 1 takes the place of the square, because a root has no derivative at 0.
+      // In samples inside, 1 replaces the square, because a square root has no derivative at 0.
       let ones = Tensor.ones([x.shape[0], 1], dtype: x.dtype).keepingSamples(isOutside.map(!))
       let square = unit.square().sum(alongAxis: 1, keepingAxis: true) + ones
       return x.replacingSamples(
@@ -81,10 +84,11 @@ public struct ConvexSet {
     }
   }
 
-  /// x >= 0 with sum x = total: probabilities, where the total is 1.
+  /// The simplex x >= 0 with sum x = total; with a total of 1 these are probabilities.
   ///
-  /// With the largest k entries for which what is left is positive, x_i - tau where tau makes them add
-  /// up, and 0 elsewhere (Held, Wolfe and Crowder 1974). Costs a sort of each sample.
+  /// The projection is x_i - tau for the largest k entries for which the result is positive, with
+  /// the tau that makes the sum right, and 0 elsewhere (Held, Wolfe and Crowder 1974). It costs a
+  /// sort of each sample.
   ///
   /// Stops when the total is not positive.
   public static func simplex(total: Double = 1) -> ConvexSet {
@@ -104,7 +108,8 @@ public struct ConvexSet {
           guard value > tau else { break }
           threshold = tau
         }
-        // What equals the threshold but for rounding is 0. NaN is kept, so that it is seen.
+        // An entry that equals the threshold up to rounding becomes 0. NaN is kept, so that it is
+        // seen.
         let largest = row.reduce(0) { max($0, abs($1)) }
         let noise = min(
           4 * x.dtype.machineEpsilon * max(largest, total), total / Double(2 * max(n, 1)))

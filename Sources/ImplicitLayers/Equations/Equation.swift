@@ -1,20 +1,21 @@
 import Tensors
 
-/// An equation F(x; theta) = 0 that defines x, in the form of a map whose fixed point x is.
+/// An equation F(x; theta) = 0 that defines x, written as a map whose fixed point is x.
 ///
 /// ```swift
 /// let x = try solution(of: .root { x in x * x - a }, from: start)
 /// let y = try solution(of: .fixedPoint { x in (x.matmul(w) + b).tanh() }, from: start)
 /// let z = try solution(of: .stationary { x in energy(x, a) }, from: start)
 /// ```
-/// One idea for all of them: a condition, a solver that finds where it holds, an estimator that
-/// differentiates it. With f(x) = x - F(x), I - J = dF/dx, so that the adjoint (I - J^T) w = v is that
-/// of the condition, and every estimator that solves it applies. Axis 0 of every tensor is the batch;
-/// samples do not mix. What f captures gets gradients, of any order.
+/// All equations have the same three parts: a condition, a solver that finds where it holds, and an
+/// estimator that differentiates it. With f(x) = x - F(x), I - J = dF/dx, so the adjoint system
+/// (I - J^T) w = v is that of the condition, and every estimator that solves it applies. Axis 0 of
+/// every tensor is the batch; samples do not mix. Tensors that f captures get gradients, of any
+/// order.
 public struct Equation<State: FixedPointState> {
   /// f, whose fixed point is the solution.
   private let map: (State) throws -> State
-  /// F, where the equation was given by it and not by f.
+  /// F; nil if the equation was given by f.
   private let function: ((State) throws -> State)?
 
   private init(
@@ -30,7 +31,7 @@ public struct Equation<State: FixedPointState> {
 
   /// g(x) = 0, with as many equations as unknowns.
   ///
-  /// - Parameter g: returns what it is given: tensors of the same shapes.
+  /// - Parameter g: returns tensors of the same shapes as those that it is given.
   /// - Returns: the fixed point of x -> x - g(x).
   public static func root(_ g: @escaping (State) throws -> State) -> Equation {
     Equation(
@@ -44,7 +45,7 @@ public struct Equation<State: FixedPointState> {
       }, function: g)
   }
 
-  /// The map of states that lie in one tensor.
+  /// The map for states that consist of one tensor.
   func packed(_ layout: StateLayout) -> FixedPointMap {
     func packed(_ f: @escaping (State) throws -> State) -> (Tensor) throws -> Tensor {
       { z in try layout.packed(f(layout.state(z))) }
@@ -68,7 +69,7 @@ public let defaultEquationRule = StoppingRule.accuracy(relative: 1e-6, absolute:
 /// The solution of an equation, with gradients of everything that the equation captures.
 ///
 /// - Parameters:
-///   - equation: what defines x.
+///   - equation: the equation that defines x.
 ///   - initial: where the search begins, of the shape and dtype of x; it gets no gradient.
 ///   - solver: how x is found; default Newton's method with GMRES inside.
 ///   - estimator: how gradients are computed; default the exact adjoint.
@@ -89,7 +90,7 @@ public func solve<State: FixedPointState>(
   ).map(layout.state)
 }
 
-/// As `solve`, the value alone.
+/// As `solve`, but returns only the value.
 ///
 /// - Throws: also `UnconvergedSolve` where a sample does not meet the tolerance, unless the rule says
 ///   `.keeping`.
@@ -122,11 +123,11 @@ extension FixedPointState {
   /// let found = withoutRecording { myOwnSolver(a) }
   /// let x = try found.asSolution(of: .root { x in x * x - a })
   /// ```
-  /// The condition is evaluated three times at x, to test it, for its slope, and to record it; how x was
-  /// found is of no account, and a history of x is cut.
+  /// The condition is evaluated three times at x: to test it, for its slope, and to record it. It
+  /// does not matter how x was found; if x has a history, that is cut off.
   ///
   /// - Parameters:
-  ///   - equation: what x solves.
+  ///   - equation: the equation that x solves.
   ///   - estimator: how gradients are computed; default the exact adjoint. Unrolling is not
   ///     among them, as there is nothing to unroll.
   ///   - tolerance: how far x may be from the solution, as far as the slope of F tells, relative to
@@ -139,7 +140,7 @@ extension FixedPointState {
     of equation: Equation<Self>, estimator: any AdjointEstimator = .exact, tolerance: Double = 1e-5,
     absolute: Double = 1e-8
   ) throws -> Self {
-    // The solver takes no step: it says that the equation is differentiated, as it will be.
+    // The solver takes no step; it only says that the equation will be differentiated.
     try solution(
       of: equation, from: self, using: .newtonKrylov(), estimator: estimator,
       until: .accuracy(relative: tolerance, absolute: absolute, limit: 1))

@@ -1,7 +1,7 @@
 import Tensors
 
 extension Equation where State == Tensor {
-  /// dL/dx = 0, as a minimum without constraints satisfies.
+  /// The equation dL/dx = 0, which a minimum without constraints satisfies.
   ///
   /// - Parameter loss: L, [batch]: one number for each sample.
   /// - Returns: a root of dL/dx: a minimum, a maximum, or a saddle.
@@ -9,11 +9,11 @@ extension Equation where State == Tensor {
     .root { x in try slope(of: loss, at: x) }
   }
 
-  /// x = P(x - s dL/dx), as a minimum over a convex set satisfies for any s > 0.
+  /// The equation x = P(x - s dL/dx), which a minimum over a convex set satisfies for any s > 0.
   ///
   /// - Parameters:
   ///   - loss: L, [batch].
-  ///   - set: with its projection P.
+  ///   - set: the set, with its projection P.
   ///   - stepSize: s; default 1. Iteration needs s < 2 / the largest curvature.
   /// - Returns: a fixed point of x -> P(x - s dL/dx).
   public static func stationary(
@@ -29,7 +29,7 @@ func slope(of loss: (Tensor) throws -> Tensor, at x: Tensor) throws -> Tensor {
   try gradient(at: x) { x in try checkedLosses(loss, at: x).sum() }
 }
 
-/// L(x), of which there has to be one number for each sample.
+/// L(x), after a check that there is one number for each sample.
 func checkedLosses(_ loss: (Tensor) throws -> Tensor, at x: Tensor) throws -> Tensor {
   let losses = try loss(x)
   expect(
@@ -82,7 +82,7 @@ public func minimum(
 ///
 /// - Parameters:
 ///   - loss: L, [batch].
-///   - set: over which.
+///   - set: the set over which the loss is minimised.
 ///   - initial: where the search begins, [batch, ...]: at the nearest point of the set.
 ///   - stepSize: s, for all samples; default 1 / the largest curvature of each sample where the search
 ///     begins, by twenty products with the Hessian. Where curvatures grow on the way that is too long, and
@@ -114,7 +114,7 @@ public func minimum(
     if stepSize == nil, shorter != nil, attempt < 8 { continue }
     let x = try found.converged(
       advice: shorter.map { "the step against the gradient is too long: try stepSize: \($0)" })
-    // An accelerated iterate may be outside by as much as the rule tolerates.
+    // An accelerated iterate may lie outside the set, by as much as the rule tolerates.
     return try x.withElements(of: withoutRecording { try set.projection(x.detached()) })
   }
   return start

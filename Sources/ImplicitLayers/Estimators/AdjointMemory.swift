@@ -7,18 +7,18 @@ import Tensors
 /// let memory = AdjointMemory()
 /// layer.estimator = .gmres(tolerance: 1e-3, memory: memory)   // step after step
 /// ```
-/// Worth it where consecutive steps see the same samples at the same positions: full batches, a
-/// sequence of frames, an optimisation of one input. Use one memory for each set of samples; one
-/// that does not fit (another shape or dtype) is ignored, and a start that is worse than 0 is
-/// discarded sample by sample, so a wrong memory costs a pullback but no accuracy.
+/// It pays if consecutive steps see the same samples at the same positions: full batches, a
+/// sequence of frames, an optimisation of one input. Use one memory for each set of samples. A
+/// memory that does not fit (because shape or dtype differ) is ignored, and a start that is worse
+/// than 0 is discarded sample by sample, so a wrong memory costs one pullback but no accuracy.
 public final class AdjointMemory: Sendable {
-  /// w / |v| in each sample; 0 where there is no such thing.
+  /// w / |v| of each sample; 0 for a sample without a remembered adjoint.
   private let unit = Mutex<Tensor?>(nil)
 
-  /// Makes a memory in which nothing is remembered yet.
+  /// Makes an empty memory.
   public init() {}
 
-  /// Forgets what is remembered.
+  /// Forgets the adjoint.
   public func clear() { unit.withLock { $0 = nil } }
 
   /// The remembered adjoint, scaled to the cotangent's size in each sample; nil if none fits.

@@ -2,8 +2,9 @@ import Tensors
 
 /// A way to differentiate a fixed point.
 ///
-/// This general form owns the whole solve, because unrolling must record it. An estimator that
-/// approximates u = (I - J^T)^-1 v conforms to `AdjointEstimator` instead, and has this from there.
+/// This general protocol covers the whole solve, because unrolling must record it. An estimator
+/// that approximates u = (I - J^T)^-1 v conforms to `AdjointEstimator` instead, which provides this
+/// function.
 public protocol BackwardEstimator: Sendable {
   /// Solves z = map(z) so that gradients flow from the solution to what `map` captured.
   ///
@@ -13,22 +14,22 @@ public protocol BackwardEstimator: Sendable {
     until rule: StoppingRule
   ) throws -> Solution<Tensor>
 
-  /// What the estimator is called in messages and tables, with its numbers: "GMRES to 1e-05".
+  /// The name of the estimator in messages and tables, with its numbers: "GMRES to 1e-05".
   var name: String { get }
 
-  /// What it is a variant of, for charts: variants differ in how much they compute. Default its
-  /// name.
+  /// The family of the estimator in charts; the members of a family differ in how much they
+  /// compute. Default its name.
   var family: String { get }
 
-  /// What estimates w at z*; nil where the iterations themselves are differentiated, so that the way
-  /// has to be gone again where z* is known already. Default nil.
+  /// The estimator of w at z*; nil if the iterations themselves are differentiated, so that they
+  /// must be run again even where z* is already known. Default nil.
   var adjoint: (any AdjointEstimator)? { get }
 
-  /// The truncated series that its estimate is; default nil, none.
+  /// The truncated series that the estimate is equal to; default nil, for none.
   var series: NeumannSeries? { get }
 
-  /// What it does with the inverse Jacobian that a forward solver learned; default ignored, so that
-  /// the tape does not hold the solver's memory.
+  /// How the estimator uses the inverse Jacobian that a forward solver has built; default not at
+  /// all, so that the tape does not hold the solver's memory.
   var inverseUse: InverseUse { get }
 }
 
@@ -37,21 +38,21 @@ extension BackwardEstimator {
   public var name: String { "\(Self.self)" }
   /// The family in charts: an estimator that says nothing else is a family of its own.
   public var family: String { name }
-  /// Nil: an estimator that names no adjoint differentiates the iterations themselves.
+  /// Nil, because an estimator that names no adjoint differentiates the iterations themselves.
   public var adjoint: (any AdjointEstimator)? { nil }
   /// Nil, because most estimators are no Neumann series.
   public var series: NeumannSeries? { nil }
-  /// `.ignored`: most estimators have no use for what the solver learned.
+  /// `.ignored`, because most estimators have no use for the solver's inverse.
   public var inverseUse: InverseUse { .ignored }
 }
 
-/// What an estimator does with the inverse Jacobian that a forward solver learned.
+/// How an estimator uses the inverse Jacobian that a forward solver has built.
 public enum InverseUse: Sendable {
-  /// The inverse that the solver learned is not looked at.
+  /// The inverse of the solver is not used.
   case ignored
-  /// It takes advantage of one, if there is one.
+  /// The inverse is used if there is one.
   case welcome
-  /// It cannot do without: solving with a solver that learns none throws `MissingInverse`.
+  /// The inverse is required: a solve with a solver that builds none throws `MissingInverse`.
   case required
 }
 
@@ -64,23 +65,23 @@ public enum InverseUse: Sendable {
 ///   }
 /// }
 /// ```
-/// That is all that has to be written. The solve, the one recorded application, the scaling of
-/// the cotangent, failures and the report are the same for all (`solution`).
+/// This is all that has to be written. The solve, the one recorded application, the scaling of the
+/// cotangent, failures and the report are provided for every estimator (`solution`).
 public protocol AdjointEstimator: BackwardEstimator {
   /// The estimate w and, if it was measured, how good it is.
   ///
   /// - Throws: what the pullback throws, or the estimator's own error.
   func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate
 
-  /// What is done about samples whose estimate failed; default: throw.
+  /// What happens to samples whose estimate failed; default: an error is thrown.
   var onFailure: FailurePolicy { get }
 
-  /// What the derivative of an estimate is, where gradients are themselves differentiated. By default
-  /// its computation is differentiated, which has to be written in tensor operators.
+  /// How an estimate is differentiated if gradients are themselves differentiated. By default its
+  /// computation is differentiated, which must be written in tensor operators.
   var derivative: EstimateDerivative { get }
 }
 
-/// What the derivative of an estimate w is, where a backward pass is itself differentiated.
+/// How an estimate w is differentiated if a backward pass is itself differentiated.
 public enum EstimateDerivative: Sendable {
   /// The equation (I - J^T) w = v, which w solves, is differentiated: that is one more system, with
   /// (I - J), for the same estimator. It knows that J depends on z*, and z* on theta.
@@ -95,7 +96,7 @@ extension AdjointEstimator {
   public var onFailure: FailurePolicy { .throwing }
   /// `.ofComputation`: the steps that made the estimate are differentiated.
   public var derivative: EstimateDerivative { .ofComputation }
-  /// This estimator, because it is one of the adjoint.
+  /// This estimator itself, because it estimates the adjoint.
   public var adjoint: (any AdjointEstimator)? { self }
 }
 
@@ -106,30 +107,31 @@ public struct AdjointProblem {
   /// In a backward pass each sample comes scaled by a power of two to a norm in [1, 2), or is zero,
   /// so that tolerances are relative to the cotangent; the gradient is scaled back exactly.
   public let cotangent: Tensor
-  /// w -> J^T w, any number of times.
+  /// The function w -> J^T w, which may be called any number of times.
   public let pullback: (Tensor) throws -> Tensor
-  /// What the forward solver learned of (J - I)^-1, for estimators that reuse it.
+  /// The approximation of (J - I)^-1 that the forward solver has built, for estimators that reuse
+  /// it; nil if there is none.
   public let inverse: (any InverseJacobian)?
-  /// How well J is known, per sample: the residual of the forward solve as a fraction of |f(z)| and of
-  /// what its rule takes for the size of a state at 0, absolute / relative; at least what the dtype
-  /// resolves.
+  /// How accurately J is known, per sample: the residual of the forward solve as a fraction of
+  /// |f(z)| plus the size that its rule takes for a state at 0, which is absolute / relative; at
+  /// least the resolution of the dtype.
   ///
   /// J is taken at a z that is off by about the residual, so a residual of the adjoint system below
   /// this fraction of |v| is none of the true system, and a singular value of I - J below this
   /// fraction of the largest may as well be zero.
   public let accuracies: [Double]
-  /// 0 for the adjoint of a solution; k where the k-th derivative of gradients asks for a system of
-  /// its own, (I - J) or its transpose by turns.
+  /// 0 for the adjoint of a solution, and k for a system that the k-th derivative of gradients
+  /// needs; its matrix is (I - J) or the transpose, in turn.
   public let order: Int
 
   /// A problem from its parts.
   ///
   /// - Parameters:
-  ///   - cotangent: v.
+  ///   - cotangent: the right-hand side v.
   ///   - pullback: w -> J^T w.
-  ///   - inverse: what the forward solver learned; default nil.
-  ///   - accuracies: default what the dtype resolves.
-  ///   - order: default 0.
+  ///   - inverse: the forward solver's approximation of (J - I)^-1; default nil.
+  ///   - accuracies: how accurately J is known, per sample; default the resolution of the dtype.
+  ///   - order: the order of the derivative; default 0.
   public init(
     cotangent: Tensor, pullback: @escaping (Tensor) throws -> Tensor,
     inverse: (any InverseJacobian)? = nil, accuracies: [Double]? = nil, order: Int = 0
@@ -159,7 +161,7 @@ public struct AdjointEstimate: Sendable {
 }
 
 extension AdjointEstimator {
-  /// The estimate alone, outside of a backward pass.
+  /// Estimates w directly, outside of a backward pass.
   ///
   /// - Parameters:
   ///   - v: the cotangent, [batch, ...].

@@ -68,12 +68,12 @@ struct BackwardPass {
     )
   }
 
-  /// How well J is known: see `AdjointProblem.accuracies`.
+  /// How accurately J is known; see `AdjointProblem.accuracies`.
   ///
-  /// A rule that accepts a residual of absolute + relative |f(z)| takes absolute / relative for the size
-  /// of a state beside which |f(z)| is nothing: by as much the residual of a solution at 0 is to be
-  /// divided; a rule that is absolute alone says nothing of sizes, which is taken for 1. An iterate that was kept although it did not converge counts as the solution, as was asked
-  /// for.
+  /// A rule that accepts a residual of absolute + relative |f(z)| takes absolute / relative for the
+  /// size of a state at 0, which is added to |f(z)| here. A rule with only an absolute part says
+  /// nothing about sizes, so this size is taken as 1. An iterate that was kept although it did not
+  /// converge counts as the solution, as was asked for.
   ///
   /// A rule of accuracy has measured by how much z - f(z) changes with z: the residual divided by that is
   /// how far z is off, and at most what the rule accepts. I - J is rounded beside 1, however small it is.
@@ -98,10 +98,11 @@ struct BackwardPass {
     }
   }
 
-  /// What the estimator reports, except that a w beside which v is noise solves nothing.
+  /// The estimator's report, in which a w that is too large for the accuracy of J is judged as
+  /// `singular`.
   ///
-  /// J is known to a fraction `accuracy`, so that (I - J^T) w is known to that fraction of |w| at
-  /// best. Where it is a tenth of |v| or more, I - J is singular in all but its error.
+  /// J is known to a fraction `accuracy`, so (I - J^T) w is known at best to that fraction of |w|.
+  /// If this error is a tenth of |v| or more, I - J is singular as far as it is known.
   private func judged(
     _ estimate: AdjointEstimate, of problem: AdjointProblem, pullbacks: Int, isZero: Bool
   ) -> [LinearSolveReport.Sample] {
@@ -111,7 +112,7 @@ struct BackwardPass {
         applications: pullbacks)
       return forward.samples.map { _ in sample }
     }
-    // What is known to a fraction is I - J, which is about 1 unless its size was measured.
+    // The accuracy is a fraction of I - J, whose size is about 1 unless it was measured.
     let errors = zip(problem.accuracies, forward.samples).map { $0 * ($1.slope ?? 1) }
     let sizes = zip(estimate.value.normsOfSamples, problem.cotangent.normsOfSamples)
     return zip(zip(report.samples, errors), sizes).map { known, norms in

@@ -8,7 +8,7 @@ import Tensors
 /// table.backwardReport(of: solution)?.samples[0].relativeResidual   // |v - (I - J^T) w| / |v|
 /// ```
 public struct BackwardReport: Sendable, CustomStringConvertible {
-  /// What estimated the adjoint, by its name.
+  /// The name of the estimator of the adjoint.
   public let estimator: String
   /// One entry per sample, whose applications are pullbacks, whose trace is the relative residual
   /// after each, and whose condition is that of I - J.
@@ -20,8 +20,8 @@ public struct BackwardReport: Sendable, CustomStringConvertible {
   public let pullbacks: Int
   /// The samples whose estimate failed, in order; their outcome says how.
   public let failed: [Int]
-  /// What estimated the adjoint of the failed samples instead; nil if there were none or their
-  /// estimates were kept.
+  /// The name of the estimator that replaced the estimates of the failed samples; nil if there were
+  /// none, or if their estimates were kept.
   public let fallback: String?
   /// How well J was known, per sample.
   ///

@@ -12,24 +12,24 @@ import Tensors
 /// The gradient has the derivatives of the equation, to any order: each takes another such system, from
 /// a J that is assembled again (`EstimateDerivative.ofEquation`).
 public struct ExactAdjoint: AdjointEstimator {
-  /// Which entries J has.
+  /// Which entries of J can differ from zero.
   public let structure: JacobianStructure
-  /// What is done about samples whose I - J is singular as far as it is known.
+  /// What happens to samples whose I - J is singular as far as it is known.
   public let onFailure: FailurePolicy
 
   /// The estimator.
   ///
   /// - Parameters:
-  ///   - structure: which entries J has; default dense.
-  ///   - onFailure: default throwing.
+  ///   - structure: which entries of J can differ from zero; default all.
+  ///   - onFailure: what happens to samples whose I - J is singular; default throwing.
   public init(structure: JacobianStructure = .dense, onFailure: FailurePolicy = .throwing) {
     (self.structure, self.onFailure) = (structure, onFailure)
   }
 
   /// Solves (I - J)^T u = v for every sample.
   ///
-  /// With a relative error e of I - J, u is off by condition x e. Where that leaves no digit, the
-  /// outcome is `singular`: e is what the forward residual and the dtype leave of J.
+  /// If I - J has a relative error e, u is off by condition x e. If that leaves no correct digit,
+  /// the outcome is `singular`; e comes from the forward residual and from the dtype.
   ///
   /// - Returns: the solution; v in samples whose system has none.
   /// - Throws: what the pullback throws; `WrongStructure` where J has entries outside of it.
@@ -115,7 +115,7 @@ struct DenseSystem {
   /// u with its report.
   func estimate(_ u: Tensor, _ outcomes: [Outcome], conditions: [Double]?) -> AdjointEstimate {
     let samples = zip(outcomes, relativeResiduals(u)).enumerated().map { sample, entry in
-      // A solution whose own residual is above a hundredth is none, whatever the condition says.
+      // A solution whose own residual is above a hundredth is rejected, whatever the condition is.
       let isPoor = entry.0 == .converged && conditions != nil && !(entry.1 <= 0.01)
       return LinearSolveReport.Sample(
         outcome: isPoor ? .singular : entry.0, relativeResidual: entry.1, applications: pullbacks,
@@ -134,8 +134,8 @@ extension BackwardEstimator where Self == ExactAdjoint {
   /// The exact adjoint through LAPACK.
   ///
   /// - Parameters:
-  ///   - structure: which entries J has; default dense.
-  ///   - onFailure: what is done about samples whose I - J is singular; default throwing.
+  ///   - structure: which entries of J can differ from zero; default all.
+  ///   - onFailure: what happens to samples whose I - J is singular; default throwing.
   /// - Returns: the estimator.
   public static func exact(
     structure: JacobianStructure = .dense, onFailure: FailurePolicy = .throwing
@@ -144,9 +144,9 @@ extension BackwardEstimator where Self == ExactAdjoint {
   }
 }
 
-/// A Jacobian has entries that the given structure leaves out.
+/// The error that a Jacobian has entries that the given structure leaves out.
 public struct WrongStructure: Error, CustomStringConvertible {
-  /// The first sample in which it has.
+  /// The first sample that has such an entry.
   public let sample: Int
   /// |J^T x - what was assembled| relative to |J^T x| + |x|.
   public let share: Double

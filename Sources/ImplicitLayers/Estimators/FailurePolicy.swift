@@ -1,20 +1,20 @@
 import Tensors
 
-/// What is done about samples whose backward solve failed.
+/// What happens to samples whose backward solve failed.
 public enum FailurePolicy: Sendable {
-  /// A `BackwardFailure` leaves the call that asked for gradients.
+  /// A `BackwardFailure` is thrown by the call that asked for gradients.
   case throwing
   /// The failed samples, and only they, get the estimate of another estimator; the report names
-  /// them and it. Differentiated again, it counts as the estimator that it stands for: take one that
-  /// solves the equation where second derivatives are wanted.
+  /// both. If the gradient is differentiated again, this estimate counts as that of the estimator
+  /// that it replaces, so take one that solves the equation if you need second derivatives.
   case fallback(to: any AdjointEstimator)
   /// The best estimate is kept; the report names the failed samples.
   case keeping
 }
 
-/// A backward solve failed.
+/// The error that a backward solve failed.
 public struct BackwardFailure: Error, CustomStringConvertible {
-  /// What estimated the adjoint, by its name.
+  /// The name of the estimator of the adjoint.
   public let estimator: String
   /// The failed samples, in order.
   public let samples: [Int]
@@ -80,7 +80,7 @@ public struct BackwardFailure: Error, CustomStringConvertible {
   ]
 }
 
-/// An estimator needs what the forward solver did not learn.
+/// The error that an estimator needs an inverse which the forward solver has not built.
 public struct MissingInverse: Error, CustomStringConvertible {
   /// What happened and what to try.
   public var description: String {

@@ -17,14 +17,14 @@ extension AdjointEstimator {
     try implicitSolution(of: map, from: initial, using: solver, until: rule)
   }
 
-  /// As `solution`, with a gradient for the initial state if wanted.
+  /// As `solution`, but the initial state may get a gradient too.
   ///
   /// - Parameters:
   ///   - map: f.
   ///   - initial: the first iterate.
   ///   - solver: how to iterate.
   ///   - rule: when to stop.
-  ///   - isStraightThrough: whether the initial state is given J^T w for its gradient.
+  ///   - isStraightThrough: whether the initial state gets J^T w as its gradient.
   /// - Returns: the solution, recorded.
   /// - Throws: what `map` throws; `MissingInverse`.
   func implicitSolution(
@@ -40,7 +40,7 @@ extension AdjointEstimator {
   ///
   /// - Parameters:
   ///   - map: f.
-  ///   - start: the initial state, if it is to be given J^T w for its gradient.
+  ///   - start: the initial state, if it gets J^T w as its gradient; nil otherwise.
   ///   - solve: finds the fixed point of the map that it is given, not recorded.
   /// - Returns: the solution, recorded.
   /// - Throws: what `solve` and `map` throw; `MissingInverse`.
@@ -67,7 +67,7 @@ extension AdjointEstimator {
   /// - Parameters:
   ///   - found: the point, and how it was found.
   ///   - function: the application.
-  ///   - start: the initial state, if it is to be given J^T w for its gradient.
+  ///   - start: the initial state, if it gets J^T w as its gradient; nil otherwise.
   /// - Returns: the same, recorded.
   func differentiated(
     _ found: Solution<Tensor>, by function: ImplicitFunction, tying start: Tensor?

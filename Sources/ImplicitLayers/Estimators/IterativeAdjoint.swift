@@ -14,8 +14,8 @@ import Tensors
 /// (Newton-Krylov, and the automatic one in the end) is handed the products J^T s themselves.
 ///
 /// The gradient has the derivatives of the equation, to any order, each by another such iteration
-/// (`EstimateDerivative.ofEquation`). After a fixed number of evaluations, w solves the equation as little
-/// as the number allows, and so do they.
+/// (`EstimateDerivative.ofEquation`). After a fixed number of evaluations, w solves the equation
+/// only as far as that number allows, and the same holds for its derivatives.
 public struct IterativeAdjoint: AdjointEstimator {
   /// How to iterate.
   public let solver: any ForwardSolver
@@ -23,7 +23,7 @@ public struct IterativeAdjoint: AdjointEstimator {
   public let rule: StoppingRule
   /// The last adjoint, from which to start; nil starts from 0.
   public let memory: AdjointMemory?
-  /// What is done about samples that do not reach the tolerance.
+  /// What happens to samples that do not reach the tolerance.
   public let onFailure: FailurePolicy
 
   /// An iteration to a tolerance.
@@ -31,9 +31,9 @@ public struct IterativeAdjoint: AdjointEstimator {
   /// - Parameters:
   ///   - solver: how to iterate.
   ///   - tolerance: |v - (I - J^T) w| / |v| that counts as converged; default 1e-5.
-  ///   - limit: of evaluations; default 100.
-  ///   - memory: default nil.
-  ///   - onFailure: default throwing.
+  ///   - limit: the largest number of evaluations; default 100.
+  ///   - memory: where to start from and to store the adjoint; default nil, which starts from 0.
+  ///   - onFailure: what happens to samples that do not reach the tolerance; default throwing.
   public init(
     solver: any ForwardSolver, tolerance: Double = 1e-5, limit: Int = 100,
     memory: AdjointMemory? = nil, onFailure: FailurePolicy = .throwing
@@ -56,8 +56,9 @@ public struct IterativeAdjoint: AdjointEstimator {
   ///   the adjoint's transpose.
   public func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
     let norms = problem.cotangent.normsOfSamples
-    // The tolerance is absolute: a cotangent shorter than 1 is one whose tolerance is raised to what
-    // J is known to, in each sample by itself.
+    // The tolerance is absolute, so the shorter a cotangent is, the larger is its relative
+    // tolerance. Each sample gets the length that raises its tolerance to the accuracy to which J
+    // is known.
     let lengths = problem.accuracies.map { accuracy in
       guard let tolerance = rule.tolerance?.absolute, tolerance > 0 else { return 1.0 }
       return accuracy > tolerance ? tolerance / accuracy : 1

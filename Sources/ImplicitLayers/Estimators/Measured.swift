@@ -5,16 +5,16 @@ import Tensors
 /// ```swift
 /// layer.estimator = .measured(.neumann(terms: 5))
 /// ```
-/// One pullback more. The estimate does not change.
-/// Differentiated again, it is what the other is.
+/// This costs one more pullback, and does not change the estimate. Its derivatives are those of the
+/// measured estimator.
 public struct Measured: AdjointEstimator {
   /// The estimator that is measured.
   public let base: any AdjointEstimator
   /// The policy of the estimator that is measured.
   public var onFailure: FailurePolicy { base.onFailure }
-  /// As the estimator that is measured has it.
+  /// The derivative of the estimator that is measured.
   public var inverseUse: InverseUse { base.inverseUse }
-  /// As the estimator that is measured has it.
+  /// The use of the solver's inverse by the estimator that is measured.
   public var derivative: EstimateDerivative { base.derivative }
   /// The series that the measured estimator is.
   public var series: NeumannSeries? { base.series }

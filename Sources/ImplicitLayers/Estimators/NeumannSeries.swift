@@ -1,6 +1,6 @@
 import Tensors
 
-/// The truncated Neumann series of the inverse, relaxed if wanted.
+/// The truncated Neumann series of the inverse, optionally relaxed.
 ///
 /// With M = (1 - tau) I + tau J^T and the relaxation tau, w = tau * sum of M^k v for k < terms. With
 /// tau = 1 that is the sum of (J^T)^k v; one term, w = v, is the first-order approximation of
@@ -15,9 +15,9 @@ import Tensors
 ///
 /// Costs terms - 1 pullbacks and the memory of one application: O(1) in the forward iterations.
 ///
-/// Differentiated again, the gradient is the sum of terms that it was computed as, at a constant z*
-/// (`EstimateDerivative.ofComputation`). That is no approximation of the second derivative of the
-/// solution, however many the terms: z* does not move with theta.
+/// Differentiated again, the gradient is treated as the sum of terms by which it was computed, at a
+/// constant z* (`EstimateDerivative.ofComputation`). This does not approximate the second
+/// derivative of the solution, however many terms there are, because z* does not move with theta.
 public struct NeumannSeries: AdjointEstimator {
   /// The number of terms, at least 1.
   public let terms: Int
@@ -26,11 +26,11 @@ public struct NeumannSeries: AdjointEstimator {
 
   /// A series of `terms` terms.
   ///
-  /// Stops when there are none or the relaxation is outside (0, 1].
+  /// Stops when there is no term, or when the relaxation is outside (0, 1].
   ///
   /// - Parameters:
-  ///   - terms: at least 1.
-  ///   - relaxation: default 1, nothing is held back.
+  ///   - terms: the number of terms, at least 1.
+  ///   - relaxation: the fraction of each iteration that is taken; default 1.
   public init(terms: Int, relaxation: Double = 1) {
     expect(terms >= 1, "a Neumann series needs at least one term, not \(terms)")
     expect(
@@ -57,9 +57,9 @@ public struct NeumannSeries: AdjointEstimator {
     (terms == 1 ? "one step" : "\(terms) terms")
       + (relaxation < 1 ? ", relaxation \(relaxation)" : "")
   }
-  /// The family of damped series, or that of plain ones.
+  /// The family of damped series, or the family of plain ones.
   public var family: String { relaxation < 1 ? "damped series" : "series" }
-  /// This series.
+  /// This series itself.
   public var series: NeumannSeries? { self }
 }
 

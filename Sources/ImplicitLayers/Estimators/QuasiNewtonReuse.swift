@@ -2,20 +2,21 @@ import Tensors
 
 /// The adjoint from the inverse Jacobian that a quasi-Newton forward solve has built already.
 ///
-/// With H ~ (J - I)^-1, u = (I - J^T)^-1 v is about -H^T v, at no pullback at all (Ramzi et al.
-/// 2022, "SHINE"). H knows the directions that the forward solve went through, not v, so the
-/// error is not controlled: `refinements` steps of GMRES, started there and preconditioned by
-/// -H^T, reduce and measure it. Where a residual is to be met, use
+/// With H ~ (J - I)^-1, u = (I - J^T)^-1 v is about -H^T v, which costs no pullback (Ramzi et al.
+/// 2022, "SHINE"). H knows the directions through which the forward solve went, and not v, so the
+/// error is not controlled: `refinements` steps of GMRES, started from this estimate and
+/// preconditioned by -H^T, reduce and measure it. To meet a given residual, use
 /// `.gmres(tolerance:reusingInverse:)`.
 ///
 /// The gradient has the derivatives of the equation, to any order, in which H or its transpose stands for
 /// the inverse (`EstimateDerivative.ofEquation`): as good as the estimate is.
 public struct QuasiNewtonReuse: AdjointEstimator {
-  /// Steps of refinement, each one pullback; two more measure the residual before and after.
+  /// The number of steps of refinement, each of which costs one pullback; two more pullbacks
+  /// measure the residual before and after.
   public let refinements: Int
-  /// What is done about samples whose refinement is not finite.
+  /// What happens to samples whose refinement is not finite.
   public let onFailure: FailurePolicy
-  /// The forward solver has to learn an inverse.
+  /// The inverse is required: the forward solver has to build one.
   public var inverseUse: InverseUse { .required }
 
   /// An estimator.
@@ -23,16 +24,15 @@ public struct QuasiNewtonReuse: AdjointEstimator {
   /// Stops when `refinements` is negative.
   ///
   /// - Parameters:
-  ///   - refinements: default 0.
-  ///   - onFailure: default throwing.
+  ///   - refinements: the number of steps of refinement; default 0.
+  ///   - onFailure: what happens to samples whose refinement is not finite; default throwing.
   public init(refinements: Int = 0, onFailure: FailurePolicy = .throwing) {
     expect(refinements >= 0, "the number of refinements cannot be negative: \(refinements)")
     self.refinements = refinements
     self.onFailure = onFailure
   }
 
-  /// `.ofEquation`: the derivative is that of the equation, in which H stands for the inverse once
-  /// more.
+  /// `.ofEquation`: the derivative is that of the equation, again with H in place of the inverse.
   public var derivative: EstimateDerivative { .ofEquation }
   /// The name in reports, "reused inverse".
   public var name: String {
@@ -41,9 +41,9 @@ public struct QuasiNewtonReuse: AdjointEstimator {
   /// The family "reused inverse", with or without refinement.
   public var family: String { "reused inverse" }
 
-  /// -H^T v, refined.
+  /// The product -H^T v, refined.
   ///
-  /// - Throws: `MissingInverse` if the forward solver learned none.
+  /// - Throws: `MissingInverse` if the forward solver has built none.
   public func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
     guard let inverse = problem.inverse else { throw MissingInverse() }
     let start = -inverse.transposeApplied(to: problem.cotangent)

@@ -16,23 +16,26 @@ import Tensors
 /// (c + b J^T a, (1 - b) a), while df/dtheta^T b a goes to what f captures, all at p_k. What is
 /// returned is what unrolling the same iteration returns, and the initial state gets a gradient.
 ///
-/// **How far it goes.** A step back multiplies the error of an iterate by up to 1 / |m|, m the smallest
-/// eigenvalue of the step, with |m| <= (1 - b)^1/2: at least half a bit an evaluation is lost with
-/// b = 1/2, more than one with b = .8, and more the less f contracts. The weight of an iterate in the
-/// gradient falls meanwhile. Where the start is reached, which is known, the error is measured: the
-/// deviation, as a fraction of the state, times the weight that is left there is about the relative
-/// error of the gradient. More than the tolerance throws `ReversalDrift`. As a rule some 30 evaluations
-/// go back in float32 and some 60 in float64 with b = 1/2, and fewer with a larger share. More do with
-/// `anchors`, which keep a pair of iterates every so many steps.
+/// **How far it goes.** A step back multiplies the error of an iterate by up to 1 / |m|, where m is
+/// the smallest eigenvalue of the step, with |m| <= (1 - b)^1/2. At least half a bit is lost in
+/// each evaluation with b = 1/2, more than one with b = .8, and more the less f contracts. The
+/// weight of an iterate in the gradient falls meanwhile. The start is known, so the error is
+/// measured when the way back reaches it: the deviation, as a fraction of the state, times the
+/// weight that is left there is about the relative error of the gradient. An error above the
+/// tolerance throws `ReversalDrift`. As a rule some 30 evaluations can be undone in float32 and
+/// some 60 in float64 with b = 1/2, and fewer with a larger share. `anchors` allow more: they keep
+/// a pair of iterates every so many steps.
 ///
-/// One evaluation of f more forward, and one with its pullback for every step back. Samples stay in
-/// the solve to its end. Where the gradient is itself differentiated, the iteration is run once more,
-/// recorded: every derivative is that of its computation, at the memory of unrolling.
+/// The forward pass takes one more evaluation of f, and the backward pass one evaluation with its
+/// pullback for every step. Samples stay in the solve to its end. If the gradient is itself
+/// differentiated, the iteration is run once more, recorded: every derivative is that of its
+/// computation, and takes the memory of unrolling.
 public struct ReversibleAdjoint: BackwardEstimator {
-  /// The error of the gradient, as a fraction of it, that is accepted; nil for the root of what the
-  /// dtype resolves.
+  /// The accepted error of the gradient, as a fraction of it; nil for the square root of the
+  /// dtype's resolution.
   public let tolerance: Double?
-  /// How many evaluations lie between pairs of iterates that are kept; nil keeps none but the last.
+  /// The number of evaluations between pairs of iterates that are kept; nil keeps only the last
+  /// pair.
   public let anchors: Int?
 
   /// The estimator.
@@ -40,8 +43,9 @@ public struct ReversibleAdjoint: BackwardEstimator {
   /// Stops when the tolerance is not positive, or anchors lie less than a step apart.
   ///
   /// - Parameters:
-  ///   - tolerance: default nil, 3e-4 in float32 and 1e-8 in float64; infinity accepts anything.
-  ///   - anchors: default nil.
+  ///   - tolerance: the accepted relative error; default nil, which is 3e-4 in float32 and 1e-8 in
+  ///     float64. Infinity accepts any error.
+  ///   - anchors: the number of evaluations between pairs that are kept; default nil.
   public init(tolerance: Double? = nil, anchors: Int? = nil) {
     if let tolerance {
       expect(tolerance > 0, "the tolerance of a reversal must be positive, not \(tolerance)")
@@ -57,7 +61,7 @@ public struct ReversibleAdjoint: BackwardEstimator {
   /// The family "reversible", with or without anchors.
   public var family: String { "reversible" }
 
-  /// The paired iteration, unrecorded, with a way back.
+  /// Runs the paired iteration unrecorded, so that its steps can be undone in the backward pass.
   ///
   /// - Throws: `IrreversibleSolver` unless the solver is a `PairedIteration`; what `map` throws. The
   ///   backward pass throws `ReversalDrift`.
@@ -92,9 +96,9 @@ extension BackwardEstimator where Self == ReversibleAdjoint {
   }
 }
 
-/// A solver's steps cannot be undone, and the estimator lives on that.
+/// The error that the steps of a solver cannot be undone, which the estimator needs.
 public struct IrreversibleSolver: Error, CustomStringConvertible {
-  /// What the solver is called.
+  /// The name of the solver.
   public let solver: String
 
   /// What happened and what to try.
@@ -105,7 +109,7 @@ public struct IrreversibleSolver: Error, CustomStringConvertible {
   }
 }
 
-/// On the way back, iterates came out too far from those of the way forth.
+/// The error that iterates computed backwards differ too much from the original ones.
 public struct ReversalDrift: Error, CustomStringConvertible {
   /// The samples in which that happened.
   public let samples: [Int]

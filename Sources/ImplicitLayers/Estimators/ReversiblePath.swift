@@ -1,22 +1,23 @@
 import Tensors
 
-/// A paired iteration that is over, as far as it takes to go back: two iterates of each sample.
+/// A finished paired iteration, kept as far as is needed to run it backwards: two iterates of each
+/// sample.
 struct ReversiblePath {
   /// Iterate k and the one before.
   private typealias Pair = (now: Tensor, former: Tensor)
 
   private let solver: PairedIteration
   private let start: Tensor
-  /// Where each sample was when it was as good as it got.
+  /// The best iterate of each sample, at which it ended.
   private let end: Pair
   /// The number of steps that led each sample there.
   private let steps: [Int]
-  /// Pairs that were kept, by k.
+  /// Pairs that were kept as anchors, by k.
   private let anchors: [Int: Pair]
 
   /// Runs the iteration, unrecorded.
   ///
-  /// - Returns: the way, the solution's value, and the report.
+  /// - Returns: the path, the solution's value, and the report.
   /// - Throws: what the map throws.
   static func solving(
     _ map: FixedPointMap, from start: Tensor, by solver: PairedIteration, until rule: StoppingRule,
@@ -50,7 +51,7 @@ struct ReversiblePath {
     return (path, solution.value, solution.report)
   }
 
-  /// The iteration once more, recorded, to where each sample ended.
+  /// Runs the iteration once more, recorded, up to the iterate at which each sample ended.
   ///
   /// - Throws: what the map throws.
   func again(_ map: FixedPointMap, from start: Tensor) throws -> Tensor {
@@ -118,7 +119,7 @@ struct ReversiblePath {
     return (first, cotangents)
   }
 
-  /// Stops where what a deviation makes of the gradient may matter.
+  /// Throws if the effect of a deviation on the gradient may exceed the tolerance.
   private func check(
     _ pair: Pair, against known: Pair, in goes: [Bool], _ cotangents: (Tensor, Tensor),
     of v: Tensor, _ tolerance: Double

@@ -8,10 +8,10 @@ import Tensors
 /// Liu and Huang (2023, "Improving Object-centric Learning with Query Optimization"). It is a
 /// heuristic: the true derivative of z* with respect to z0 is zero.
 ///
-/// One pullback more than `base`, if the initial state is recorded.
-/// Differentiated again, it is what `base` is.
+/// It costs one pullback more than `base` if the initial state is recorded. Its derivatives are
+/// those of `base`.
 public struct StraightThrough: BackwardEstimator {
-  /// What estimates w.
+  /// The estimator of w.
   public let base: any AdjointEstimator
 
   /// The straight-through variant of `base`; default one step.
@@ -19,9 +19,9 @@ public struct StraightThrough: BackwardEstimator {
 
   /// The name in reports, for instance "straight-through one step".
   public var name: String { "straight-through \(base.name)" }
-  /// The base, which is what estimates w.
+  /// The base, because it estimates w.
   public var adjoint: (any AdjointEstimator)? { base }
-  /// What the base does with the inverse that the solver learned.
+  /// The base's use of the solver's inverse.
   public var inverseUse: InverseUse { base.inverseUse }
 
   /// The solution of `base`, tied to the initial state.

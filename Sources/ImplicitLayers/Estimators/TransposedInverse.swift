@@ -1,6 +1,6 @@
 import Tensors
 
-/// H^T of an H that was learned, for a system with I - J instead of its transpose.
+/// The transpose of an approximate inverse H, for a system with I - J instead of its transpose.
 func transposedInverse(_ inverse: some InverseJacobian) -> any InverseJacobian {
   TransposedInverse(base: inverse)
 }

@@ -1,18 +1,18 @@
 import Tensors
 
-/// The part of a solve that a truncated gradient goes through, while the solve is on its way.
+/// The part of a solve through which a truncated gradient goes, kept while the solve is running.
 ///
-/// A gradient that leaves a sample at its returned iterate e is to stop k steps before, at
-/// e - k. Which iterate is returned is known at the end only; so every step begins with a gate
-/// (`CotangentGate`), which asks on the way back whether a sample's gradient is to pass. A gate that
-/// no sample can need any more is closed, and the tape behind it let go.
+/// A gradient that enters a sample at its returned iterate e has to stop k steps earlier, at e - k.
+/// Which iterate is returned is known only at the end. So every step begins with a gate
+/// (`CotangentGate`), which asks in the backward pass whether a sample's gradient may pass. A gate
+/// that no sample can need any more is closed, and the tape behind it is released.
 struct TruncationWindow {
   private let lastSteps: Int?
   private var gates: [(step: Int, gate: CotangentGate)] = []
 
   init(lastSteps: Int?) { self.lastSteps = lastSteps }
 
-  /// Takes one step of the run, behind a gate that lets cotangents through or not.
+  /// Takes one step of the run, behind a gate.
   mutating func advance<Solver>(_ run: inout SolveRun<Solver>) throws {
     let gate = CotangentGate()
     run = gated(run, gate, asking: run.ledger)
@@ -21,12 +21,12 @@ struct TruncationWindow {
     closeGates(run.ledger)
   }
 
-  /// The run with a gate before its next step.
+  /// Puts a gate before the next step of the run.
   ///
   /// - Parameters:
-  ///   - run: the run, or a copy of it that goes a segment once more.
+  ///   - run: the run, or a copy of it that repeats a segment.
   ///   - gate: the gate.
-  ///   - ledger: that of the solve itself, which in the end knows what is returned.
+  ///   - ledger: the ledger of the original solve, which at the end knows the returned iterates.
   /// - Returns: the run with its tensors behind the gate.
   private func gated<Solver>(
     _ run: SolveRun<Solver>, _ gate: CotangentGate, asking ledger: SolveLedger
@@ -41,8 +41,8 @@ struct TruncationWindow {
     }
   }
 
-  /// Closes the gates that no gradient can pass: of the iterates that are returned as things stand,
-  /// and of those that may come while the solve is on its way.
+  /// Closes the gates through which no gradient can pass any more, neither from the iterates that
+  /// would be returned now nor from those that may still come.
   mutating func closeGates(_ ledger: SolveLedger) {
     guard let lastSteps else { return gates.removeAll() }
     let (ends, next) = (ledger.returnedIterates, ledger.iterations)
@@ -55,9 +55,9 @@ struct TruncationWindow {
     }
   }
 
-  /// Some steps, of which the tape keeps where they end.
+  /// Takes some steps of which the tape keeps only the end.
   ///
-  /// They are run once now, and once more on the way back, by a copy of the run: the same
+  /// They are run once now, and once more in the backward pass, by a copy of the run: the same
   /// arithmetic on the same numbers makes the same decisions.
   mutating func advanceWithoutKeeping<Solver>(
     _ run: inout SolveRun<Solver>, steps: Int
@@ -86,7 +86,7 @@ struct TruncationWindow {
     reached = nil
     var rest = tensors[...]
     run = end.replacingTensors { _, _ in rest.removeFirst() }
-    // Samples whose best iterate is an older one keep what they had.
+    // Samples whose best iterate is an older one keep their value.
     let isNew = ledger.bestIterates.map { $0 >= first }
     run.best = former.replacingSamples(isNew, with: tensors[tensors.count - 1])
     closeGates(ledger)

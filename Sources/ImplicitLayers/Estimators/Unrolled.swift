@@ -34,7 +34,7 @@ public struct Unrolled: BackwardEstimator {
   public enum Kept: Sendable, Equatable {
     /// Every step is kept, so that nothing is computed twice.
     case everyStep
-    /// The iterate and the solver's memory once in so many steps.
+    /// The iterate and the solver's memory are kept once in so many steps.
     case checkpoints(every: Int)
     /// Checkpoints whose distance grows by one from each to the next, so that n steps, however
     /// many they turn out to be, have about sqrt(2 n) of them and at most as many steps between two.
@@ -51,11 +51,11 @@ public struct Unrolled: BackwardEstimator {
   /// Stops when a number is not positive.
   ///
   /// - Parameters:
-  ///   - lastSteps: default nil, all. The gradient goes through so many applications of the map; the
-  ///     values do not change. Of a fixed number of evaluations they are the last steps; under a
-  ///     tolerance the last of them is one at the returned iterate, so that k applications are k terms
-  ///     of the Neumann series at the fixed point.
-  ///   - kept: default every step.
+  ///   - lastSteps: the number of applications of the map through which the gradient goes; default
+  ///     nil, for all. The values do not change. With a fixed number of evaluations they are the
+  ///     last steps; under a tolerance the last of them is one at the returned iterate, so that k
+  ///     applications are k terms of the Neumann series at the fixed point.
+  ///   - kept: how much of the trajectory the tape holds; default every step.
   public init(lastSteps: Int? = nil, keeping kept: Kept = .everyStep) {
     if let lastSteps {
       expect(lastSteps >= 1, "unrolling differentiates at least one step, not \(lastSteps)")
@@ -79,8 +79,8 @@ public struct Unrolled: BackwardEstimator {
   ) throws -> Solution<Tensor> {
     var run = SolveRun(solver, of: map, from: initial, until: rule)
     // A truncated gradient under a tolerance ends with an application of f at the returned iterate
-    // itself. Otherwise a solver that has gone back to an older point, as after a bad step, would leave
-    // nothing of it within the last steps.
+    // itself. Otherwise, if a solver has gone back to an older point after a bad step, the last
+    // steps would contain nothing that leads to this iterate.
     let final = lastSteps != nil && rule.tolerance != nil ? 1 : 0
     if isRecording && (lastSteps != nil || kept != .everyStep) {
       (run.mayShrink, run.endsWithImages) = (false, final == 1)

@@ -29,7 +29,8 @@ extension BackwardEstimator {
     let iterates = try zip(way.chosen, way.indices).map { point, indices -> Tensor in
       if indices == way.steps { return solution.value }
       guard isRecording else { return point }
-      // J is taken at the iterate itself, whose distance from the solution is no error of it.
+      // J is taken at the iterate itself, so the iterate's distance from the solution is not an
+      // error of J.
       var report = solution.report
       for sample in report.samples.indices { report.samples[sample].relativeResidual = 0 }
       let found = Solution(value: point, report: report, inverse: solution.inverse)
@@ -41,7 +42,7 @@ extension BackwardEstimator {
   }
 }
 
-/// Iterates of a solve that is over.
+/// The chosen iterates of a finished solve.
 private struct Iterates {
   /// The chosen iterates in the order of the choice; each sample has its own.
   let chosen: [Tensor]
@@ -51,7 +52,7 @@ private struct Iterates {
   let steps: [Int]
 }
 
-/// Runs a solver and keeps what is chosen.
+/// Runs a solver and keeps the chosen iterates.
 private func collect<Solver: ForwardSolver>(
   _ choice: IterateChoice, _ solver: Solver, of map: FixedPointMap, from initial: Tensor,
   until rule: StoppingRule

@@ -1,14 +1,16 @@
 import Tensors
 
-/// Which iterates of a solve are wanted beside its solution.
+/// Which iterates of a solve are returned in addition to its solution.
 public enum IterateChoice: Sendable, Equatable {
-  /// So many, evenly spaced on each sample's own way, the last of them the solution: of a sample
-  /// that takes N steps, iterate j is the one after N j / count of them, rounded up.
+  /// This number of iterates, evenly spaced on each sample's own path; the last one is the
+  /// solution. For a sample that takes N steps, iterate j is the one after N j / count of them,
+  /// rounded up.
   case evenly(Int)
-  /// Those after so many evaluations: 0 is the initial state. Of a sample that takes fewer, its solution.
+  /// The iterates after these numbers of evaluations, where 0 is the initial state; for a sample
+  /// that takes fewer, its solution.
   case after([Int])
 
-  /// Stops unless it chooses something.
+  /// Stops unless at least one iterate is chosen.
   func check() {
     switch self {
     case .evenly(let count):
@@ -21,7 +23,7 @@ public enum IterateChoice: Sendable, Equatable {
     }
   }
 
-  /// The index of every chosen iterate on a way of so many steps.
+  /// The index of every chosen iterate on a path with this number of steps.
   func indices(steps: Int) -> [Int] {
     switch self {
     case .evenly(let count): (1...count).map { (steps * $0 + count - 1) / count }
@@ -29,7 +31,7 @@ public enum IterateChoice: Sendable, Equatable {
     }
   }
 
-  /// Whether iterate k may be chosen, `limit` being the number of evaluations where that is fixed.
+  /// Whether iterate k may be chosen; `limit` is the number of evaluations if that is fixed.
   func mayChoose(_ index: Int, limit: Int?) -> Bool {
     switch self {
     case .evenly: limit.map { indices(steps: $0).contains(index) } ?? true
@@ -44,8 +46,9 @@ public enum IterateChoice: Sendable, Equatable {
 /// let way = try layer.trajectory(x, choosing: .evenly(3))
 /// let loss = try way.loss(decay: 0.8) { z in (head(z) - y).square().mean() }
 /// ```
-/// Losses on iterates keep the whole way near the solution, not its end alone: the fixed-point
-/// correction of Bai, Geng, Savani and Kolter (2022, "Deep Equilibrium Optical Flow Estimation").
+/// Losses on iterates keep the whole path near the solution, and not only its end: this is the
+/// fixed-point correction of Bai, Geng, Savani and Kolter (2022, "Deep Equilibrium Optical Flow
+/// Estimation").
 ///
 /// An iterate z_k has the value that the solver gave it, and the derivatives that the layer's estimator
 /// would give it if z_k were the solution: with w ~ (I - J^T)^-1 v for the cotangent v of z_k and J at z_k,
@@ -57,7 +60,8 @@ public struct Trajectory<State> {
   public let solution: Solution<State>
   /// The chosen iterates, in order, recorded.
   public let iterates: [State]
-  /// Which iterate each is, sample by sample: [iterate][sample], the number of evaluations before it.
+  /// The index of each iterate, sample by sample: [iterate][sample], the number of evaluations
+  /// before it.
   public let indices: [[Int]]
 
   /// The sum of a loss over the iterates, each weighing less the earlier it is.
@@ -67,7 +71,8 @@ public struct Trajectory<State> {
   /// Stops when `decay` is negative.
   ///
   /// - Parameters:
-  ///   - decay: default 0.8, that of the published models; 0 leaves the last iterate alone.
+  ///   - decay: the factor between the weights of successive iterates; default 0.8, as in the
+  ///     published models. 0 uses only the last iterate.
   ///   - loss: L, a scalar.
   /// - Returns: a scalar.
   /// - Throws: what `loss` throws.
@@ -82,7 +87,7 @@ public struct Trajectory<State> {
     return sum
   }
 
-  /// The same trajectory, its states in another form.
+  /// The same trajectory with its states in another form.
   func map<Other>(_ transform: (State) -> Other) -> Trajectory<Other> {
     Trajectory<Other>(
       solution: solution.map(transform), iterates: iterates.map(transform), indices: indices)
@@ -93,8 +98,8 @@ extension FixedPointLayer {
   /// The fixed point and chosen iterates on the way to it; see `Trajectory`.
   ///
   /// - Parameters:
-  ///   - input: what the layer is called with.
-  ///   - choice: which iterates; default three, evenly spaced.
+  ///   - input: the input of the layer.
+  ///   - choice: which iterates are returned; default three, evenly spaced.
   /// - Returns: the trajectory. A sample that does not converge is an entry in the report and no error.
   /// - Throws: what the layer's functions throw; `NoTrajectory`.
   /// - Complexity: that of a solve, and one recorded application for every chosen iterate. Samples that are
@@ -127,9 +132,9 @@ public func fixedPointTrajectory<State: FixedPointState>(
   ).map(layout.state)
 }
 
-/// An estimator gives iterates no gradient of their own.
+/// The error that an estimator gives iterates no gradient of their own.
 public struct NoTrajectory: Error, CustomStringConvertible {
-  /// What the estimator is called.
+  /// The name of the estimator.
   public let estimator: String
 
   /// What happened and what to try.

@@ -3,7 +3,7 @@ import Foundation
 import Images
 import Tensors
 
-/// Decodes a part of a data set in several threads, ahead of the training that takes its batches.
+/// Decodes one part of a data set in several threads, ahead of the training that takes its batches.
 ///
 /// ```swift
 /// let loader = BatchLoader(data, split: .train, batchSize: 50, seed: 7)
@@ -13,50 +13,52 @@ import Tensors
 ///   batches.beginNextEpoch()
 /// }
 /// ```
-/// Batches are the same, in the same order, for every number of threads: the order of an epoch is a
-/// permutation drawn from (seed, epoch). An image that cannot be read is left out, with a warning
-/// that names it, and the batch is filled with the images after it; more than `tolerance` such images
-/// in an epoch are an error.
+/// The batches and their order are the same for every number of threads: the order of an epoch is a
+/// permutation drawn from (seed, epoch). An image that cannot be read is left out with a warning
+/// that names it, and the batch is filled with the images that follow. If more than `tolerance`
+/// images of an epoch cannot be read, that is an error.
 public struct BatchLoader: Sendable {
   /// The data set.
   public let data: any ImageDataset
-  /// Its part.
+  /// The part of the data set that is read.
   public let split: Split
-  /// Images in a batch.
+  /// The number of images in a batch.
   public let batchSize: Int
-  /// What orders are drawn from; nil for the order of the data set.
+  /// The seed from which orders are drawn; nil keeps the order of the data set.
   public let seed: UInt64?
   /// Whether a last batch that is not full is left out.
   public let dropsLast: Bool
-  /// Decoding threads.
+  /// The number of threads that decode.
   public let threads: Int
-  /// Batches that may be decoded ahead.
+  /// The number of batches that may be decoded ahead.
   public let prefetch: Int
-  /// Unreadable images of an epoch that are only warned about.
+  /// The number of unreadable images per epoch for which there is only a warning.
   public let tolerance: Int
   private let warn: @Sendable (String) -> Void
   let cache: ImageCache
 
-  /// A loader; nothing is read yet.
+  /// A loader of one part of a data set; nothing is read yet.
   ///
   /// - Parameters:
   ///   - data: the data set.
-  ///   - split: its part; default training.
-  ///   - batchSize: images in a batch.
-  ///   - seed: what orders are drawn from; nil keeps the order of the data set, as evaluation wants.
+  ///   - split: the part; default training.
+  ///   - batchSize: the number of images in a batch.
+  ///   - seed: the seed from which orders are drawn; nil keeps the order of the data set, as
+  ///     evaluation needs it.
   ///   - dropsLast: whether a last batch that is not full is left out; default false.
-  ///   - threads: decoding threads; default 2.
-  ///   - prefetch: batches that may be decoded ahead; default 4.
-  ///   - cacheBytes: decoded images are kept in memory up to this size, so that later epochs need
-  ///     not decode them; default 1 GiB, 87,000 images of 64 x 64. 0 keeps none.
-  ///   - tolerance: unreadable images of an epoch that are only warned about; default 10.
+  ///   - threads: the number of threads that decode; default 2.
+  ///   - prefetch: the number of batches that may be decoded ahead; default 4.
+  ///   - cacheBytes: the size up to which decoded images are kept in memory, so that later epochs
+  ///     need not decode them; default 1 GiB, which holds 87,000 images of 64 x 64. 0 keeps none.
+  ///   - tolerance: the number of unreadable images per epoch for which there is only a warning;
+  ///     default 10.
   ///   - warn: receives the warnings; default prints them on standard error.
   public init(
     _ data: any ImageDataset, split: Split = .train, batchSize: Int, seed: UInt64?,
     dropsLast: Bool = false, threads: Int = 2, prefetch: Int = 4, cacheBytes: Int = 1 << 30,
     tolerance: Int = 10,
     warn: @escaping @Sendable (String) -> Void = { warning in
-      // A FileHandle would end the program where standard error is closed or full.
+      // FileHandle would end the process here if standard error were closed or its disk full.
       let line = Array("warning: \(warning)\n".utf8)
       _ = write(STDERR_FILENO, line, line.count)
     }
@@ -87,11 +89,12 @@ public struct BatchLoader: Sendable {
   /// The batches of an epoch.
   ///
   /// - Parameters:
-  ///   - number: which epoch; it decides about the order.
-  ///   - position: how many images of the epoch's order are passed over: the `endPosition` of the
-  ///     last batch that was used, to go on after an interruption; default 0.
-  ///   - goesOn: whether decoding goes on into the next epochs (`beginNextEpoch()`), so that their
-  ///     first batches need not be waited for; default false.
+  ///   - number: the number of the epoch, which determines the order.
+  ///   - position: the number of images at the beginning of the epoch's order that are skipped. To
+  ///     go on after an interruption, pass the `endPosition` of the last batch that was used.
+  ///     Default 0.
+  ///   - goesOn: whether decoding continues into the next epochs (see `beginNextEpoch()`), so that
+  ///     nobody waits for their first batches; default false.
   /// - Returns: the batches; decoding begins at once.
   public func epoch(
     _ number: Int, from position: Int = 0, goingOn goesOn: Bool = false
@@ -99,15 +102,16 @@ public struct BatchLoader: Sendable {
     BatchSequence(self, epoch: number, position: position, goesOn: goesOn)
   }
 
-  /// One process's part of each batch, from an epoch on, where several processes go through the data in
-  /// step.
+  /// One process's part of each batch, beginning at an epoch, where several processes go through
+  /// the data in step.
   ///
   /// - Parameters:
-  ///   - number: which epoch; it decides about the order.
-  ///   - position: how many images of the epoch's order are passed over, by all processes together.
-  ///   - share: which part. Stops when there are more processes than images in a batch, or when a last
-  ///     batch that is not full is kept.
-  /// - Returns: the parts; decoding begins at once, and goes on into the next epochs.
+  ///   - number: the number of the epoch, which determines the order.
+  ///   - position: the number of images at the beginning of the epoch's order that are skipped,
+  ///     counted for all processes together.
+  ///   - share: which part this process gets. Stops when there are more processes than images in a
+  ///     batch, or when the loader keeps a last batch that is not full.
+  /// - Returns: the parts. Decoding begins at once, and continues into the next epochs.
   public func epochs(
     from number: Int, position: Int, share: BatchShare
   ) -> BatchSequence {
@@ -117,7 +121,7 @@ public struct BatchLoader: Sendable {
   /// The positions in the data set in the order of an epoch.
   func order(of epoch: Int) -> [Int] { loader.order.indices(ofEpoch: epoch) }
 
-  /// The same as a loader of any data.
+  /// This loader as a loader of any kind of data, which does the work.
   var loader: DataLoader<CachedImages> {
     DataLoader(
       CachedImages(data: data, split: split, cache: cache), batchSize: batchSize, seed: seed,
@@ -126,7 +130,7 @@ public struct BatchLoader: Sendable {
   }
 }
 
-/// A part of a data set, whose images are decoded once where memory allows.
+/// A part of a data set whose decoded images are kept in memory as far as the limit allows.
 struct CachedImages: Dataset {
   let data: any ImageDataset
   let split: Split
@@ -146,15 +150,16 @@ public struct Batch: Sendable {
   public let images: Tensor
   /// The images' positions in their part of the data set.
   public let indices: [Int]
-  /// How many images of the epoch's order are used up after this batch, unreadable ones included.
+  /// The number of images of the epoch's order that have been used after this batch, including
+  /// unreadable ones.
   public let endPosition: Int
 }
 
 /// Decoded images that stay in memory until the limit is reached.
 ///
-/// Nothing is evicted: an epoch asks for every image once, so a cache that replaced the least
-/// recently used ones would never hit when it is too small. A lock guards the table, which is why
-/// sharing it is safe although the compiler cannot check it.
+/// Nothing is evicted: an epoch asks for every image once, so if the cache is too small, replacing
+/// the least recently used images would never give a hit. A lock guards the table, so sharing it is
+/// safe although the compiler cannot check it.
 final class ImageCache: @unchecked Sendable {
   private let limit: Int
   private let lock = NSLock()

@@ -2,13 +2,14 @@ import DataLoading
 import Images
 import Tensors
 
-/// The batches of an epoch, or one process's part of each, in order, and then those of the next one.
+/// The batches of an epoch in order, and then those of the next epochs; or one process's part of
+/// each batch.
 ///
-/// One thread at a time takes batches. Decoding ends when the sequence is released.
+/// Only one thread at a time may take batches. Decoding ends when the sequence is released.
 public final class BatchSequence {
   private let loader: BatchLoader
   private let batches: any ImageBatches
-  /// Images that were delivered.
+  /// The number of images that were delivered.
   public private(set) var imagesDelivered = 0
 
   init(_ loader: BatchLoader, epoch: Int, position: Int, goesOn: Bool) {
@@ -25,12 +26,13 @@ public final class BatchSequence {
       loader.loader, from: LoaderPlace(epoch: epoch, position: position), share: share)
   }
 
-  /// Seconds that `next()` waited because an image was not decoded yet: 0 if decoding is never the
-  /// bottleneck.
+  /// The seconds for which `next()` waited because an image had not been decoded yet; 0 if decoding
+  /// is never the bottleneck.
   public var secondsWaited: Double { batches.secondsWaited }
 
-  /// Seconds of processor time that the threads spent decoding, together: what training could not
-  /// use where all processors are busy.
+  /// The seconds of processor time that all threads together spent decoding.
+  ///
+  /// If all processors are busy, training lost this time.
   public var secondsDecoding: Double { batches.secondsReading }
 
   /// The next batch, or nil at the end of the epoch.
@@ -48,13 +50,13 @@ public final class BatchSequence {
     }
   }
 
-  /// Goes on to the batches of the next epoch, the first of which have been decoded meanwhile.
+  /// Continues with the batches of the next epoch, the first of which have been decoded meanwhile.
   ///
-  /// Stops when `next()` has not returned nil yet, or when the sequence is one of a single epoch.
+  /// Stops when `next()` has not returned nil yet, or when the sequence covers only one epoch.
   public func beginNextEpoch() { batches.beginNextEpoch() }
 }
 
-/// Whole batches, or parts of them.
+/// The common interface of whole batches and of one process's parts.
 private protocol ImageBatches: AnyObject {
   var secondsWaited: Double { get }
   var secondsReading: Double { get }

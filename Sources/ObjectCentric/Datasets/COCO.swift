@@ -3,14 +3,14 @@ import Foundation
 extension ImageFolder {
   /// COCO-2017 (Lin and others, 2014), either as published or as FiftyOne stores it.
   ///
-  /// Published: `{train,val,test}2017/*.jpg`; FiftyOne: `{train,validation,test}/data/*.jpg`. The
-  /// shorter side is resized to the image size and the centre is cut out. A missing test folder
-  /// counts as empty.
+  /// The published layout is `{train,val,test}2017/*.jpg`, and FiftyOne's is
+  /// `{train,validation,test}/data/*.jpg`. The shorter side is resized to the image size, and the
+  /// centre is cut out. A missing test folder counts as empty.
   ///
   /// - Parameters:
   ///   - url: the folder that holds these folders.
-  ///   - imageSize: pixels of a side.
-  ///   - limit: at most this many images of each part; default all.
+  ///   - imageSize: the number of pixels of a side.
+  ///   - limit: the largest number of images of each part; default all.
   /// - Returns: the data set.
   /// - Throws: `DatasetError` when a folder is missing or empty.
   public static func coco(_ url: URL, imageSize: Int, limit: Int? = nil) throws -> ImageFolder {

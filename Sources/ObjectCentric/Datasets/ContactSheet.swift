@@ -1,16 +1,17 @@
 import Images
 
 extension ImageDataset {
-  /// The first images of a part side by side, with the objects of each below it where known.
+  /// The first images of a part in rows, each with a picture of its objects below it if these are
+  /// known.
   ///
   /// - Parameters:
-  ///   - split: default training.
-  ///   - count: at most this many; default 32.
-  ///   - columns: images in a row; default 8.
-  ///   - enlargement: repeats every pixel; default 1.
-  ///   - passesOver: whether an error leaves its image white; default: none does.
-  /// - Returns: one picture, two pixels of white between the images.
-  /// - Throws: the error of an image that cannot be read.
+  ///   - split: the part; default training.
+  ///   - count: the largest number of images; default 32.
+  ///   - columns: the number of images in a row; default 8.
+  ///   - enlargement: how many times every pixel is repeated in both directions; default 1.
+  ///   - passesOver: says for an error whether its image is left white instead; default never.
+  /// - Returns: one picture, with two pixels of white between the images.
+  /// - Throws: the error of an image that cannot be read and is not passed over.
   public func contactSheet(
     of split: Split = .train, count: Int = 32, columns: Int = 8, enlargement: Int = 1,
     passingOver passesOver: (any Error) -> Bool = { _ in false }

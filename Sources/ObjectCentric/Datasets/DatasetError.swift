@@ -1,10 +1,10 @@
 /// A data set that cannot be opened or read.
 public struct DatasetError: Error, CustomStringConvertible, Equatable {
-  /// The file or folder.
+  /// The path of the file or folder.
   public let path: String
   /// What is wrong.
   public let reason: String
-  /// What to do.
+  /// What the user can do about it.
   public let remedy: String
 
   /// An error from its parts.
@@ -14,6 +14,6 @@ public struct DatasetError: Error, CustomStringConvertible, Equatable {
     self.remedy = remedy
   }
 
-  /// Place, reason and remedy in a sentence.
+  /// The path, the reason and the remedy in one sentence.
   public var description: String { "\(path): \(reason); \(remedy)" }
 }

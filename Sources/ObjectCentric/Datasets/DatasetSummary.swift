@@ -2,7 +2,7 @@ import Foundation
 import Images
 import Tensors
 
-/// What was found in a folder of images.
+/// A summary of what was found in a folder of images.
 ///
 /// ```swift
 /// print(try DatasetSummary(of: URL(filePath: "mirrors64"), options: DatasetOptions(imageSize: 64)))
@@ -12,43 +12,43 @@ import Tensors
 /// // up to 6 objects in a mask (800 of 800 looked at)
 /// ```
 public struct DatasetSummary: Sendable, CustomStringConvertible {
-  /// The sizes of the files that were looked at.
+  /// A size in pixels, and how many of the files that were read have it.
   public struct FileSize: Sendable, Equatable {
-    /// Columns.
+    /// The number of columns.
     public let width: Int
-    /// Rows.
+    /// The number of rows.
     public let height: Int
-    /// How many of the files have it.
+    /// The number of files of this size.
     public let files: Int
   }
 
-  /// Kind and place.
+  /// The kind of the data set, and its path.
   public let place: String
   /// The number of images in each part.
   public let counts: [Split: Int]
-  /// Whether objects are known.
+  /// Whether the objects of the images are known.
   public let hasMasks: Bool
-  /// Sizes on disk, the most frequent first; empty where images are not files.
+  /// The sizes of the files, the most frequent first; empty if the images are not files.
   public let fileSizes: [FileSize]
-  /// What could not be read among the files looked at, and among their masks, with the reason.
+  /// The files and masks that could not be read, each with the reason.
   public let unreadable: [String]
-  /// The largest number of objects in one of the masks looked at; nil where none was.
+  /// The largest number of objects in a mask that was read; nil if no mask was read.
   public let mostObjects: Int?
-  /// How many masks could be read.
+  /// The number of masks that could be read.
   public let masks: Int
-  /// In how many masks 255 stands beside other values, of which it cannot be known whether it is an
-  /// object or to be ignored.
+  /// The number of masks in which 255 occurs beside other values, so that it is not known whether
+  /// it stands for an object or for pixels to ignore.
   public let ambiguousMasks: Int
-  /// How many files were looked at.
+  /// The number of files that were read.
   public let files: Int
 
-  /// Looks at a folder or file.
+  /// Opens a folder or file, and reads a sample of its images.
   ///
   /// - Parameters:
   ///   - url: the folder or file.
-  ///   - options: how it would be opened.
-  ///   - kind: what it is; default what it looks like.
-  ///   - sample: how many files are read, evenly spaced; default 1000.
+  ///   - options: how the data set is opened.
+  ///   - kind: the kind of the data set; default the kind that it looks like.
+  ///   - sample: the number of files that are read, evenly spaced; default 1000.
   /// - Throws: `DatasetError` when it cannot be opened.
   public init(
     of url: URL, options: DatasetOptions, as kind: DatasetKind? = nil, sample: Int = 1000
@@ -56,7 +56,8 @@ public struct DatasetSummary: Sendable, CustomStringConvertible {
     try self.init(of: options.open(url, as: kind), sample: sample)
   }
 
-  /// Looks at an opened data set, at all of its images where they are no more than `sample`.
+  /// Reads a sample of an opened data set: `sample` of its images, or all of them if there are no
+  /// more.
   public init(of data: any ImageDataset, sample: Int = 1000) {
     place = data.description
     counts = Dictionary(uniqueKeysWithValues: Split.allCases.map { ($0, data.count(of: $0)) })
@@ -107,8 +108,8 @@ public struct DatasetSummary: Sendable, CustomStringConvertible {
 }
 
 extension ImageFolder {
-  /// The size of a file, the objects in its mask and whether they can be told from what is to be
-  /// ignored, and what of them cannot be read.
+  /// The size of a file, the number of objects in its mask, whether the mask is ambiguous about
+  /// 255, and the errors of what cannot be read.
   fileprivate func look(
     at index: Int, of split: Split
   ) -> (size: SIMD2<Int>?, objects: Int?, isAmbiguous: Bool, failures: [String]) {

@@ -8,30 +8,30 @@ import Tensors
 /// let image = try data.image(3, of: .train)
 /// let mask = try data.mask(3, of: .train)        // which object each pixel shows
 /// ```
-/// Discs, squares, triangles, hexagons and stars of clearly different colours, drawn as `SceneStyle`
-/// says. Scene i of a part is a function of (seed, part, i), so nothing is stored and nothing depends
-/// on the order of asking.
+/// The objects are discs, squares, triangles, hexagons and stars of clearly different colours,
+/// drawn as `SceneStyle` says. Scene i of a part is a function of (seed, part, i), so nothing is
+/// stored, and the order of the calls does not matter.
 public struct GeneratedScenes: ImageDataset {
   /// The number of rows, and of columns, of every image.
   public let imageSize: Int
-  /// What the scenes are drawn from.
+  /// The seed from which the scenes are drawn.
   public let seed: UInt64
-  /// How many objects a scene has.
+  /// The number of objects of a scene.
   public let objects: ClosedRange<Int>
-  /// How they are drawn.
+  /// The style in which scenes are drawn.
   public let style: SceneStyle
   private let counts: [Split: Int]
 
   /// A collection of scenes.
   ///
   /// - Parameters:
-  ///   - imageSize: pixels of a side, at least 8.
+  ///   - imageSize: the number of pixels of a side, at least 8.
   ///   - seed: default 0.
-  ///   - style: how they are drawn; default shaded.
-  ///   - objects: how many a scene has, between 1 and 6; default the style's. A model needs a slot
-  ///     for each and one for the background.
-  ///   - training: the number of training scenes; default 10,000, many enough not to be learned by
-  ///     heart in a short run.
+  ///   - style: the style in which scenes are drawn; default shaded.
+  ///   - objects: the number of objects of a scene, within 1...6; default that of the style. A
+  ///     model needs one slot for each object and one for the background.
+  ///   - training: the number of training scenes; default 10,000, which are too many to be learned
+  ///     by heart in a short run.
   ///   - held: the number of validation scenes, and of test scenes; default 500.
   public init(
     imageSize: Int, seed: UInt64 = 0, style: SceneStyle = .shaded,

@@ -1,13 +1,13 @@
 import Images
 import Tensors
 
-/// Which part of a data set.
+/// One of the three parts of a data set.
 public enum Split: String, Sendable, CaseIterable {
-  /// What the parameters are fitted to.
+  /// The images to which the parameters are fitted.
   case train
-  /// What decides about learning rates and when to stop.
+  /// The images by which learning rates and the end of training are decided.
   case validation
-  /// What is reported in the end.
+  /// The images for which final results are reported.
   case test
 }
 
@@ -17,9 +17,10 @@ public enum Split: String, Sendable, CaseIterable {
 /// let data = try ImageFolder(URL(filePath: "pictures"), imageSize: 64)
 /// let first = try data.image(0, of: .train)      // 64 x 64, RGB
 /// ```
-/// The same index always gives the same image, on any thread and in any order of asking.
+/// The same index always gives the same image, on every thread and in every order of calls.
 public protocol ImageDataset: Sendable {
-  /// Kind and place, for logs: "image folder pictures", "generated scenes (seed 0)".
+  /// The kind of data and its place, for logs: "image folder pictures", "generated scenes (seed
+  /// 0)".
   var description: String { get }
   /// The number of rows, and of columns, of every image.
   var imageSize: Int { get }
@@ -31,13 +32,13 @@ public protocol ImageDataset: Sendable {
   ///
   /// - Throws: an error that names the file when it cannot be read.
   func image(_ index: Int, of split: Split) throws -> Image
-  /// The object of each pixel, 0 for the background; nil where the data has no masks.
+  /// The object that each pixel shows, 0 for the background; nil where the data has no masks.
   ///
   /// Stops when the index is not below `count(of:)`.
   ///
   /// - Throws: an error that names the file when it cannot be read.
   func mask(_ index: Int, of split: Split) throws -> SegmentationMask?
-  /// What warnings call an image: the path of its file, or "scene 17".
+  /// The name of an image in warnings: the path of its file, or "scene 17".
   func name(_ index: Int, of split: Split) -> String
 }
 

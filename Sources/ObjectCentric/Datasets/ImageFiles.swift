@@ -8,9 +8,10 @@ enum ImageFiles {
 
   /// Paths relative to `folder`, found recursively and sorted by their bytes.
   ///
-  /// Links to folders are followed, and each folder is visited once, whatever leads to it: as itself
-  /// where it lies below `folder`, else by the first link to it. Names that begin with a dot are
-  /// passed over: systems leave their own files there. Names need not be UTF-8.
+  /// Links to folders are followed. Each folder is visited only once, however many links lead to
+  /// it: under its own path if it lies below `folder`, and otherwise under the first link to it.
+  /// Names that begin with a dot are skipped, because systems keep files of their own there. Names
+  /// need not be UTF-8.
   ///
   /// - Throws: `DatasetError` when the folder is missing, is a file, or holds no image, or when a
   ///   folder below it cannot be read.
@@ -28,9 +29,9 @@ enum ImageFiles {
     return search.found.sorted()
   }
 
-  /// The files of data that is split on disk, each part in the order of its paths.
+  /// The files of a data set that has a folder for each part; each part in the order of its paths.
   ///
-  /// A missing test folder gives an empty part; the others must be there.
+  /// A missing test folder gives an empty part; the other folders must exist.
   static func parts(
     in root: URL, _ folders: [Split: String], limit: Int?
   ) throws -> [Split: [RawPath]] {
@@ -45,7 +46,7 @@ enum ImageFiles {
     return result
   }
 
-  /// Throws a `DatasetError` unless `folder` is there and is a folder.
+  /// Throws a `DatasetError` unless `folder` exists and is a folder.
   static func expectFolder(_ folder: URL) throws {
     guard FileManager.default.fileExists(atPath: folder.path) else {
       throw DatasetError(

@@ -1,29 +1,30 @@
 import Foundation
 import Images
 
-/// Images in PNG and JPEG files below a folder.
+/// A data set of PNG and JPEG files below a folder.
 ///
 /// ```swift
 /// let data = try ImageFolder(URL(filePath: "mirrors64"), imageSize: 64)
 /// data.count(of: .train)   // 560 of 800
 /// ```
-/// The initialiser takes any folder, and splits it; `clevr`, `shapeStacks` and `coco` know how these
-/// data sets lie on disk. Nothing is read before an image is asked for.
+/// The initialiser takes any folder of images, and splits it into parts. For published data sets,
+/// `clevr`, `shapeStacks` and `coco` know the layout on disk. No image is read before it is asked
+/// for.
 public struct ImageFolder: ImageDataset {
   /// The number of rows, and of columns, of every image.
   public let imageSize: Int
-  /// How files become square.
+  /// How pictures are made square.
   public let framing: Framing
   /// Whether pictures and masks are turned as their EXIF data say; false unless it is set.
   public var appliesOrientation = false
-  /// How masks name objects; by the values of their pixels unless it is set.
+  /// How masks name objects; default by the values of their pixels.
   public var maskEncoding = MaskEncoding.values()
-  /// What logs call the data: "image folder", "CLEVR".
+  /// The name of the kind of data in logs: "image folder", "CLEVR".
   let kind: String
   let folder: URL
   /// Paths relative to the folder.
   let parts: [Split: [RawPath]]
-  /// The file of an image's mask, from the image's path relative to the folder; nil without masks.
+  /// From an image's path to its mask's path, both relative to the folder; nil without masks.
   private let maskPath: (@Sendable (_ path: RawPath) -> RawPath)?
 
   init(
@@ -40,17 +41,17 @@ public struct ImageFolder: ImageDataset {
 
   /// All the images below a folder: 70% for training, 15% each for validation and test.
   ///
-  /// Files are found recursively, through links too, and sorted by path; the parts are cut in that
-  /// order, at floor(0.70 n) and floor(0.85 n). Masks are taken from a folder `masks` beside the
-  /// images, if there is one, with the same names. A folder that holds `images` and `masks` stands for
-  /// its `images`.
+  /// Files are found recursively, through links too, and sorted by path. The parts are cut in that
+  /// order, at floor(0.70 n) and floor(0.85 n). If there is a folder `masks` beside the images,
+  /// masks are the files of the same names in it. A folder that holds `images` and `masks` is
+  /// treated as its `images`.
   ///
   /// - Parameters:
-  ///   - url: the folder.
-  ///   - imageSize: pixels of a side.
-  ///   - framing: default `.whole`, resizing without a crop.
-  ///   - limit: at most this many files, the first in order, take part; default all.
-  /// - Throws: `DatasetError` when the folder is missing, or has no or too few images for the parts.
+  ///   - url: the folder of the images.
+  ///   - imageSize: the number of pixels of a side.
+  ///   - framing: how pictures are made square; default `.whole`, which resizes without a crop.
+  ///   - limit: the largest number of files, counted from the first in order; default all.
+  /// - Throws: `DatasetError` when the folder is missing, or has too few images for three parts.
   public init(_ url: URL, imageSize: Int, framing: Framing = .whole, limit: Int? = nil) throws {
     try ImageFiles.expectFolder(url)
     let inner = url.appending(path: "images")
@@ -90,16 +91,16 @@ public struct ImageFolder: ImageDataset {
   /// The number of files in a part.
   public func count(of split: Split) -> Int { parts[split]?.count ?? 0 }
 
-  /// Whether there is a folder of masks.
+  /// Whether the data has masks.
   public var hasMasks: Bool { maskPath != nil }
 
-  /// A file, decoded to RGB and made square.
+  /// An image, decoded to RGB and made square.
   public func image(_ index: Int, of split: Split) throws -> Image {
     try framing.square(
       picture(index, of: split), size: imageSize, path: name(index, of: split))
   }
 
-  /// A file, decoded to RGB at its own size.
+  /// An image, decoded to RGB at the size that its file has.
   ///
   /// - Throws: `ImageError` naming the file when it cannot be read.
   public func picture(_ index: Int, of split: Split) throws -> Image {
@@ -109,8 +110,8 @@ public struct ImageFolder: ImageDataset {
 
   /// The image's mask, or nil when there is no folder of masks.
   ///
-  /// - Throws: `ImageError` naming the mask when it is missing or damaged, or does not tell objects
-  ///   apart.
+  /// - Throws: `ImageError` naming the mask when it is missing, damaged, or in a format that does
+  ///   not tell objects apart.
   public func mask(_ index: Int, of split: Split) throws -> SegmentationMask? {
     guard let maskPath else { return nil }
     let path = maskPath(path(index, of: split))
@@ -119,10 +120,11 @@ public struct ImageFolder: ImageDataset {
     return try framing.square(mask, size: imageSize, path: path.description)
   }
 
-  /// Whether 255 stands beside other values in the image's mask, and nothing says that it is ignored.
+  /// Whether 255 occurs beside other values in the image's mask and no option says that it is
+  /// ignored.
   ///
-  /// It may be an object like the others or, as in PASCAL VOC and DAVIS, what is left out. False where
-  /// the mask cannot be read.
+  /// The value may stand for an object like the others or, as in PASCAL VOC and DAVIS, for pixels
+  /// that are left out. The result is false if the mask cannot be read.
   public func hasAmbiguousMask(_ index: Int, of split: Split) -> Bool {
     guard maskEncoding == .values() else { return false }
     var ignoring = self
@@ -131,7 +133,7 @@ public struct ImageFolder: ImageDataset {
     return mask.objectCount > 0 && mask.ids.contains(SegmentationMask.ignored)
   }
 
-  /// The path of the file; bytes of it that are not UTF-8 are written as \xE9.
+  /// The path of the file; its bytes that are not UTF-8 are written as \xE9.
   public func name(_ index: Int, of split: Split) -> String {
     place(path(index, of: split)).description
   }

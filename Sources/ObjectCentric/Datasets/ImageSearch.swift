@@ -3,14 +3,14 @@ import Images
 
 /// The search for image files below a folder, through links.
 struct ImageSearch {
-  /// Paths relative to the root, in no order.
+  /// The paths that were found, relative to the root, in no particular order.
   private(set) var found: [RawPath] = []
   private let root: RawPath
   private var visited: Set<Identity> = []
-  /// Links to folders that are followed when all folders that need none have been visited.
+  /// Links to folders, which are followed after all folders that can be reached without links.
   private var links: [RawPath] = []
 
-  /// What tells a folder from all others.
+  /// The numbers by which the system tells a folder from all others.
   private struct Identity: Hashable {
     let device: UInt64
     let number: UInt64
@@ -22,7 +22,7 @@ struct ImageSearch {
 
   init(below root: RawPath) { self.root = root }
 
-  /// Searches.
+  /// Runs the search.
   ///
   /// - Throws: `DatasetError` naming a folder that cannot be read.
   mutating func run() throws {
@@ -36,7 +36,7 @@ struct ImageSearch {
 
   private func place(_ path: RawPath?) -> RawPath { path.map(root.appending) ?? root }
 
-  /// Searches a folder, unless that was done before.
+  /// Searches a folder, unless it has been searched before.
   private mutating func visit(_ path: RawPath?) throws {
     var waiting = [path]
     while let folder = waiting.popLast() {
@@ -45,7 +45,8 @@ struct ImageSearch {
       }
       for name in try names(in: place(folder)) where name.bytes.first != UInt8(ascii: ".") {
         let inner = folder.map { $0.appending(name) } ?? name
-        // A link that leads nowhere is listed by its name, so that reading it says what is wrong.
+        // A link whose target is missing is listed by its name, so that reading it reports what is
+        // wrong.
         if place(inner).status?.isFolder == true {
           if place(inner).statusOfLink?.isLink == true {
             links.append(inner)
@@ -86,13 +87,13 @@ struct ImageSearch {
 }
 
 extension RawPath {
-  /// What the path leads to; nil where it leads nowhere.
+  /// The status of the file to which the path leads, through links; nil if there is none.
   fileprivate var status: stat? {
     var status = stat()
     return withCString { stat($0, &status) } == 0 ? status : nil
   }
 
-  /// What is at the path itself.
+  /// The status of the path itself, without following a link.
   fileprivate var statusOfLink: stat? {
     var status = stat()
     return withCString { lstat($0, &status) } == 0 ? status : nil

@@ -1,21 +1,21 @@
 import Foundation
 
-/// The ways in which images lie on disk.
+/// The layouts of images on disk that can be recognised.
 public enum DatasetKind: String, Sendable, CaseIterable {
-  /// Any PNG and JPEG files.
+  /// A folder of PNG and JPEG files.
   case imageFolder = "image folder"
-  /// `images/train`, `images/val`.
+  /// A folder with `images/train` and `images/val`.
   case clevr = "CLEVR"
-  /// `recordings` and `splits`.
+  /// A folder with `recordings` and `splits`.
   case shapeStacks = "ShapeStacks"
-  /// `train2017`, or FiftyOne's `train/data`.
+  /// A folder with `train2017`, or with FiftyOne's `train/data`.
   case coco = "COCO-2017"
-  /// A file `3dshapes.h5`, or any that ends in .h5 or .hdf5.
+  /// A file `3dshapes.h5`, or any file whose name ends in .h5 or .hdf5.
   case shapes3D = "3D Shapes"
 
   /// The kind that a folder or file looks like.
   ///
-  /// - Throws: `DatasetError` when there is nothing at the path, or a file that is no HDF5.
+  /// - Throws: `DatasetError` when there is nothing at the path, or a file that is not HDF5.
   public init(at url: URL) throws {
     func has(_ path: String) -> Bool { ImageFiles.isFolder(url.appending(path: path).path) }
     let isFile =
@@ -39,28 +39,31 @@ public enum DatasetKind: String, Sendable, CaseIterable {
   }
 }
 
-/// How a data set on disk is opened.
+/// The options with which a data set on disk is opened.
 ///
 /// ```swift
 /// let data = try DatasetOptions(imageSize: 64, centerCrop: 192).open(URL(filePath: "CLEVR_v1.0"))
 /// ```
 public struct DatasetOptions: Sendable, Equatable {
-  /// Pixels of a side.
+  /// The number of pixels of a side.
   public var imageSize: Int
-  /// The side of a central square that is cut out before resizing, in pixels of the file, of CLEVR at
-  /// 320 x 240; nil for none.
+  /// The side of a central square that is cut out before resizing, in pixels of the file, or for
+  /// CLEVR in pixels of the picture at 320 x 240; nil for none.
   public var centerCrop: Int?
-  /// At most this many images: of each part where the parts are on disk, else in all; nil for all.
+  /// The largest number of images: per part if the parts are separate on disk, otherwise in all.
+  ///
+  /// Nil for all images.
   public var limit: Int?
-  /// Which lists of scenarios split ShapeStacks: `default`, `ccs_all` or `blocks_all`.
+  /// The lists of scenarios by which ShapeStacks is split: `default`, `ccs_all` or `blocks_all`.
   public var shapeStacksList: String
   /// Whether pictures and masks in files are turned as their EXIF data say; default false.
   public var appliesOrientation = false
-  /// The value of a mask's pixels that belong to nothing known (`MaskEncoding.values(ignoring:)`); nil
-  /// for none.
+  /// The value of those pixels of a mask that belong to no known object
+  /// (`MaskEncoding.values(ignoring:)`); nil for none.
   public var ignoredMaskValue: Int?
 
-  /// Options; by default everything is used and nothing cut.
+  /// Options of which each has a default except the image size: all images are used, and nothing is
+  /// cut off.
   public init(
     imageSize: Int, centerCrop: Int? = nil, limit: Int? = nil, shapeStacksList: String = "default"
   ) {
@@ -70,9 +73,10 @@ public struct DatasetOptions: Sendable, Equatable {
     self.shapeStacksList = shapeStacksList
   }
 
-  /// Opens a folder or file as what it looks like, or as `kind`.
+  /// Opens a folder or file as the kind that it looks like, or as `kind`.
   ///
-  /// - Throws: `DatasetError` that names what is missing, or an option that does not fit the kind.
+  /// - Throws: `DatasetError` that names the missing file, or an option that does not apply to the
+  ///   kind.
   public func open(_ url: URL, as kind: DatasetKind? = nil) throws -> any ImageDataset {
     let kind = try kind ?? DatasetKind(at: url)
     if let limit, limit < 1 {
@@ -94,7 +98,7 @@ public struct DatasetOptions: Sendable, Equatable {
     return folder
   }
 
-  /// The image files of any kind but 3D Shapes.
+  /// The image files of any kind of data set except 3D Shapes.
   private func folder(_ url: URL, as kind: DatasetKind) throws -> ImageFolder {
     switch kind {
     case .clevr:

@@ -1,12 +1,14 @@
 import Tensors
 
 extension BatchLoader {
-  /// Decodes every image before training where they are few, so that a damaged file is found at
-  /// once and not in the middle of an epoch, and training never waits for decoding.
+  /// Decodes every image before training if there are few of them.
   ///
-  /// - Parameter limit: the largest number of images for which it is done; default 5,000.
-  /// - Throws: `UnreadableImages`, with the first in the order of the data set, when there are more than
-  ///   `tolerance` of them.
+  /// A damaged file is then found at once and not in the middle of an epoch, and training never
+  /// waits for decoding.
+  ///
+  /// - Parameter limit: the largest number of images that are decoded in advance; default 5,000.
+  /// - Throws: `UnreadableImages`, which names the first one in the order of the data set, when
+  ///   more than `tolerance` images cannot be read.
   public func readAheadIfSmall(limit: Int = 5_000) throws {
     let count = data.count(of: split)
     guard count <= limit else { return }

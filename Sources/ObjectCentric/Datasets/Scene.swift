@@ -1,6 +1,8 @@
 import Tensors
 
-/// What a generated picture shows; lengths are fractions of the picture's side.
+/// The content of a generated picture.
+///
+/// Lengths are fractions of the picture's side.
 struct Scene {
   /// The outlines an object can have.
   enum Outline: CaseIterable { case disc, square, triangle, hexagon, star }
@@ -8,9 +10,9 @@ struct Scene {
   struct Object {
     let outline: Outline
     let center: SIMD2<Float>
-    /// The outline's area is that of a disc of this radius.
+    /// The radius of a disc that has the same area as the outline.
     let radius: Float
-    /// Radians.
+    /// The rotation in radians.
     let angle: Float
     let color: SIMD3<Float>
   }
@@ -26,15 +28,15 @@ struct Scene {
   struct Gradient {
     let from: SIMD3<Float>
     let to: SIMD3<Float>
-    /// Unit vector of the gradient.
+    /// The direction of the gradient, a unit vector.
     let direction: SIMD2<Float>
-    /// Radians for a whole side, and where the wave begins.
+    /// For each wave its vector, in radians for a whole side, and its phase.
     let waves: [(vector: SIMD2<Float>, phase: Float)]
   }
 
   /// A floor that meets a wall, on which a mirror may stand.
   struct Room {
-    /// Where the floor ends, from the top.
+    /// The height at which the floor ends, measured from the top.
     let horizon: Float
     let floor: SIMD3<Float>
     let wall: SIMD3<Float>

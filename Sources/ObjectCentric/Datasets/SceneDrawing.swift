@@ -1,8 +1,9 @@
 import Foundation
 import Images
 
-// A picture is painted from the back to the front. Each outline is known by its signed distance d in
-// pixels, negative inside, and covers clamp(1/2 - d, 0, 1) of a pixel, which smooths its edge.
+// A picture is painted from the back to the front. Each outline is given by its signed distance d
+// in pixels, which is negative inside. It covers the share clamp(1/2 - d, 0, 1) of a pixel, which
+// smooths its edge.
 
 extension Scene {
   /// The unit vector at an angle in radians.
@@ -10,7 +11,9 @@ extension Scene {
     SIMD2(Float(cos(angle)), Float(sin(angle)))
   }
 
-  /// The picture, and the number of the object that each pixel shows (back to front, from 1).
+  /// The picture, and a mask with the number of the object that each pixel shows.
+  ///
+  /// Objects are numbered from 1, from the back to the front.
   func drawn(size: Int) -> (image: Image, mask: SegmentationMask) {
     var canvas = Canvas(size: size, background)
     for reflection in reflections { canvas.paint(reflection, id: 0, isShaded: isShaded) }
@@ -50,7 +53,8 @@ private struct Canvas {
   private mutating func fill(_ gradient: Scene.Gradient) {
     let step = 1 / Float(size)
     let (from, to) = (SIMD4(gradient.from, 0), SIMD4(gradient.to, 0))
-    // sin(a + b) = sin a cos b + cos a sin b, with a of the row and b of the column.
+    // sin(a + b) = sin a cos b + cos a sin b, where a depends on the row alone and b on the column
+    // alone.
     let parts = gradient.waves.map { wave in
       (0..<size).map { position -> (row: SIMD2<Float>, column: SIMD2<Float>) in
         let place = (Float(position) + 0.5) * step
@@ -69,7 +73,7 @@ private struct Canvas {
     }
   }
 
-  /// Paints a soft shadow to the lower right where the scene is shaded, then the object itself.
+  /// Paints a soft shadow to the lower right if the scene is shaded, and then the object itself.
   mutating func paint(_ object: Scene.Object, id: UInt16, isShaded: Bool) {
     let scale = Float(size)
     let (center, radius) = (object.center * scale, object.radius * scale)
@@ -133,7 +137,9 @@ private struct Canvas {
 }
 
 extension Scene.Room {
-  /// The colour of floor, wall or mirror: the floor is darker where it is far, a mirror shows it.
+  /// The colour of the floor, the wall or the mirror.
+  ///
+  /// The distant floor is darker, and a mirror shows the floor.
   fileprivate func color(at place: SIMD2<Float>) -> SIMD3<Float> {
     if place.y >= horizon { return floor * (0.86 + 0.14 * (place.y - horizon) / (1 - horizon)) }
     guard let mirror, mirror.contains(place.x), place.y > top else { return wall }
@@ -153,7 +159,7 @@ private struct Contour {
   init(_ object: Scene.Object, center: SIMD2<Float>, radius: Float) {
     self.center = center
     self.radius = radius
-    // Corners lie at these multiples of the radius, which gives all outlines similar areas.
+    // The corners lie at these multiples of the radius, with which all outlines have similar areas.
     let reaches: [Float] =
       switch object.outline {
       case .disc: []
@@ -177,7 +183,7 @@ private struct Contour {
     }
   }
 
-  /// The distance to the outline, negative inside.
+  /// The distance to the outline; negative inside.
   func signedDistance(to place: SIMD2<Float>) -> Float {
     let offset = place - center
     if corners.isEmpty { return (offset * offset).sum().squareRoot() - radius }

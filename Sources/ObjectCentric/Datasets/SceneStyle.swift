@@ -2,16 +2,17 @@ import Tensors
 
 /// How generated scenes are drawn.
 public enum SceneStyle: String, Sendable, Codable, CaseIterable {
-  /// Objects in one of six flat colours each, on dark grey: the easiest to tell apart.
+  /// Objects in six flat colours, one colour each, on dark grey. This style is the easiest to
+  /// segment.
   case plain
-  /// Objects in eight colours, lit from the upper left and with soft shadows, on a pale gradient with
-  /// faint waves; they cover each other in part.
+  /// Objects in eight colours that are lit from the upper left and cast soft shadows, on a pale
+  /// gradient with faint waves. Objects may cover each other in part.
   case shaded
-  /// Lit objects on a floor before a wall, the nearer the larger; in every second scene a mirror on the
-  /// wall shows them again, as in CLEVR-Mirror. Reflections belong to the background.
+  /// Lit objects on a floor in front of a wall; nearer objects are larger. In every second scene a
+  /// mirror on the wall shows them again, as in CLEVR-Mirror. Reflections belong to the background.
   case mirror
 
-  /// How many objects a scene has where nothing else is asked for.
+  /// The number of objects of a scene, unless another one is asked for.
   public var objects: ClosedRange<Int> {
     switch self {
     case .plain: 3...4
@@ -25,10 +26,10 @@ extension Scene {
   /// A scene drawn at random.
   ///
   /// - Parameters:
-  ///   - style: how it is drawn.
-  ///   - hasMirror: whether there is a mirror, where the style has mirrors.
-  ///   - range: how many objects it has.
-  ///   - generator: decides everything else.
+  ///   - style: the style in which the scene is drawn.
+  ///   - hasMirror: whether there is a mirror; only used by the style that has mirrors.
+  ///   - range: the number of objects.
+  ///   - generator: the source of all other choices.
   init(
     _ style: SceneStyle, hasMirror: Bool, objects range: ClosedRange<Int>,
     using generator: inout Philox
@@ -43,8 +44,8 @@ extension Scene {
     case .shaded:
       background = .gradient(Gradient(using: &generator))
       isShaded = true
-      // Crowded scenes have smaller objects, so that they always find a place. At this distance a disc
-      // hides at most a third of its neighbour.
+      // Crowded scenes get smaller objects, so that there is always a place for each. At this
+      // distance a disc hides at most a third of its neighbour.
       objects = Scene.scattered(
         range, radius: { 0.11...($0 <= 4 ? 0.185 : 0.15) }, separation: 0.78, colors: 8,
         using: &generator)
@@ -59,16 +60,18 @@ extension Scene {
     }
   }
 
-  /// Objects of different colours at places of their own.
+  /// Objects of different colours, scattered over the picture.
   ///
   /// - Parameters:
-  ///   - range: how many.
-  ///   - outlines: their outlines.
-  ///   - radius: of an object in a scene with so many.
-  ///   - separation: the least distance of two centres, in sums of their radii.
-  ///   - colors: how many colours there are to choose from.
-  ///   - generator: decides everything else.
-  /// - Returns: what is higher in the picture, and so farther away, first.
+  ///   - range: the number of objects.
+  ///   - outlines: the outlines to choose from.
+  ///   - radius: the range of the radii, given the number of objects in the scene.
+  ///   - separation: the least distance between two centres, as a multiple of the sum of both
+  ///     radii.
+  ///   - colors: the number of colours to choose from.
+  ///   - generator: the source of all choices.
+  /// - Returns: the objects in the order of painting: those that are higher in the picture, and so
+  ///   farther away, come first.
   private static func scattered(
     _ range: ClosedRange<Int>, outlines: [Outline] = Outline.allCases,
     radius: (Int) -> ClosedRange<Double>, separation: Float,
@@ -90,7 +93,7 @@ extension Scene {
         return (gap * gap).sum() >= least * least
       }
       guard isFree else {
-        // Where the objects so far leave no room, others are placed in their stead.
+        // If the objects so far leave no room for another, all of them are drawn again.
         refusals += 1
         if refusals % 1000 == 0 {
           palette = Array(Scene.colors.prefix(colors))
@@ -111,7 +114,7 @@ extension Scene {
 }
 
 extension Scene.Gradient {
-  /// Pale colours, little different from each other.
+  /// A gradient between pale colours that differ little from each other.
   init(using generator: inout Philox) {
     func pale(_ generator: inout Philox) -> SIMD3<Float> {
       let level = Float(generator.uniform(in: 0.50...0.82))
@@ -134,7 +137,7 @@ extension Scene.Gradient {
 }
 
 extension Scene.Room {
-  /// Light greys.
+  /// A room in light greys.
   init(hasMirror: Bool, using generator: inout Philox) {
     horizon = Float(generator.uniform(in: 0.30...0.36))
     floor = SIMD3(repeating: Float(generator.uniform(in: 0.66...0.74)))
@@ -145,10 +148,10 @@ extension Scene.Room {
     top = 0.03
   }
 
-  /// The scale of a thing that stands at `y`: the nearer the larger.
+  /// The scale of an object that stands at height `y` of the picture; nearer objects are larger.
   private func scale(at y: Float) -> Float { 0.55 + 0.75 * (y - horizon) / (1 - horizon) }
 
-  /// An object of a unit square as it stands on the floor, seen obliquely.
+  /// An object of the unit square, moved to its place on the floor, which is seen obliquely.
   func placed(_ object: Scene.Object) -> Scene.Object {
     let y = horizon + (0.06 + 0.84 * object.center.y) * (1 - horizon)
     return Scene.Object(
@@ -156,8 +159,10 @@ extension Scene.Room {
       radius: object.radius * scale(at: y), angle: object.angle, color: object.color)
   }
 
-  /// How the mirror shows an object: as far behind the wall as it stands before it, smaller and paler;
-  /// nil where it lies wholly outside the mirror.
+  /// The mirror image of an object: as far behind the wall as the object stands in front of it,
+  /// smaller and paler.
+  ///
+  /// Nil if it lies entirely outside the mirror.
   func reflection(_ object: Scene.Object) -> Scene.Object? {
     guard let mirror else { return nil }
     let depth = (object.center.y - horizon) / (1 - horizon)

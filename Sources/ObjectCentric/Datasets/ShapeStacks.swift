@@ -4,20 +4,22 @@ import Images
 extension ImageFolder {
   /// ShapeStacks (Groth and others, 2018): `recordings/<scenario>/rgb-*-mono-0.png`, 224 x 224 pixels.
   ///
-  /// The parts are lists of scenarios, one a line, in `splits/<list>/{train,eval,test}.txt`; eval is
-  /// the validation part. Images come in the order of the lists, within a scenario by name.
+  /// The parts are lists of scenarios, one scenario per line, in
+  /// `splits/<list>/{train,eval,test}.txt`; eval is the validation part. Images come in the order
+  /// of the lists, and within a scenario in the order of their names.
   ///
-  /// Where the archive of instance segmentations is unpacked beside the recordings, there are masks:
-  /// `iseg/<scenario>/iseg-w=0-f=0-l=0-c=original-cam_K-mono-0.map`, PNG files in which the red channel
-  /// is 32 times the object's number, and 0 the background. One map serves all pictures that camera K
-  /// took of the scenario, whatever their light and textures.
+  /// If the archive of instance segmentations is unpacked beside the recordings, there are masks:
+  /// PNG files `iseg/<scenario>/iseg-w=0-f=0-l=0-c=original-cam_K-mono-0.map` in which the red
+  /// channel is 32 times the object's number, and 0 for the background. One mask serves all
+  /// pictures of the scenario by camera K, whatever their light and textures.
   ///
   /// - Parameters:
   ///   - url: the folder that holds `recordings` and `splits`.
-  ///   - imageSize: pixels of a side.
-  ///   - list: `default` (the default), `ccs_all` or `blocks_all`.
-  ///   - centerCrop: the side of a central square, for example 196; default none.
-  ///   - limit: at most this many images of each part; default all.
+  ///   - imageSize: the number of pixels of a side.
+  ///   - list: which lists split the data: `default` (the default), `ccs_all` or `blocks_all`.
+  ///   - centerCrop: the side of a central square that is cut out, for example 196; default nil,
+  ///     which cuts nothing.
+  ///   - limit: the largest number of images of each part; default all.
   /// - Returns: the data set.
   /// - Throws: `DatasetError` when a list or a scenario of it is missing or has no image.
   public static func shapeStacks(
@@ -42,7 +44,7 @@ extension ImageFolder {
     return data
   }
 
-  /// The map of a picture: that of its scenario and camera.
+  /// The mask of a picture, which depends on its scenario and its camera.
   private static func segmentation(ofRecording path: String) -> String {
     // recordings/SCENARIO/rgb-...-cam_K-mono-0.png
     let parts = path.split(separator: "/")

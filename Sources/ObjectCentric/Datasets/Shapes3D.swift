@@ -12,8 +12,8 @@ import Tensors
 /// let data = try Shapes3D(URL(filePath: "3dshapes.h5"))
 /// ```
 /// The parts are the published ones: [0, 400000) for training, [400001, 430000) for validation and
-/// [430001, 460000) for test. Needs the package trait `HDF5`; without it, opening is an error that
-/// says how to enable it.
+/// [430001, 460000) for test. The package must be built with the trait `HDF5`; without it, opening
+/// throws an error that says how to enable it.
 public struct Shapes3D: ImageDataset {
   /// The published parts, as positions in the file.
   public static let publishedParts: [Split: Range<Int>] = [
@@ -32,8 +32,8 @@ public struct Shapes3D: ImageDataset {
   ///
   /// - Parameters:
   ///   - url: the file, or the folder that holds `3dshapes.h5`.
-  ///   - imageSize: pixels of a side; default 64, those of the file.
-  ///   - limit: at most this many images of each part; default all.
+  ///   - imageSize: the number of pixels of a side; default 64, the size in the file.
+  ///   - limit: the largest number of images of each part; default all.
   /// - Throws: `DatasetError` when the file cannot be read, has another layout or too few images, or
   ///   when the package was built without the trait.
   public init(_ url: URL, imageSize: Int = 64, limit: Int? = nil) throws {
@@ -70,7 +70,7 @@ public struct Shapes3D: ImageDataset {
   /// The number of images in a part.
   public func count(of split: Split) -> Int { parts[split]?.count ?? 0 }
 
-  /// An image, resized if it is not of the wanted size.
+  /// An image, resized if the wanted size is not that of the file.
   ///
   /// - Throws: `DatasetError` when the file is damaged.
   public func image(_ index: Int, of split: Split) throws -> Image {

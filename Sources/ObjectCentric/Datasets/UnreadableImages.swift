@@ -1,12 +1,12 @@
-/// More images that cannot be read than were to be passed over.
+/// The error that more images than tolerated cannot be read.
 public struct UnreadableImages: Error, CustomStringConvertible, Equatable {
-  /// How many cannot be read, as far as was looked.
+  /// The number of images that cannot be read, among those that were tried.
   public let count: Int
-  /// Where: "the validation part of image folder pictures".
+  /// The part of the data in words: "the validation part of image folder pictures".
   public let part: String
-  /// How many would have been passed over.
+  /// The number of unreadable images that would have been tolerated.
   public let tolerance: Int
-  /// What is wrong with the first one, with its name.
+  /// The error of the first one, with its name.
   public let first: String
 
   /// An error from its parts.
@@ -17,7 +17,7 @@ public struct UnreadableImages: Error, CustomStringConvertible, Equatable {
     self.first = first
   }
 
-  /// The first error, how many there are, and what to do.
+  /// The first error, the number of unreadable images, and what to do.
   public var description: String {
     first + (count == 1 ? "" : "\n\(count) images cannot be read in \(part)")
       + "\n\(tolerance == 0 ? "none is" : "up to \(tolerance) are") passed over; "

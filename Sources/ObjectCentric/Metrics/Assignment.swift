@@ -3,9 +3,9 @@ import Tensors
 /// The assignment of rows to columns with the largest total weight (Kuhn 1955; Jonker and Volgenant
 /// 1987: shortest augmenting paths).
 ///
-/// - Parameter weights: rows of one length.
-/// - Returns: the column of each row, nil for rows that are left over when there are more rows than
-///   columns.
+/// - Parameter weights: a matrix of weights, row by row; all rows have the same length.
+/// - Returns: the column of each row. If there are more rows than columns, the rows that are left
+///   over get nil.
 /// - Complexity: O(n^2 m) for n = min(rows, columns), m = max(rows, columns).
 func bestAssignment(_ weights: [[Double]]) -> [Int?] {
   let (rows, columns) = (weights.count, weights.first?.count ?? 0)
@@ -18,13 +18,13 @@ func bestAssignment(_ weights: [[Double]]) -> [Int?] {
     }
     return result
   }
-  // Costs are -weights. Duals u of rows and v of columns keep cost - u - v >= 0, with equality on
-  // the assignment; position 0 stands for "none".
+  // The costs are -weights. The duals u of rows and v of columns keep cost - u - v >= 0, with
+  // equality on the assignment. Position 0 stands for "none".
   var u = [Double](repeating: 0, count: rows + 1)
   var v = [Double](repeating: 0, count: columns + 1)
   var rowOf = [Int](repeating: 0, count: columns + 1)
   for row in 1...rows {
-    // Dijkstra's search from the row for the nearest free column.
+    // Dijkstra's search from the row to the nearest free column.
     var previous = [Int](repeating: 0, count: columns + 1)
     var distance = [Double](repeating: .infinity, count: columns + 1)
     var isReached = [Bool](repeating: false, count: columns + 1)
@@ -49,7 +49,7 @@ func bestAssignment(_ weights: [[Double]]) -> [Int?] {
       }
       column = next
     } while rowOf[column] != 0
-    // Along the path every column passes its row on.
+    // Along the path, every column passes its row on to the next one.
     while column != 0 {
       rowOf[column] = rowOf[previous[column]]
       column = previous[column]

@@ -1,10 +1,10 @@
 import Tensors
 
 extension Tensor {
-  /// Maps at other positions, by bilinear interpolation without antialiasing.
+  /// Maps on a grid of another size, by bilinear interpolation without antialiasing.
   ///
-  /// The tensor is [batch, height, width, channels] in float32. Position i of n lies at (i + 1/2) / n.
-  /// Nothing is recorded.
+  /// The tensor is [batch, height, width, channels] in float32. Position i of n lies at (i + 1/2) /
+  /// n of the side. The result is not recorded.
   func bilinear(height newHeight: Int, width newWidth: Int) -> Tensor {
     let (batch, height, width, channels) = (shape[0], shape[1], shape[2], shape[3])
     let (rows, columns) = (neighbours(height, newHeight), neighbours(width, newWidth))
@@ -37,7 +37,7 @@ extension Tensor {
     return Tensor(result, shape: [batch, newHeight, newWidth, channels])
   }
 
-  /// The two old positions around each new one, and the share of the second.
+  /// For each new position, the two old positions around it and the share of the second one.
   private func neighbours(
     _ extent: Int, _ newExtent: Int
   ) -> [(first: Int, second: Int, share: Float)] {

@@ -7,20 +7,20 @@ import Tensors
 /// let made = try FeatureStatistics(features: inception.features(of: generated))
 /// let fid = try frechetDistance(real, made)
 /// ```
-/// The covariance S is kept as a factor F with S = F^T F, so that no square root of a matrix is ever
-/// taken.
+/// The covariance S is stored as a factor F with S = F^T F, so that no square root of a matrix has
+/// to be taken.
 public struct FeatureStatistics: Sendable {
   /// The mean, shape [features], float64.
   public let mean: Tensor
-  /// F, shape [rank, features], float64.
+  /// The factor F, shape [rank, features], float64.
   public let factor: Tensor
-  /// The number of images, if known.
+  /// The number of images; nil if it is not known.
   public let count: Int?
 
-  /// Statistics of features of shape [n, features]; the covariance divides by n - 1.
+  /// The statistics of features of shape [n, features]; the covariance divides by n - 1.
   ///
-  /// F is the centred features over sqrt(n - 1), or their triangular factor when n is larger than
-  /// the number of features. Stops when n < 2.
+  /// F is the matrix of centred features divided by sqrt(n - 1), or its triangular factor if n is
+  /// larger than the number of features. Stops when n < 2.
   ///
   /// - Throws: `DecompositionFailure` when a feature is not finite.
   public init(features: Tensor) throws {
@@ -35,9 +35,10 @@ public struct FeatureStatistics: Sendable {
     count = n
   }
 
-  /// Statistics from a mean [features] and a covariance [features, features].
+  /// The statistics with a given mean [features] and covariance [features, features].
   ///
-  /// F = diag(w)^1/2 V from S = V^T diag(w) V; eigenvalues below 0, which rounding makes, count as 0.
+  /// F = diag(w)^1/2 V from S = V^T diag(w) V. Eigenvalues below 0, which come from rounding, count
+  /// as 0.
   ///
   /// - Throws: `DecompositionFailure` when an element is not finite.
   public init(mean: Tensor, covariance: Tensor, count: Int? = nil) throws {
@@ -51,7 +52,8 @@ public struct FeatureStatistics: Sendable {
     self.count = count
   }
 
-  /// Statistics that were kept, for example in a file: `mean`, `factor` and `count` of others.
+  /// Statistics that were stored, for example in a file: the `mean`, `factor` and `count` of
+  /// earlier ones.
   public init(mean: Tensor, factor: Tensor, count: Int?) {
     expect(
       mean.rank == 1 && factor.rank == 2 && factor.shape[1] == mean.shape[0],
@@ -61,10 +63,11 @@ public struct FeatureStatistics: Sendable {
     self.count = count
   }
 
-  /// S = F^T F, shape [features, features].
+  /// The covariance S = F^T F, shape [features, features].
   public var covariance: Tensor { factor.matmul(factor, transposingSelf: true) }
 
-  /// What to tell who reads the distance, or nil: fewer images than features bias it upwards.
+  /// A warning for readers of the distance, or nil: if there are fewer images than features, the
+  /// distance is biased upwards.
   public var caution: String? {
     guard let count, count < mean.count else { return nil }
     return "a Frechet distance from \(count) images, fewer than the \(mean.count) features, is "
@@ -75,12 +78,13 @@ public struct FeatureStatistics: Sendable {
 /// The Frechet distance of two normal distributions (Heusel and others, 2017; FID with Inception's
 /// features).
 ///
-/// |m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^1/2. With S = F^T F, the eigenvalues of S1 S2 are the
-/// squares of the singular values of F1 F2^T, so the last trace is the sum of these: exact for any
-/// rank, where a matrix square root is not. Rounding below 0 gives 0.
+/// The distance is |m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^1/2. With S = F^T F, the eigenvalues
+/// of S1 S2 are the squares of the singular values of F1 F2^T, so the last trace is the sum of
+/// these singular values. This is exact for every rank, while a matrix square root is not. A result
+/// that rounding makes negative becomes 0.
 ///
 /// - Throws: `DecompositionFailure` when a feature is not finite.
-/// - Complexity: a product and the singular values of a matrix of the two factors' ranks.
+/// - Complexity: one product F1 F2^T, and its singular values.
 public func frechetDistance(_ a: FeatureStatistics, _ b: FeatureStatistics) throws -> Double {
   expect(
     a.mean.shape == b.mean.shape,

@@ -9,18 +9,18 @@ import Tensors
 /// let inception = try Inception(weights: file.tensor)
 /// let features = inception.features(of: images)        // [n, 2048]
 /// ```
-/// Inception v3 (Szegedy and others, 2016) as trained for TensorFlow on 2015-12-05 and ported to
-/// PyTorch for FID, which differs from the usual one: average pooling does not count the padding,
-/// and the last block pools by the maximum. The weights are the user's: a safetensors file with the
-/// port's names (`Conv2d_1a_3x3.conv.weight`, `Conv2d_1a_3x3.bn.running_mean`, `Mixed_5b...`); what
-/// else the file holds, such as `fc.weight`, is not used.
+/// This is Inception v3 (Szegedy and others, 2016) as trained for TensorFlow on 2015-12-05 and
+/// ported to PyTorch for FID. It differs from the usual network: average pooling does not count the
+/// padding, and the last block pools by the maximum. The user provides the weights: a safetensors
+/// file with the port's names (`Conv2d_1a_3x3.conv.weight`, `Conv2d_1a_3x3.bn.running_mean`,
+/// `Mixed_5b...`). Other tensors in the file, such as `fc.weight`, are not used.
 ///
-/// Images are channels-last, [batch, height, width, channels]. Nothing is recorded. An image costs
-/// 5.7 billion multiplications.
+/// Images are channels-last, [batch, height, width, channels]. The results are not recorded. An
+/// image costs 5.7 billion multiplications.
 public struct Inception: Sendable {
   /// The number of features of an image.
   public static let featureCount = 2048
-  /// Rows and columns of the images that the network sees.
+  /// The number of rows, and of columns, of the images that the network gets.
   static let inputSize = 299
 
   private let stem: [ConvolutionUnit]
@@ -54,10 +54,10 @@ public struct Inception: Sendable {
     ]
   }
 
-  /// The features of images: the last block's mean over the positions.
+  /// The features of images: the output of the last block, averaged over the positions.
   ///
-  /// Images are resized to 299 x 299 bilinearly, without antialiasing, and scaled to [-1, 1]; eight
-  /// of them are worked on at a time, which takes 0.7 GB.
+  /// Images are resized to 299 x 299 bilinearly, without antialiasing, and scaled to [-1, 1]. Eight
+  /// images are processed at a time, which takes 0.7 GB.
   ///
   /// - Parameter images: [batch, height, width, 3] in [0, 1].
   /// - Returns: [batch, 2048], float32.
@@ -77,18 +77,19 @@ public struct Inception: Sendable {
 
   /// The features of every PNG and JPEG file below a folder, in the order of their paths.
   ///
-  /// Each image enters at the size that it has.
+  /// Each image is passed on at the size that its file has.
   ///
   /// - Parameters:
-  ///   - folder: searched recursively.
+  ///   - folder: the folder, which is searched recursively.
   ///   - appliesOrientation: whether pictures are turned as their EXIF data say; default false.
-  ///   - tolerance: files that cannot be read and are passed over; default 0.
-  ///   - progress: called after each step with the number of images done and of all.
+  ///   - tolerance: the number of files that may be unreadable and are skipped; default 0.
+  ///   - progress: called after each step with the number of images done and the number of all
+  ///     images.
   ///   - observe: called with each image that was read.
-  ///   - warn: receives the error of each file that is passed over.
+  ///   - warn: called with the error of each file that is skipped.
   /// - Returns: [images, 2048], float32.
-  /// - Throws: `DatasetError` when there is no image; `ImageError` naming the first file too many that
-  ///   cannot be read.
+  /// - Throws: `DatasetError` when there is no image; `ImageError` naming the first unreadable file
+  ///   beyond the tolerance.
   public func features(
     ofImagesIn folder: URL, appliesOrientation: Bool = false, tolerance: Int = 0,
     progress: (_ done: Int, _ all: Int) -> Void = { _, _ in },
@@ -128,7 +129,7 @@ public struct Inception: Sendable {
     }
   }
 
-  /// How many images go through the network together.
+  /// The number of images that go through the network together.
   private static let chunk = 8
 
   private static func prepared(_ images: Tensor) -> Tensor {
@@ -147,11 +148,11 @@ public struct Inception: Sendable {
   }
 }
 
-/// A tensor of Inception's weights with another shape than the network needs.
+/// The error that a tensor of Inception's weights has another shape than the network needs.
 public struct InceptionError: Error, CustomStringConvertible, Equatable {
-  /// The tensor.
+  /// The name of the tensor.
   public let name: String
-  /// Its shape.
+  /// The shape that it has.
   public let found: Shape
   /// The shape it should have.
   public let needed: Shape

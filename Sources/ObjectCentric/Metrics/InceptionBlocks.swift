@@ -1,13 +1,13 @@
 import Tensors
 
-/// Branches side by side on the same input; their channels are joined.
+/// Several branches that work on the same input; their channels are joined.
 struct InceptionBlock: Sendable {
-  /// What one branch does, in order.
+  /// One step of a branch.
   indirect enum Step: Sendable {
     case unit(ConvolutionUnit)
     /// Pooling over 3 x 3 positions.
     case pool(Pooling, stride: Int, padding: Int)
-    /// Branches of this branch.
+    /// Branches into which this branch is divided.
     case fork([ConvolutionUnit])
   }
 
@@ -28,12 +28,13 @@ struct InceptionBlock: Sendable {
   }
 }
 
-/// Convolution, batch norm with the statistics of training, rectifier.
+/// A convolution, a batch norm with the stored statistics of training, and a rectifier.
 ///
-/// The norm y = (c - mean) gain / sqrt(variance + 1e-3) + bias is a factor for each channel of the
-/// weight and an offset.
+/// The norm y = (c - mean) gain / sqrt(variance + 1e-3) + bias is merged into the convolution: as a
+/// factor for each channel of the weight, and an offset.
 struct ConvolutionUnit: Sendable {
-  /// [out, in, kernel, kernel] for square kernels, else [out, taps * in] with the taps in order.
+  /// The weight: [out, in, kernel, kernel] for square kernels, otherwise [out, taps * in] with the
+  /// taps in order.
   let weight: Tensor
   let offset: Tensor
   let kernel: (height: Int, width: Int)
@@ -48,7 +49,8 @@ struct ConvolutionUnit: Sendable {
     if kernel.height == kernel.width {
       return x.convolution2D(weight, bias: offset, stride: stride, padding: padding.height).relu()
     }
-    // A kernel along one axis: the shifted images side by side, then one matrix product.
+    // The kernel extends along one axis, so the shifted images are joined and multiplied by one
+    // matrix.
     let axis = kernel.height > 1 ? 1 : 2
     let (taps, before) = (max(kernel.height, kernel.width), max(padding.height, padding.width))
     let extent = x.shape[axis]
@@ -59,7 +61,7 @@ struct ConvolutionUnit: Sendable {
   }
 }
 
-/// Reads units and blocks by the port's names.
+/// Reads the weights of units and blocks by the port's names.
 struct InceptionWeights {
   let tensor: (String) throws -> Tensor
 
@@ -71,7 +73,7 @@ struct InceptionWeights {
     return found
   }
 
-  /// A unit; by default the padding keeps the size.
+  /// A unit; by default the padding keeps the size of the image.
   func unit(
     _ name: String, _ from: Int, _ to: Int, kernel: (Int, Int) = (1, 1), stride: Int = 1,
     padding: (Int, Int)? = nil
@@ -91,7 +93,7 @@ struct InceptionWeights {
       padding: padding ?? (kernel.0 / 2, kernel.1 / 2))
   }
 
-  /// 35 x 35 positions.
+  /// A block on 35 x 35 positions.
   func blockA(_ name: String, _ from: Int, pooled: Int) throws -> InceptionBlock {
     InceptionBlock(branches: [
       [.unit(try unit("\(name).branch1x1", from, 64))],
@@ -111,7 +113,7 @@ struct InceptionWeights {
     ])
   }
 
-  /// From 35 x 35 to 17 x 17 positions.
+  /// The block from 35 x 35 to 17 x 17 positions.
   func blockB(_ name: String, _ from: Int) throws -> InceptionBlock {
     InceptionBlock(branches: [
       [
@@ -128,7 +130,7 @@ struct InceptionWeights {
     ])
   }
 
-  /// 17 x 17 positions, 768 channels.
+  /// A block on 17 x 17 positions with 768 channels.
   func blockC(_ name: String, width: Int) throws -> InceptionBlock {
     let from = 768
     return InceptionBlock(branches: [
@@ -152,7 +154,7 @@ struct InceptionWeights {
     ])
   }
 
-  /// From 17 x 17 to 8 x 8 positions.
+  /// The block from 17 x 17 to 8 x 8 positions.
   func blockD(_ name: String, _ from: Int) throws -> InceptionBlock {
     InceptionBlock(branches: [
       [
@@ -171,7 +173,7 @@ struct InceptionWeights {
     ])
   }
 
-  /// 8 x 8 positions.
+  /// A block on 8 x 8 positions.
   func blockE(_ name: String, _ from: Int, pooling: Pooling) throws -> InceptionBlock {
     InceptionBlock(branches: [
       [.unit(try unit("\(name).branch1x1", from, 320))],

@@ -2,11 +2,11 @@ import Tensors
 
 /// The squared error of a batch of images: the sum over pixels and channels, the mean over images.
 ///
-/// The definition of the SLATE experiments, with both in [0, 1]; divide by the number of pixels and
-/// channels for a mean over these.
+/// This is the definition of the SLATE experiments, with both images in [0, 1]. For a mean over
+/// pixels and channels too, divide it by their number.
 ///
 /// - Parameters:
-///   - a: images [batch, height, width, channels].
+///   - a: images, [batch, height, width, channels].
 ///   - b: images of the same shape.
 /// - Returns: sum (a - b)^2 / batch.
 public func meanSquaredError(_ a: Tensor, _ b: Tensor) -> Double {

@@ -1,23 +1,24 @@
 import Images
 import Tensors
 
-// Segmentations that no model has made: what a score is worth is seen beside theirs.
+// Segmentations that no model has made. Beside their scores one sees what the score of a model is
+// worth.
 
 extension SegmentationMask {
   /// Pixels grouped by colour and position: k-means (Lloyd 1982) from k-means++ centres (Arthur and
   /// Vassilvitskii 2007).
   ///
-  /// A pixel is the point (r, g, b, x, y), colours and positions both in [0, 1], so that the whole side
-  /// of the picture weighs as much as the whole range of a colour. There is one attempt, of at most
-  /// `iterations` rounds: O(pixels * count * iterations).
+  /// A pixel is the point (r, g, b, x, y), with colours and positions both in [0, 1], so that the
+  /// whole side of the picture weighs as much as the whole range of a colour. There is one attempt
+  /// of at most `iterations` rounds, so the cost is O(pixels * count * iterations).
   ///
   /// Stops unless `count` is between 1 and 65,534.
   ///
   /// - Parameters:
   ///   - image: the picture.
   ///   - count: the number of groups; groups that lose all their pixels stay empty.
-  ///   - iterations: the most rounds; default 20, after which few pixels still change.
-  ///   - generator: draws the first centres.
+  ///   - iterations: the largest number of rounds; default 20, after which few pixels still change.
+  ///   - generator: the source of the first centres.
   /// - Returns: the groups, numbered from 1.
   public static func clustering(
     pixelsOf image: Image, into count: Int, iterations: Int = 20, using generator: inout Philox
@@ -42,16 +43,18 @@ extension SegmentationMask {
       width: image.width, height: image.height, ids: groups.map { UInt16($0) + 1 })
   }
 
-  /// The regions nearest to points that are drawn evenly over the picture (a Voronoi partition): it
-  /// knows nothing of the picture, and its regions hang together as objects do.
+  /// A partition of the picture by the nearest of some points that are drawn evenly over it (a
+  /// Voronoi partition).
+  ///
+  /// It does not depend on what the picture shows, but its regions are connected, as objects are.
   ///
   /// Stops unless `count` is between 1 and 65,534.
   ///
   /// - Parameters:
-  ///   - width: pixels of a row.
-  ///   - height: pixels of a column.
+  ///   - width: the number of pixels in a row.
+  ///   - height: the number of pixels in a column.
   ///   - count: the number of regions; one that is smaller than a pixel may be missing.
-  ///   - generator: draws the points.
+  ///   - generator: the source of the points.
   /// - Returns: the regions, numbered from 1.
   public static func randomRegions(
     width: Int, height: Int, count: Int, using generator: inout Philox
@@ -73,12 +76,14 @@ extension SegmentationMask {
     return SegmentationMask(width: width, height: height, ids: ids)
   }
 
-  /// The mask with each square of `side` x `side` pixels given whole to the object that has most of it:
-  /// nearly the best that a segmentation made of such squares can be.
+  /// The mask in which each square of `side` x `side` pixels belongs entirely to the object that
+  /// has most of its pixels.
   ///
-  /// Slots share out tokens, squares of 4 x 4 pixels, so that this is what a model that knows the objects
-  /// scores unless attention is interpolated between tokens. Of objects that have equally much the one of the lowest number
-  /// gets the square. What is ignored stays so where nothing else is in the square.
+  /// Its score is nearly the best that a segmentation made of such squares can have. Slots divide
+  /// tokens, which are squares of 4 x 4 pixels, among themselves; so a model that knows the objects
+  /// exactly has this score, unless its attention is interpolated between tokens. If several
+  /// objects have equally many pixels of a square, it goes to the one with the lowest number.
+  /// Ignored pixels stay ignored only if a square has no others.
   ///
   /// Stops unless both extents are multiples of `side`.
   public func madeOfSquares(_ side: Int) -> SegmentationMask {
@@ -124,7 +129,7 @@ extension PixelPoint {
     }
   }
 
-  /// The nearest of some points, the first of equally near ones, and its squared distance.
+  /// The nearest of some points and its squared distance; of equally near points, the first.
   fileprivate func nearest(of centers: [PixelPoint]) -> (index: Int, distance: Float) {
     var best = (index: 0, distance: Float.infinity)
     for index in centers.indices {
@@ -135,8 +140,8 @@ extension PixelPoint {
     return best
   }
 
-  /// Each centre is a point, drawn with a probability proportional to the squared distance from the
-  /// centres before it.
+  /// Some of the points as centres, each drawn with a probability proportional to its squared
+  /// distance from the centres before it.
   fileprivate static func spreadCenters(
     _ count: Int, of points: [PixelPoint], using generator: inout Philox
   ) -> [PixelPoint] {

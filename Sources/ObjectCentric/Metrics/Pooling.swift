@@ -1,12 +1,12 @@
 import Tensors
 
-// What Inception needs of image processing, on float32 images [batch, height, width, channels].
-// Nothing here is recorded.
+// The image operations that Inception needs, on float32 images [batch, height, width, channels].
+// Their results are not recorded.
 
 /// How a window of positions becomes one number.
 enum Pooling: Sendable {
   case maximum
-  /// Over the positions within the image: the padding does not count.
+  /// The mean over the positions within the image; the padding does not count.
   case average
 }
 

@@ -8,19 +8,21 @@ import Tensors
 /// let scores = SegmentationScores(predicted: predicted[0], truth: mask)
 /// scores.foregroundAdjustedRandIndex    // 1 when the objects are separated perfectly
 /// ```
-/// The numbers of the predicted segments have no meaning: which one is the background is not said.
-/// In the truth 0 is the background, and pixels that are `SegmentationMask.ignored` take no part.
+/// The numbers of the predicted segments have no meaning; in particular, none of them is declared
+/// to be the background. In the truth 0 is the background, and pixels that are
+/// `SegmentationMask.ignored` are left out.
 public struct SegmentationScores: Sendable, Equatable {
-  /// ARI over all pixels; the background is a segment like the others.
+  /// The adjusted Rand index (ARI) over all pixels, in which the background is a segment like the
+  /// others.
   public let adjustedRandIndex: Double
-  /// ARI over the pixels of objects only (FG-ARI); nil when there is no object.
+  /// The adjusted Rand index over the pixels of objects only (FG-ARI); nil if there is no object.
   public let foregroundAdjustedRandIndex: Double?
-  /// The mean over the objects of the intersection over union with the predicted segment that is
-  /// assigned to the object; nil when there is no object.
+  /// The mean, over the objects, of the intersection over union with the predicted segment that is
+  /// assigned to the object (mIoU); nil if there is no object.
   ///
-  /// Each segment is assigned to at most one object, so that the sum is as large as possible (Kuhn's
-  /// Hungarian method); an object without a segment counts 0. The background takes part in the
-  /// assignment but not in the mean.
+  /// Each segment is assigned to at most one object, so that the sum is as large as possible
+  /// (Kuhn's Hungarian method); an object without a segment counts as 0. The background takes part
+  /// in the assignment but not in the mean.
   public let meanIntersectionOverUnion: Double?
   /// The mean over the objects of the largest intersection over union with any segment (mBO); nil
   /// when there is no object.
@@ -64,7 +66,9 @@ public struct SegmentationScores: Sendable, Equatable {
     self.meanBestOverlap = meanBestOverlap
   }
 
-  /// The means over images, each score over those that have it; nil for no image.
+  /// The means over images; each score is averaged over the images that have it.
+  ///
+  /// Nil if there is no image.
   public static func mean(_ scores: [SegmentationScores]) -> SegmentationScores? {
     guard !scores.isEmpty else { return nil }
     func mean(_ numbers: [Double]) -> Double? {
@@ -78,11 +82,11 @@ public struct SegmentationScores: Sendable, Equatable {
   }
 }
 
-/// How many pixels each true and each predicted segment have in common.
+/// The number of pixels that each true and each predicted segment have in common.
 struct Contingency {
   /// The true segments' numbers, in ascending order.
   let truths: [UInt16]
-  /// Pixels in common: a row for each true segment, a column for each predicted one.
+  /// The common pixels: a row for each true segment, a column for each predicted one.
   let counts: [[Int]]
 
   init(_ predicted: [UInt16], _ truth: [UInt16]) {
@@ -103,7 +107,7 @@ struct Contingency {
     (counts.first ?? []).indices.map { column in counts.reduce(0) { $0 + $1[column] } }
   }
 
-  /// Intersection over union of each true with each predicted segment.
+  /// The intersection over union of each true segment with each predicted one.
   var overlaps: [[Double]] {
     let (rows, columns) = (rowSums, columnSums)
     return counts.enumerated().map { row, line in
@@ -134,15 +138,16 @@ struct Contingency {
 extension SegmentationMask {
   /// The slot that attends most to each pixel, numbered from 1.
   ///
-  /// Attention is known for each input, which stands for a square of pixels. Between the centres of the
-  /// inputs it is interpolated bilinearly before the slots are compared: a border between two slots can
-  /// then run through a square, as borders of objects do.
+  /// Attention is known for each input, which stands for a square of pixels. It is interpolated
+  /// bilinearly between the centres of the inputs before the slots are compared. So a border
+  /// between two slots can run through a square, as the borders of objects do.
   ///
   /// - Parameters:
   ///   - attention: [batch, slots, inputs], the inputs a square grid in row-major order; at most
   ///     65,534 slots.
-  ///   - size: rows and columns of the masks.
-  /// - Returns: a mask for each sample. Ties go to the first slot.
+  ///   - size: the number of rows, and of columns, of the masks.
+  /// - Returns: one mask for each sample. If several slots attend equally, the pixel goes to the
+  ///   first of them.
   public static func segmentations(
     fromAttention attention: Tensor, size: Int
   ) -> [SegmentationMask] {

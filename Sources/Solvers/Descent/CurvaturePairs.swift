@@ -1,14 +1,15 @@
 import Tensors
 
-/// What L-BFGS remembers of a loss: its last steps s with the changes y of the gradient along them.
+/// The memory of L-BFGS: its last steps s, with the changes y of the gradient along them.
 ///
-/// Together they stand for H, an approximation of the inverse Hessian (Nocedal 1980), sample by sample.
+/// Together they define H, an approximation of the inverse Hessian (Nocedal 1980), sample by
+/// sample.
 struct CurvaturePairs: PerSample, Sendable {
   /// A step with the change of the gradient along it.
   private struct Pair: PerSample, Sendable {
     var step: Tensor
     var change: Tensor
-    /// 1 / s^T y; 0 where the pair says nothing.
+    /// 1 / s^T y; 0 for a pair that is left out.
     var weight: [Double]
 
     mutating func visit(_ visitor: inout some SampleVisitor) {
@@ -18,9 +19,9 @@ struct CurvaturePairs: PerSample, Sendable {
     }
   }
 
-  /// The pairs in the order in which they were learned.
+  /// The pairs, from the oldest to the newest.
   private var pairs: [Pair] = []
-  /// s^T y / y^T y of the last pair that says something; 0 before.
+  /// s^T y / y^T y of the last pair that was kept; 0 before the first.
   private var scales: [Double] = []
 
   mutating func visit(_ visitor: inout some SampleVisitor) {
@@ -28,8 +29,8 @@ struct CurvaturePairs: PerSample, Sendable {
     visitor.visit(&scales)
   }
 
-  /// Keeps a pair where y is more than the noise of the gradients it is the difference of: a curvature
-  /// that rounding has made up leads as far as it is small.
+  /// Keeps a pair if y exceeds the noise of the gradients whose difference it is: a curvature that
+  /// comes from rounding is small, and would make steps long.
   mutating func learn(step: Tensor, change: Tensor, noise: [Double], limit: Int) {
     if scales.isEmpty { scales = Array(repeating: 0, count: step.shape[0]) }
     let curvatures = step.innerProductsOfSamples(with: change)
@@ -48,8 +49,8 @@ struct CurvaturePairs: PerSample, Sendable {
     if pairs.count > limit { pairs.removeFirst() }
   }
 
-  /// Moves what the given rows, which learned nothing, have as their newest pair to the front, so that
-  /// they keep the pairs that they would have alone.
+  /// Moves the newest pair to the front in the given rows, which have learned nothing in this step,
+  /// so that they keep the same pairs as they would alone.
   private mutating func keepPairs(ofRows isEmpty: [Bool]) {
     for index in pairs.indices.dropFirst().reversed() {
       let former = pairs[index - 1]
@@ -62,7 +63,7 @@ struct CurvaturePairs: PerSample, Sendable {
     for row in isEmpty.indices where isEmpty[row] { pairs[0].weight[row] = 0 }
   }
 
-  /// H g, and the length to try first.
+  /// H g, and the step length to try first.
   func applied(to g: Tensor) -> (direction: Tensor, lengths: [Double]) {
     let norms = g.normsOfSamples
     guard !pairs.isEmpty else { return (g, norms.map { min(1, 1 / max($0, 1e-300)) }) }

@@ -2,17 +2,18 @@ import Tensors
 
 /// How far descent directions are followed, sample by sample, so that a loss L falls.
 ///
-/// A step a p is accepted where L falls by 1e-4 a of what the slope dL/dx p promises (Armijo), or, where
-/// L changes by no more than rounding, where |dL/dx| does not grow (Hager and Zhang 2005). Otherwise it
-/// is tried again with a shorter length: that at which the parabola with L and its slope where the step
-/// began, and L where it ended, is least, but in [.1, .5] of the length before. Trial points are the
-/// iterates of the ordinary loop, so they count as evaluations
+/// A step a p is accepted if L falls by at least 1e-4 a times the fall that the slope dL/dx p
+/// promises (Armijo) or, if L changes by no more than rounding, if |dL/dx| does not grow (Hager and
+/// Zhang 2005). Otherwise a shorter length is tried: the minimum of the parabola with the value and
+/// the slope of L at the beginning of the step and its value at the end, restricted to [.1, .5] of
+/// the length before. Trial points are iterates of the ordinary loop, so they count as evaluations
 /// ([why](../../../Docs/Explanation/Decisions/DescentInTheLoop.md)).
 ///
-/// A sample gets on where L or |dL/dx| falls below all before: the way down leads along floors of valleys and
-/// past saddles, where |dL/dx| alone tells nothing. After `patience` evaluations of neither it is stalled.
+/// A sample makes progress when L or |dL/dx| falls below all earlier values: the way down may lead
+/// along the floors of valleys and past saddles, where |dL/dx| alone says nothing. After `patience`
+/// evaluations without progress the sample is stalled.
 struct Descent: PerSample, Sendable {
-  /// Where each sample descends from; the residual there is -dL/dx.
+  /// The points from which the samples descend; the residual at a point is -dL/dx.
   private(set) var base: KnownPoint?
   private var direction: Tensor?
   private var samples: [Sample] = []
@@ -24,7 +25,8 @@ struct Descent: PerSample, Sendable {
     var length = 1.0
   }
 
-  /// The least of each sample so far, and the number of evaluations since there was less.
+  /// The smallest L and |dL/dx| of each sample so far, and the number of evaluations since one of
+  /// them fell.
   private var records: [Record] = []
 
   private struct Record: Sendable {
@@ -47,9 +49,9 @@ struct Descent: PerSample, Sendable {
     visitor.visit(&records)
   }
 
-  /// Judges the point that the last step led to, and gives up samples that do not get on.
+  /// Judges the points to which the last step led, and gives up samples that make no progress.
   ///
-  /// - Returns: the rows that go on from there: all of them at the first point.
+  /// - Returns: the rows that continue from there; at the first point, all rows.
   mutating func judge(_ point: Iterate) throws -> [Bool] {
     let losses = try point.map.losses(at: point.z)
     let resolution = 4 * point.z.dtype.machineEpsilon
@@ -78,7 +80,7 @@ struct Descent: PerSample, Sendable {
         samples[row] = Sample(loss: loss, norm: norm)
         return true
       }
-      // The least of the parabola with L and its slope at 0, and L at a.
+      // The minimum of the parabola with L and its slope at 0, and with L at a.
       let scaled = sample.slope * sample.length
       let ratio = -scaled / (2 * (fall - scaled))
       samples[row].length *= ratio.isFinite ? Swift.min(Swift.max(ratio, 0.1), 0.5) : 0.1
@@ -91,8 +93,9 @@ struct Descent: PerSample, Sendable {
   /// The next point to evaluate.
   ///
   /// - Parameters:
-  ///   - directions: p, [rows, n]; where one does not descend, that against the gradient is taken.
-  ///   - isNew: the rows for which it is a new one.
+  ///   - directions: the directions p, [rows, n]; a direction that does not descend is replaced by
+  ///     that against the gradient.
+  ///   - isNew: the rows whose direction is new.
   ///   - lengths: the first length to try with it, one for each row.
   /// - Returns: [rows, n].
   mutating func next(along directions: Tensor, isNew: [Bool], lengths: [Double]) -> Tensor {

@@ -5,23 +5,24 @@ import Tensors
 /// ```swift
 /// let x = try minimum(of: loss, from: start, using: .lbfgs(memory: 20))
 /// ```
-/// p = -H dL/dx with H from the last steps s and changes of gradient y by the two-loop recursion
-/// (Nocedal 1980), begun with s^T y / y^T y; a pair whose curvature s^T y is not positive, or whose y is
-/// rounding alone, is left out, sample by sample. How far p is followed: `Descent`. Needs a map that is a
-/// step against a gradient.
+/// The direction is p = -H dL/dx, with H from the last steps s and changes of gradient y by the
+/// two-loop recursion (Nocedal 1980), begun with s^T y / y^T y. A pair is left out, sample by
+/// sample, if its curvature s^T y is not positive, or if its y is only rounding. `Descent` decides
+/// how far p is followed. The map must be a step against a gradient.
 ///
-/// For each trial point an evaluation of L and one of its gradient, of which the second counts in the
-/// report; 2 `memory` vectors of the state's size. Unrolled, an iterate is differentiated as what it
-/// converges to, the minimum, with the Hessian at its own place.
+/// Each trial point costs an evaluation of L and one of its gradient, of which the report counts
+/// the second. The method keeps 2 `memory` vectors of the state's size. If it is unrolled, an
+/// iterate is differentiated as the minimum to which it converges, with the Hessian at its own
+/// place.
 public struct LBFGS: ForwardSolver {
-  /// How many pairs are remembered.
+  /// The number of pairs that are remembered.
   public let memory: Int
 
   /// The method.
   ///
   /// Stops when `memory` is not positive.
   ///
-  /// - Parameter memory: default 10 pairs.
+  /// - Parameter memory: the number of pairs that are remembered; default 10.
   public init(memory: Int = 10) {
     expect(memory >= 1, "L-BFGS remembers at least one step, not \(memory)")
     self.memory = memory
@@ -42,7 +43,7 @@ public struct LBFGS: ForwardSolver {
   /// The history before the first step, in which nothing has been learned yet.
   public func makeHistory() -> History { History() }
 
-  /// A shorter step where the loss did not fall, a new direction elsewhere.
+  /// A shorter step in the samples whose loss did not fall, and a new direction in the others.
   public func next(after point: Iterate, _ history: inout History) throws -> Tensor {
     try implicitlyDifferentiated(after: point) { try step(after: $0, &history) }
   }
@@ -68,6 +69,6 @@ public struct LBFGS: ForwardSolver {
 }
 
 extension ForwardSolver where Self == LBFGS {
-  /// L-BFGS that remembers so many steps; for `minimum`.
+  /// L-BFGS with this number of remembered pairs; for `minimum`.
   public static func lbfgs(memory: Int = 10) -> LBFGS { LBFGS(memory: memory) }
 }

@@ -5,15 +5,16 @@ import Tensors
 /// ```swift
 /// let x = try minimum(of: loss, from: start, using: .newtonCG())
 /// ```
-/// H p = -dL/dx to a residual of min(.5, (|dL/dx| / the largest so far)^(1/2)) |dL/dx|, by products H s with
-/// the exact Hessian, at most two for each unknown (Nocedal and Wright 2006, algorithm 7.1). A direction of
-/// negative curvature ends it, and is followed as far as if its curvature were positive: it descends, and
-/// leads away from saddles and ridges. One whose curvature is rounding ends it too. How far p is followed:
-/// `Descent`.
+/// H p = -dL/dx is solved to a residual of min(.5, (|dL/dx| / the largest so far)^(1/2)) |dL/dx|,
+/// by at most two products H s with the exact Hessian for each unknown (Nocedal and Wright 2006,
+/// algorithm 7.1). A direction of negative curvature ends the solve, and is followed as far as if
+/// its curvature were positive: it descends, and leads away from saddles and ridges. A direction
+/// whose curvature is only rounding ends the solve too. `Descent` decides how far p is followed.
 ///
-/// For each trial point an evaluation of L and one of its gradient, for each direction a linearisation and
-/// products H s; the loss does not count in the report. Unrolled, an iterate is differentiated as what it
-/// converges to, the minimum, with the Hessian at its own place.
+/// Each trial point costs an evaluation of L and one of its gradient, and each direction a
+/// linearisation and the products H s; evaluations of L do not count in the report. If the method
+/// is unrolled, an iterate is differentiated as the minimum to which it converges, with the Hessian
+/// at its own place.
 public struct NewtonCG: ForwardSolver {
   /// The largest number of products for one direction.
   public let limit: Int
@@ -22,13 +23,14 @@ public struct NewtonCG: ForwardSolver {
   ///
   /// Stops when `limit` is not positive.
   ///
-  /// - Parameter limit: default 200.
+  /// - Parameter limit: the largest number of products for one direction; default 200.
   public init(limit: Int = 200) {
     expect(limit >= 1, "Newton-CG needs at least one product for a direction, not \(limit)")
     self.limit = limit
   }
 
-  /// The descent, and the largest |dL/dx| so far, by which the forcing terms are free of units.
+  /// The descent, and the largest |dL/dx| so far, which makes the forcing terms independent of
+  /// units.
   public struct History: PerSample, Sendable {
     fileprivate var descent = Descent()
     fileprivate var largest: [Double] = []
@@ -42,7 +44,7 @@ public struct NewtonCG: ForwardSolver {
   /// The history before the first step, in which nothing has been learned yet.
   public func makeHistory() -> History { History() }
 
-  /// A shorter step where the loss did not fall, a new direction elsewhere.
+  /// A shorter step in the samples whose loss did not fall, and a new direction in the others.
   public func next(after point: Iterate, _ history: inout History) throws -> Tensor {
     try implicitlyDifferentiated(after: point) { try step(after: $0, &history) }
   }

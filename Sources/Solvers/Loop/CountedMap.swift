@@ -2,15 +2,15 @@ import Tensors
 
 /// The map of a solve as a solver sees it: evaluations, derivatives and remarks, all counted.
 ///
-/// Covers those samples that are still in the solve, or fewer: rows of axis 0 of the states
-/// [rows, n] that it is given. Positions in the whole batch appear only in the report.
+/// It covers those samples that are still in the solve, or some of them: they are the rows of the
+/// states [rows, n]. Positions in the whole batch appear only in the report.
 public final class CountedMap {
   /// The positions, in the whole batch, of the rows.
   let samples: [Int]
   let ledger: SolveLedger
   private let whole: FixedPointMap
   private let map: FixedPointMap
-  /// How many samples the map is evaluated on for these rows.
+  /// The number of samples on which the map is evaluated for these rows.
   private let cost: Int
 
   convenience init(_ map: FixedPointMap, like initial: Tensor, ledger: SolveLedger) {
@@ -25,7 +25,7 @@ public final class CountedMap {
     (self.whole, self.ledger) = (whole, ledger)
   }
 
-  /// The same map for a run that keeps another ledger.
+  /// The same map for a run that has another ledger.
   func writing(to ledger: SolveLedger) -> CountedMap {
     CountedMap(map, samples: samples, cost: cost, whole: whole, ledger: ledger)
   }
@@ -36,19 +36,22 @@ public final class CountedMap {
     return try map(z)
   }
 
-  /// The image of the iterate whose turn it is.
+  /// The image of the present iterate.
   func imageOfIterate(_ z: Tensor) throws -> Tensor {
     guard let last = whole.last, ledger.isAtLast else { return try image(of: z) }
     ledger.countEvaluation(of: samples, cost: cost)
     return try last(z)
   }
 
-  /// f(z) for its derivative alone: like the recorded application of an implicit estimator, no
-  /// part of what the solve costs.
+  /// f(z) for its derivative alone.
+  ///
+  /// Like the recorded application of an implicit estimator, it does not count as a cost of the
+  /// solve.
   func uncountedImage(of z: Tensor) throws -> Tensor { try map(z) }
 
-  /// F(z) = z - f(z), not rounded to the digits of z where the map knows F itself; counted as an
-  /// evaluation.
+  /// F(z) = z - f(z), not rounded to the digits of z if the map knows F itself.
+  ///
+  /// It counts as an evaluation.
   func equation(at z: Tensor) throws -> Tensor {
     guard let equation = map.equation else { return try z - image(of: z) }
     ledger.countEvaluation(of: samples, cost: cost)
@@ -60,9 +63,9 @@ public final class CountedMap {
 
   /// L of each row, where f(z) = z - dL/dz; for solvers that descend.
   ///
-  /// Not counted: it comes with dL/dz.
+  /// It is not counted, because it is computed together with dL/dz.
   ///
-  /// Stops where f is no step against a gradient.
+  /// Stops when f is not a step against a gradient.
   func losses(at z: Tensor) throws -> [Double] {
     guard let loss = map.loss else {
       callerMistake(
@@ -75,7 +78,7 @@ public final class CountedMap {
 
   /// The map near z: its Jacobian in both directions.
   ///
-  /// Counted as one evaluation; products are counted one by one.
+  /// It counts as one evaluation; each product is counted too.
   public func linearization(at z: Tensor) throws -> MapLinearization {
     if let product = map.jacobianProduct {
       return MapLinearization(ledger: ledger, forth: product, back: nil)
@@ -94,8 +97,8 @@ public final class CountedMap {
   /// Whether the result of a row is final, so that its next iterate does not matter.
   public func isSettled(row: Int) -> Bool { !ledger.isOpen(samples[row]) }
 
-  /// Whether the stopping rule grants a row an evaluation beside that of its next iterate, so that
-  /// the map may be linearised there.
+  /// Whether the stopping rule leaves a row an evaluation in addition to that of its next iterate,
+  /// so that the map can be linearised there.
   public func mayLinearize(row: Int) -> Bool { ledger.remaining(samples[row]) >= 2 }
 
   /// The rule that says when the solve ends.
@@ -107,7 +110,7 @@ public final class CountedMap {
   /// Ends the solve of a row, for a solver that judges itself (`ForwardSolver.judgesFailures`).
   public func giveUp(row: Int, as outcome: Outcome) { ledger.settle(samples[row], outcome) }
 
-  /// The same for fewer rows; nil if the map cannot be restricted.
+  /// The same map for fewer rows; nil if it cannot be restricted.
   func restricted(to rows: [Int]) throws -> CountedMap? {
     let kept = rows.map { samples[$0] }
     return try whole.ofSamples(kept).map {
@@ -115,8 +118,8 @@ public final class CountedMap {
     }
   }
 
-  /// The same for fewer rows, at any price: a map that cannot be restricted is evaluated on all
-  /// rows, where the others are those of `z`.
+  /// The same map for fewer rows in every case: a map that cannot be restricted is evaluated on all
+  /// rows, with the other rows taken from `z`.
   public func ofRows(_ rows: [Int], around z: Tensor) throws -> CountedMap {
     if rows.count == samples.count { return self }
     if let restricted = try restricted(to: rows) { return restricted }
@@ -170,10 +173,10 @@ public struct MapLinearization {
   ///
   /// - Parameters:
   ///   - state: any tensor of the shape of z, [rows, n].
-  ///   - structure: which entries of J there are; default all.
+  ///   - structure: which entries of J can differ from zero; default all.
   /// - Returns: [rows, n, n].
   /// - Throws: what the map's operators throw.
-  /// - Complexity: n products, or as many as the structure asks for.
+  /// - Complexity: n products, or the number that the structure needs.
   public func jacobians(
     like state: Tensor, structure: JacobianStructure = .dense
   ) throws -> Tensor {
@@ -185,7 +188,7 @@ public struct MapLinearization {
   }
 }
 
-/// A solver differentiated w -> J^T w + v, which is not recorded.
+/// The error that a solver differentiated w -> J^T w + v, which is not recorded.
 public struct LinearizedAdjoint: Error, CustomStringConvertible {
   /// Makes the error.
   package init() {}

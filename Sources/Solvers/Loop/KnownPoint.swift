@@ -17,8 +17,8 @@ struct KnownPoint: PerSample, Sendable {
   /// - Parameters:
   ///   - mask: one flag per sample.
   ///   - other: another point.
-  ///   - isFixed: whether what is recorded is a selection whatever the mask: where the order in which
-  ///     gradients are added up must not depend on what other samples do.
+  ///   - isFixed: whether the record is a selection for every mask. The order in which gradients
+  ///     are added up then does not depend on what other samples do.
   /// - Returns: the point of each sample.
   func replacing(_ mask: [Bool], with other: KnownPoint, isFixed: Bool = false) -> KnownPoint {
     guard isFixed || mask.contains(true) else { return self }

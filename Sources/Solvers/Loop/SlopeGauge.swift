@@ -2,18 +2,19 @@ import Tensors
 
 /// How much F(z) = z - f(z) changes with z near the points of a solve, |dF| / |dz|, sample by sample.
 ///
-/// |F| divided by it is an estimate of how far z is from where F is 0, whatever the units of F. At the
-/// first point it is |(I - J^T) F| / |F|: the z at which the linear model of F is 0 is no nearer than
-/// |F|^2 / |(I - J^T) F|. For a solver that takes no derivatives it is the slope of a short chord along -F,
-/// so that f is only evaluated; where the step that it predicts is shorter than the chord, F may have bent
-/// on the way, and the lesser slope of the chords to both sides counts. Either says nothing where it is not finite, or where the step that it
-/// predicts is not small beside z: near 0 the logarithm is so steep that each step seems small.
+/// |F| divided by this slope estimates how far z is from a zero of F, whatever the units of F are.
+/// At the first point the slope is |(I - J^T) F| / |F|, because the zero of the linear model of F
+/// is no nearer than |F|^2 / |(I - J^T) F|. For a solver that takes no derivatives it is the slope
+/// of a short chord along -F, so that f is only evaluated; if the predicted step is shorter than
+/// the chord, F may have bent on the way, and the lesser slope of the chords to both sides counts.
+/// A first slope is not used if it is not finite, or if the step that it predicts is not small
+/// compared with z: near 0 the logarithm is so steep that each step seems small.
 ///
-/// From then on it is the least of the last three slopes of chords, each from a
-/// sample's best point so far to the next better one, as long as F changes by more than rounding: steps in
-/// succession go in different directions, and what is left of F may be due to one in which F changes
-/// little. Chords to worse points count for nothing: a step that was too long has seen slopes that are not
-/// those near the solution.
+/// After that it is the least of the last three slopes of chords. Each chord leads from a sample's
+/// best point so far to the next better one, and is used if F changes by more than rounding.
+/// Several chords are needed because successive steps go in different directions, and what is left
+/// of F may belong to a direction in which F changes little. Chords to worse points do not count: a
+/// step that was too long has seen slopes that differ from those near the solution.
 struct SlopeGauge: PerSample, Sendable {
   private var best: KnownPoint?
   private var norms: [Double] = []
@@ -33,7 +34,7 @@ struct SlopeGauge: PerSample, Sendable {
     visitor.visit(&recent, width: Self.kept)
   }
 
-  /// Takes note of an iterate.
+  /// Records an iterate.
   ///
   /// - Returns: the slope in each of its rows; NaN where none is known.
   /// - Complexity: at the first iterate a linearisation of f and a product, or an evaluation, four at most.
@@ -60,8 +61,8 @@ struct SlopeGauge: PerSample, Sendable {
     return known(at: point)
   }
 
-  /// The least that is known of each sample; NaN where there is no chord yet and the first slope cannot be
-  /// relied on.
+  /// The least slope that is known of each sample; NaN if there is no chord yet and the first slope
+  /// cannot be relied on.
   private func known(at point: Iterate) -> [Double] {
     let sizes = point.z.normsOfSamples
     return sizes.indices.map { row in
@@ -97,7 +98,7 @@ struct SlopeGauge: PerSample, Sendable {
   private func chordSlopes(at point: Iterate, along direction: Tensor) throws -> [Double] {
     let third = point.z.dtype.machineEpsilon.exponent / 3
     let share = Double(sign: .plus, exponent: third, significand: 1)
-    // Where F is no number, it is evaluated once more where it was.
+    // If F is not finite there, it is evaluated once more at the original point.
     let lengths = zip(point.z.normsOfSamples, point.norms).map { size, norm in
       size.isFinite && norm.isFinite ? share * max(size, self.size) : 0
     }

@@ -1,20 +1,21 @@
 import Tensors
 
-/// All that is known of a solve, sample by sample: what it has cost, how each sample fares, where
-/// its best iterate was found, and how it ended.
+/// The records of a solve, sample by sample: its cost, the progress of each sample, the place of
+/// its best iterate, and how it ended.
 package final class SolveLedger {
-  /// What is noted of a sample beside its report.
+  /// The records of a sample in addition to its report.
   private struct Entry {
     var isOpen = true
-    /// Which iterate is its best: 0 for the first.
+    /// The number of its best iterate; 0 for the first iterate.
     var bestIterate = 0
     /// The largest residual so far.
     var largest = 0.0
     var watch = Watch()
 
-    /// Takes note of a point.
+    /// Records a point.
     ///
-    /// - Returns: whether it is the sample's best, and how the sample has failed, if it has.
+    /// - Returns: whether the point is the sample's best one, and how the sample has failed, if it
+    ///   has.
     mutating func judge(
       _ known: inout SolveReport.Sample, _ residual: Double, _ imageNorm: Double,
       isConverged: Bool, at iteration: Int, by rule: StoppingRule, tolerated: Int?
@@ -39,11 +40,12 @@ package final class SolveLedger {
   }
 
   private let rule: StoppingRule
-  /// The failures in succession after which a sample is given up; nil where the solver judges.
+  /// The number of successive failures after which a sample is given up; nil if the solver judges
+  /// failures itself.
   private let toleratedFailures: Int?
   private(set) var report: SolveReport
   private var entries: [Entry]
-  /// How many samples are not settled.
+  /// The number of samples that are not settled.
   private(set) var openCount: Int
   /// The iterations so far: evaluations of iterates, without those for derivatives.
   package private(set) var iterations = 0
@@ -68,7 +70,7 @@ package final class SolveLedger {
     (entries, openCount, iterations) = (other.entries, other.openCount, other.iterations)
   }
 
-  /// Another ledger that says the same, for a part of the solve that is run once more.
+  /// Another ledger with the same content, for a part of the solve that is run once more.
   func copy() -> SolveLedger { SolveLedger(copying: self) }
 
   /// Whether a sample is not settled.
@@ -92,7 +94,7 @@ package final class SolveLedger {
     entries.map { rule.tolerance == nil ? rule.limit : $0.bestIterate }
   }
 
-  /// Whether nothing is left to do.
+  /// Whether all samples are settled.
   package var isOver: Bool {
     rule.tolerance == nil ? iterations >= rule.limit : iterations > 0 && openCount == 0
   }
@@ -113,7 +115,7 @@ package final class SolveLedger {
   /// Counts a product with the Jacobian.
   func countProduct() { report.jacobianProducts += 1 }
 
-  /// The evaluations that a sample may still take.
+  /// The number of evaluations that a sample may still take.
   func remaining(_ sample: Int) -> Int {
     rule.tolerance == nil ? .max : rule.limit - report.samples[sample].evaluations
   }
@@ -124,7 +126,7 @@ package final class SolveLedger {
     report.samples[sample].remarks.append("evaluation \(evaluation): \(text)")
   }
 
-  /// Ends a sample's solve; where no residual is measured, none ends early.
+  /// Ends a sample's solve; under a rule that measures no residual, no sample ends early.
   func settle(_ sample: Int, _ outcome: Outcome) {
     guard rule.tolerance != nil else { return }
     report.samples[sample].outcome = outcome
@@ -132,7 +134,7 @@ package final class SolveLedger {
     entries[sample].isOpen = false
   }
 
-  /// Takes note of an iterate.
+  /// Records an iterate.
   ///
   /// - Parameters:
   ///   - point: the iterate.
@@ -153,7 +155,8 @@ package final class SolveLedger {
     let (iteration, rule, tolerated) = (iterations, rule, toleratedFailures)
     var improved: [Int] = []
     var settled: [(sample: Int, outcome: Outcome)] = []
-    // All in one access to each array: a batch may have tens of thousands of small samples.
+    // Each array is accessed only once, because a batch may have tens of thousands of small
+    // samples.
     entries.withUnsafeMutableBufferPointer { entries in
       report.samples.withUnsafeMutableBufferPointer { known in
         for (row, sample) in samples.enumerated() where entries[sample].isOpen {
@@ -208,7 +211,7 @@ package final class SolveLedger {
     return accepted
   }
 
-  /// Keeps how many steps the gradient of each sample goes through.
+  /// Records the number of steps through which the gradient of each sample goes.
   package func keep(differentiatedSteps steps: [Int]) {
     for (sample, steps) in steps.enumerated() {
       report.samples[sample].differentiatedSteps = steps

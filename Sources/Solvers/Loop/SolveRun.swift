@@ -1,8 +1,8 @@
 import Tensors
 
-/// A solve on its way: the one loop of the library, taken step by step.
+/// A solve in progress: the one loop of the library, taken step by step.
 ///
-/// A run is a value. A copy with a ledger of its own (`replica`) goes the same way once more.
+/// A run is a value. A copy with a ledger of its own (`replica`) repeats the same steps.
 package struct SolveRun<Solver: ForwardSolver> {
   private let solver: Solver
   private let rule: StoppingRule
@@ -12,13 +12,13 @@ package struct SolveRun<Solver: ForwardSolver> {
   private var z: Tensor
   /// The best iterates of the rows.
   package var best: Tensor
-  /// How much z - f(z) changes with z, where the rule asks for it.
+  /// How much z - f(z) changes with z; nil unless the rule needs it.
   private var gauge: SlopeGauge?
-  /// What samples that left had found and learned.
+  /// The results of samples that have left the solve.
   private var departed: [Part] = []
-  /// Whether samples that are settled leave, as long as the map can be restricted.
+  /// Whether settled samples leave the solve; they do as long as the map can be restricted.
   package var mayShrink: Bool
-  /// Whether the best iterates are differentiated as images of themselves: by one application more.
+  /// Whether the best iterates are differentiated as images of themselves, by one more application.
   package var endsWithImages = false
   private let shape: Shape
 
@@ -43,12 +43,12 @@ package struct SolveRun<Solver: ForwardSolver> {
     }
   }
 
-  /// Takes iterations until the rule ends the solve of every sample.
+  /// Runs iterations until the rule ends the solve of every sample.
   package mutating func finish() throws {
     while !isOver { try advance() }
   }
 
-  /// One iteration: evaluates the iterate, takes note of it, and chooses the next.
+  /// One iteration: evaluates the iterate, records it, and chooses the next one.
   ///
   /// - Throws: what the map throws; `CancellationError`.
   package mutating func advance() throws {
@@ -62,7 +62,7 @@ package struct SolveRun<Solver: ForwardSolver> {
     } else if !improved.isEmpty {
       best = best.replacing(improved, found.samples(improved))
     }
-    // Where the start is returned, its gradient is that of one application at least.
+    // If the start itself is returned, its gradient still goes through one application.
     if isFirst, point.image.isRecorded { best = point.image.withElements(of: best) }
     if rule.tolerance != nil {
       if isOver { return }
@@ -76,7 +76,8 @@ package struct SolveRun<Solver: ForwardSolver> {
     z = next
   }
 
-  /// The point in the rows that are not settled, if the map can be restricted to them.
+  /// The point in the rows that are not settled; the whole point if the map cannot be restricted to
+  /// them.
   private mutating func withoutSettledRows(_ point: Iterate) throws -> Iterate {
     guard mayShrink, ledger.openCount < map.samples.count else { return point }
     let (open, settled) = ledger.rows(of: map.samples)
@@ -90,7 +91,7 @@ package struct SolveRun<Solver: ForwardSolver> {
     return point.rows(open, map: smaller)
   }
 
-  /// The result, the samples in their places.
+  /// The result, with the samples in the order of the batch.
   package var solution: Solution<Tensor> {
     let parts = departed + [part(nil)]
     return Solution(
@@ -109,8 +110,9 @@ package struct SolveRun<Solver: ForwardSolver> {
   /// All tensors on which later iterates depend.
   package var tensors: [Tensor] { [z] + history.tensors }
 
-  /// The same run with its tensors exchanged, one by one, for others of the same values; `exchange`
-  /// gets a tensor and the rows that it belongs to, nil for all.
+  /// The same run with its tensors exchanged, one by one, for others of the same values.
+  ///
+  /// `exchange` gets a tensor and the rows to which it belongs, nil for all rows.
   package func replacingTensors(_ exchange: (Tensor, [Int]?) -> Tensor) -> SolveRun {
     var copy = self
     copy.z = exchange(z, nil)
@@ -126,7 +128,7 @@ package struct SolveRun<Solver: ForwardSolver> {
   }
 }
 
-/// What some samples have found and learned.
+/// The results of some samples.
 private struct Part {
   let positions: [Int]
   let best: Tensor
@@ -142,7 +144,7 @@ extension [Part] {
     return Tensor.concatenated(map(\.best)).samples(rows)
   }
 
-  /// The inverse of the whole batch; nil where none was learned.
+  /// The inverse of the whole batch; nil if the solver has built none.
   fileprivate var joinedInverse: (any InverseJacobian)? {
     func join<Inverse: InverseJacobian>(like first: Inverse) -> any InverseJacobian {
       Inverse.joining(

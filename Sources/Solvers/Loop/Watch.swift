@@ -1,12 +1,14 @@
 import Tensors
 
-/// Whether a method still gets on with a sample.
+/// Whether a method still makes progress with a sample.
 ///
-/// Progress is a residual below all before; and, since the way from one region to another may lead
-/// uphill, one that is by a hundredth above all since then, or below all since the top. A sample is
-/// stalled after `patience` evaluations of neither. It has diverged when its residual exceeds a
-/// thousand times 1, the first state and the first residual: growth from a tiny first residual alone is
-/// no divergence. A solver that can take a step back is allowed some failures in succession, `tolerated`.
+/// Progress is a residual below all earlier ones. The way from one region to another may lead
+/// uphill, so it is also a residual that exceeds all residuals since the best one by a hundredth,
+/// or one that is a hundredth below all residuals since that largest one. A sample is stalled after
+/// `patience` evaluations without progress. It has diverged when its residual exceeds 1000 times
+/// the larger of 1 and the sum of the first residual and the norm of the first image: growth from a
+/// tiny first residual alone is no divergence. A solver that can take a step back is allowed some
+/// failures in succession, `tolerated`.
 struct Watch: Sendable {
   private var best = Double.infinity
   /// The largest residual since the best one, and the least since the largest.
@@ -16,7 +18,7 @@ struct Watch: Sendable {
   private var failures = 0
   private var bound = Double.infinity
 
-  /// Takes note of |f(z) - z| and |f(z)|.
+  /// Records |f(z) - z| and |f(z)|.
   ///
   /// - Returns: how the method has failed; nil as long as it has not.
   mutating func judge(

@@ -26,16 +26,19 @@ public struct Anderson: ForwardSolver {
   /// The growth of the residual over its best that makes a sample start anew from its best point.
   public let growth: Double
 
-  /// An accelerated iteration.
+  /// Makes an accelerated iteration.
   ///
   /// Stops when a number is out of range.
   ///
   /// - Parameters:
-  ///   - depth: 1...64; default 5. At least the number of modes that do not contract.
-  ///   - mixing: in (0, 1]; default 1.
-  ///   - ridge: default 1e-8. Because it is relative, any value from 1e-4 to 1e-10 does as well,
-  ///     down to the last digit; an absolute ridge stops the acceleration once |g|^2 falls below.
-  ///   - growth: default 100: acceleration may pass through larger residuals, but not far.
+  ///   - depth: the number of differences, 1...64; default 5. It should be at least the number of
+  ///     modes that do not contract.
+  ///   - mixing: the fraction of the combined residual that is added, in (0, 1]; default 1.
+  ///   - ridge: the regularisation; default 1e-8. Because it is relative, any value from 1e-4 to
+  ///     1e-10 does as well; an absolute ridge would stop the acceleration once |g|^2 falls below
+  ///     it.
+  ///   - growth: the growth of the residual at which a sample starts anew; default 100, because
+  ///     acceleration may pass through larger residuals, but not much larger ones.
   public init(depth: Int = 5, mixing: Double = 1, ridge: Double = 1e-8, growth: Double = 100) {
     let largest = LeastSquaresWindow.maximumCapacity
     expect(depth >= 1 && depth <= largest, "Anderson's depth lies in 1...\(largest), not \(depth)")
@@ -45,7 +48,7 @@ public struct Anderson: ForwardSolver {
     (self.depth, self.mixing, self.ridge, self.growth) = (depth, mixing, ridge, growth)
   }
 
-  /// Recent differences, the last point, and what to fall back on.
+  /// Recent differences, the last point, and the point to which a sample may return.
   public struct History: PerSample, Sendable {
     fileprivate var mixed: Tensor?
     fileprivate var residual: Tensor?
@@ -86,7 +89,8 @@ public struct Anderson: ForwardSolver {
 
     let row = history.step % min(depth, max(g.unknownsOfSamples, 1))
     history.step += 1
-    // Where both residuals are rounding, their difference says nothing of the map: it is left out.
+    // If both residuals are only rounding, their difference says nothing about the map, and is left
+    // out.
     let isNoise = zip(point.noise, zip(point.norms, history.norms)).map { $1.0 + $1.1 <= $0 }
     let isInformed = !isNoise.contains(true)
     history.residuals.set(
@@ -103,7 +107,7 @@ public struct Anderson: ForwardSolver {
     return start.select(history.images.combined(gamma, onto: mixed, scale: -1))
   }
 
-  /// Six: each is answered by a shorter step.
+  /// Six, because each failure is answered by a shorter step.
   public var toleratedFailures: Int { Safeguard.toleratedFailures }
 }
 

@@ -6,13 +6,14 @@ import Tensors
 /// let solution = try Automatic().solve(map, from: z0, until: rule)
 /// solution.report.samples[0].remarks   // ["evaluation 4: Picard -> Anderson: ..."]
 /// ```
-/// A sample starts with the first method and is handed on when that is too slow for it or fails; the
-/// report says when and why. The second goes on from the sample's best point, later ones from there or
-/// from the first iterate, if no point is much better. One that was only slow is kept as it stands, and
-/// when the last has been tried it goes on from there, with twice the time at each round; one that
-/// failed starts once more, from the first iterate. So the solve converges where one of its methods
-/// does, and a sample is given up when all have failed. The decision rests on the sample's own
-/// residuals, so it is the same whatever else is in the batch.
+/// A sample starts with the first method, and changes to the next one when that is too slow for it
+/// or fails; the report says when and why. The second method continues from the sample's best
+/// point; later ones continue from there or, if no point is much better, from the first iterate. A
+/// method that was only slow is set aside as it stands: when all have been tried, it continues from
+/// there, with twice the time at each round. A method that failed starts once more, from the first
+/// iterate. So the solve converges if one of its methods does, and a sample is given up when all
+/// have failed. The decision depends only on the sample's own residuals, so it is the same whatever
+/// else is in the batch.
 public struct Automatic: ForwardSolver {
   /// The methods, cheapest first.
   public let methods: [any ForwardSolver]
@@ -21,8 +22,8 @@ public struct Automatic: ForwardSolver {
   ///
   /// Stops when there are no methods.
   ///
-  /// - Parameter methods: default Picard, Anderson of depth 10 (which gets only what Picard cannot
-  ///   do), Broyden, Newton-Krylov.
+  /// - Parameter methods: the methods, cheapest first; default Picard, Anderson of depth 10 (which
+  ///   only gets the samples that Picard cannot solve), Broyden and Newton-Krylov.
   public init(
     _ methods: [any ForwardSolver] = [
       Picard(), Anderson(depth: 10), Broyden(), NewtonKrylov(),

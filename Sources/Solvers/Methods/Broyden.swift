@@ -6,14 +6,16 @@ import Tensors
 /// let z = try fixedPoint(from: z0, using: .broyden()) { z in (z.matmul(w) + x).tanh() }
 /// ```
 /// H = -I + sum u_i v_i^T approximates (J - I)^-1, and p = -H g is the quasi-Newton step. Each step
-/// that is tried changes H as little as maps the change of g to it (`BroydenInverse.learn`), and is
-/// followed as far as it is good for (`TrustRegion`): in full while all goes well, when a step
-/// costs one application of H, one of H^T and one evaluation. Every sample has its own H.
+/// that is tried changes H by the least change that maps the change of g to the step
+/// (`BroydenInverse.learn`); `TrustRegion` decides how far it is followed. While all goes well the
+/// step is taken in full, and costs one application of H, one of H^T and one evaluation. Every
+/// sample has its own H.
 ///
-/// On a linear map of n unknowns it ends within 2n steps (Gay 1979). When the memory is full, an H of
-/// fewer unknowns than that is written as n pairs, the matrix that it is, and nothing is forgotten;
-/// another starts again from -I, as dropping single pairs would break the secant equation.
-/// 2 updates + 6 vectors of the state's size are kept.
+/// On a linear map of n unknowns the method ends within 2n steps (Gay 1979). When the memory is
+/// full and there are fewer unknowns than updates, H is rewritten as n pairs that represent the
+/// same matrix, and nothing is forgotten. With more unknowns, H starts again from -I, because
+/// dropping single pairs would break the secant equation. The method keeps 2 updates + 6 vectors of
+/// the state's size.
 public struct Broyden: ForwardSolver {
   /// The number of updates that H remembers, at least 1.
   public let updates: Int
@@ -26,10 +28,12 @@ public struct Broyden: ForwardSolver {
   /// Stops when a number is out of range, or `previous` was found by another method.
   ///
   /// - Parameters:
-  ///   - updates: default 30, more than most solves need.
-  ///   - growth: default 100.
-  ///   - previous: what this method, with as many updates, learned of a nearby problem with the
-  ///     same batch (`Solution.inverse`); default nil. Start from its solution too.
+  ///   - updates: the number of updates that H remembers; default 30, more than most solves need.
+  ///   - growth: the growth of the residual at which a sample returns to its best point; default
+  ///     100.
+  ///   - previous: the inverse of a nearby problem with the same batch, which this method has built
+  ///     with the same number of updates (`Solution.inverse`); default nil. Start from its solution
+  ///     too.
   public init(
     updates: Int = 30, growth: Double = 100, resuming previous: (any InverseJacobian)? = nil
   ) {

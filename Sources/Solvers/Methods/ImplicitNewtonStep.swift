@@ -1,6 +1,7 @@
 import Tensors
 
-/// Where a step leads to, with the derivative of the fixed point there: v -> (I - J^T)^-1 v -> df/dtheta.
+/// The end of a step, with the derivative of the fixed point there: v -> (I - J^T)^-1 v ->
+/// df/dtheta.
 ///
 /// A step s is differentiated as what it converges to. This differs from the derivative of its arithmetic
 /// by O(|s|) and makes unrolling over Newton's method the exact adjoint; the point that the step started from gets no gradient.

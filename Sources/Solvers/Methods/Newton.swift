@@ -6,26 +6,27 @@ import Tensors
 /// let x = try root(of: g, from: start, using: .newton())
 /// let y = try root(of: g, from: start, using: .newton(structure: .banded(lower: 1, upper: 1)))
 /// ```
-/// A step solves (I - J) s = g by LU: n pullbacks for n unknowns, or as many as the structure of J asks
-/// for, which serve the whole batch, and n^2 numbers of each sample. How far it is followed is the
-/// business of `TrustRegion`. Where I - J is singular, or so nearly that the step would be longer than ten
-/// thousand sizes of the state, it is solved by least squares without its small singular values. For many
-/// unknowns: `NewtonKrylov`. Unrolled, every iterate has the implicit derivative at its own place.
+/// A step solves (I - J) s = g by LU. This takes n pullbacks for n unknowns, or the number that the
+/// structure of J needs, which serve the whole batch, and n^2 numbers for each sample.
+/// `TrustRegion` decides how far the step is followed. If I - J is singular, or so nearly singular
+/// that the step would be longer than ten thousand sizes of the state, it is solved by least
+/// squares without its small singular values. For many unknowns use `NewtonKrylov`. If the method
+/// is unrolled, every iterate has the implicit derivative at its own place.
 public struct Newton: ForwardSolver {
-  /// Which entries J has.
+  /// Which entries of J can differ from zero.
   ///
-  /// One that is left out makes steps worse; the solution is still what the residual says.
+  /// A missing entry makes steps worse, but the residual still decides what the solution is.
   public let structure: JacobianStructure
 
   /// The method.
   ///
-  /// - Parameter structure: default dense.
+  /// - Parameter structure: which entries of J can differ from zero; default all.
   public init(structure: JacobianStructure = .dense) { self.structure = structure }
 
   /// The history before the first step, in which nothing has been learned yet.
   public func makeHistory() -> NewtonHistory { NewtonHistory() }
 
-  /// A shorter step where the last was too long, a new one elsewhere.
+  /// A shorter step in the samples whose last step was too long, and a new step in the others.
   public func next(after point: Iterate, _ history: inout NewtonHistory) throws -> Tensor {
     try implicitlyDifferentiated(after: point) { point in
       try history.next(after: point) { base, rows, _ in
@@ -35,8 +36,9 @@ public struct Newton: ForwardSolver {
     }
   }
 
-  /// (I - J)^-1 g in every row; where that is no number or leads too far away, what the small singular
-  /// values leave of it.
+  /// (I - J)^-1 g in every row.
+  ///
+  /// If that is not finite or leads too far away, the solution without the small singular values.
   private func step(from base: KnownPoint, _ near: MapLinearization) throws -> Tensor {
     let g = base.residual
     let matrices = try near.jacobians(like: g, structure: structure)

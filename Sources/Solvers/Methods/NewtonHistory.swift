@@ -13,7 +13,8 @@ public struct NewtonHistory: PerSample, Sendable {
     visitor.visit(&region)
   }
 
-  /// The next point: a shorter step where the last was too long, a new one elsewhere.
+  /// The next point: a shorter step in the samples whose last step was too long, and a new step in
+  /// the others.
   ///
   /// - Parameters:
   ///   - point: where the last step led to.
@@ -49,9 +50,9 @@ public struct NewtonHistory: PerSample, Sendable {
 }
 
 extension KnownPoint {
-  /// The longest step that is believed: ten thousand sizes of the state.
+  /// The length of the longest step that is accepted: ten thousand sizes of the state.
   ///
-  /// A longer one is that of a singular I - J along its null vector.
+  /// A longer step is that of a singular I - J along its null vector.
   var longestSteps: [Double] {
     zip(z.normsOfSamples, residual.normsOfSamples).map { 1e4 * max($0 + $1, 1) }
   }

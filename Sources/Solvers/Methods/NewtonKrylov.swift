@@ -6,11 +6,11 @@ import Tensors
 /// let z = try fixedPoint(from: z0, using: .newtonKrylov()) { z in (z.matmul(w) + x).tanh() }
 /// ```
 /// A step s solves (I - J) s = g to |g - (I - J) s| <= eta |g| with the forcing term of Eisenstat
-/// and Walker (1996, choice 2), eta = .9 (|g| / |g before|)^2, within [1e-4, .1]; 1e-4 where the last
-/// step failed or led uphill. How far it is followed is the business of `TrustRegion`.
-/// Each sample has its own Krylov space, forcing term and step length: while one tries a shorter
-/// step, another takes its next. The linearisation costs one evaluation in each Newton step, and
-/// where the stopping rule leaves a sample a single one it takes a fixed-point step.
+/// and Walker (1996, choice 2), eta = .9 (|g| / |g before|)^2 within [1e-4, .1]; it is 1e-4 if the
+/// last step failed or led uphill. `TrustRegion` decides how far the step is followed. Each sample
+/// has its own Krylov space, forcing term and step length: while one tries a shorter step, another
+/// takes its next. The linearisation costs one evaluation in each Newton step; if the stopping rule
+/// leaves a sample only one evaluation, the sample takes a fixed-point step.
 ///
 /// Products J s are exact (`Linearization`), not quotients of differences.
 ///
@@ -27,8 +27,10 @@ public struct NewtonKrylov: ForwardSolver {
   /// Stops when a number is not positive.
   ///
   /// - Parameters:
-  ///   - dimension: default 50; twice as many vectors of the state's size are kept during a step.
-  ///   - limit: default 200 for one step; a step that is not solved by then is tried as it is.
+  ///   - dimension: the dimension of the Krylov space at which GMRES restarts; default 50. A step
+  ///     keeps twice as many vectors of the state's size.
+  ///   - limit: the largest number of Jacobian products for one step; default 200. A step that is
+  ///     not solved by then is tried as it is.
   public init(dimension: Int = 50, limit: Int = 200) {
     expect(
       dimension >= 1 && limit >= 1,
@@ -39,7 +41,7 @@ public struct NewtonKrylov: ForwardSolver {
   /// The history before the first step, in which nothing has been learned yet.
   public func makeHistory() -> NewtonHistory { NewtonHistory() }
 
-  /// A shorter step where the last was too long, a new one elsewhere.
+  /// A shorter step in the samples whose last step was too long, and a new step in the others.
   public func next(after point: Iterate, _ history: inout NewtonHistory) throws -> Tensor {
     try implicitlyDifferentiated(after: point, dimension: dimension, limit: 10 * limit) { point in
       try history.next(after: point) { try newtonStep(from: $0, $1, $2, point) }
@@ -48,9 +50,9 @@ public struct NewtonKrylov: ForwardSolver {
 
   /// (I - J)^-1 g in the given rows, to the forcing terms.
   ///
-  /// Where I - J is singular and g partly outside of its range, that leads far away along a null
-  /// vector: then what is easily explained of g has to do, and no step is longer than ten thousand
-  /// sizes of the state.
+  /// If I - J is singular and g lies partly outside of its range, this solution leads far away
+  /// along a null vector. Then a solution to a looser forcing term has to do, and no step is longer
+  /// than ten thousand sizes of the state.
   private func newtonStep(
     from base: KnownPoint, _ rows: [Int], _ tolerances: [Double], _ point: Iterate
   ) throws -> Tensor {

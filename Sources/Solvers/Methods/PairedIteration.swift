@@ -23,12 +23,12 @@ import Tensors
 /// wherever Picard iteration does, and on spirals where that does not. One that contracts by .9 contracts
 /// by .967 here, so that plain iteration takes a third of the evaluations.
 ///
-/// Remembers one iterate.
+/// The method remembers one iterate.
 public struct PairedIteration: ForwardSolver {
   /// The share b of the image in each step, in (0, 1).
   public let relaxation: Double
 
-  /// What is remembered: the iterate before, [rows, n].
+  /// The history: the iterate before the present one, [rows, n].
   public struct History: PerSample {
     fileprivate var former: Tensor?
 
@@ -40,10 +40,11 @@ public struct PairedIteration: ForwardSolver {
   ///
   /// Stops when `relaxation` is outside (0, 1).
   ///
-  /// - Parameter relaxation: default 0.5: going a step back, errors may double. A larger share steps
-  ///   further, and loses more digits on the way back; with 1 there is no way back. A step is rounded to
-  ///   nothing where b times the residual is less than half a unit in the last place: a tolerance at the
-  ///   dtype's resolution asks for a larger share.
+  /// - Parameter relaxation: the share b of the image in each step; default 0.5, with which errors
+  ///   may double in a step back. A larger share takes larger steps, and loses more digits on the
+  ///   way back; with 1 there is no way back. A step is lost in rounding if b times the residual is
+  ///   less than half a unit in the last place, so a tolerance at the dtype's resolution needs a
+  ///   larger share.
   public init(relaxation: Double = 0.5) {
     expect(
       relaxation > 0 && relaxation < 1,
@@ -62,12 +63,12 @@ public struct PairedIteration: ForwardSolver {
     return step(from: former, image: point.image)
   }
 
-  /// p_{k+1} of p_{k-1} and f(p_k).
+  /// p_{k+1}, computed from p_{k-1} and f(p_k).
   package func step(from former: Tensor, image: Tensor) -> Tensor {
     former * (1 - relaxation) + image * relaxation
   }
 
-  /// p_{k-1} of p_{k+1} and f(p_k).
+  /// p_{k-1}, computed from p_{k+1} and f(p_k).
   package func former(before next: Tensor, image: Tensor) -> Tensor {
     (next - image * relaxation) * (1 / (1 - relaxation))
   }

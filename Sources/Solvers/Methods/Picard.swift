@@ -2,8 +2,9 @@ import Tensors
 
 /// Fixed-point iteration: z <- z + relaxation (f(z) - z).
 ///
-/// Converges where the spectral radius of (1 - relaxation) I + relaxation J is below 1: with 1 for
-/// contractions; below 1, it is damped, which helps where J has eigenvalues with real part below -1.
+/// It converges if the spectral radius of (1 - relaxation) I + relaxation J is below 1. With
+/// relaxation 1 these are the contractions; a relaxation below 1 damps the iteration, which helps
+/// where J has eigenvalues with real part below -1.
 public struct Picard: ForwardSolver {
   /// The fraction of the step that is taken, in (0, 1]; 1 is the plain iteration z <- f(z).
   public let relaxation: Double

@@ -1,19 +1,20 @@
 import Tensors
 
-/// What an accelerated iteration falls back on, sample by sample, when a step goes astray.
+/// What an accelerated iteration does, sample by sample, when a step fails.
 ///
-/// Extrapolation is not monotone: residuals may grow for some steps and be the better for it. But
-/// where the residual is not finite (the step left the map's domain), a sample returns to its last
-/// point, and where it exceeds `growth` times the sample's best, to its best point; from there it
-/// takes a damped step z + 2^-k g after k failures in succession, with nothing remembered.
+/// Extrapolation is not monotone: residuals may grow for some steps, and still lead to the solution
+/// faster. But if the residual is not finite (because the step left the map's domain), a sample
+/// returns to its last point; if it exceeds `growth` times the sample's best, to its best point.
+/// From there it takes a damped step z + 2^-k g after k failures in succession, with an empty
+/// memory.
 struct Safeguard: Sendable, PerSample {
-  /// What a step starts from.
+  /// The points from which a step starts.
   struct Start {
-    /// The given point, or the one that samples returned to.
+    /// The given points, or those to which samples returned.
     var point: Iterate
     /// Which samples returned; nil if none.
     var returned: [Bool]?
-    /// The fraction of g that the samples that returned go on with.
+    /// The fraction of g that samples which returned add to their point.
     var fractions: [Double] = []
 
     /// `next`, or the damped step in the samples that returned.
@@ -24,7 +25,7 @@ struct Safeguard: Sendable, PerSample {
     }
   }
 
-  /// How many failures in succession are answered by a shorter step.
+  /// The number of successive failures that are answered by a shorter step.
   static let toleratedFailures = 6
 
   let growth: Double
@@ -42,7 +43,7 @@ struct Safeguard: Sendable, PerSample {
     visitor.visit(&last)
   }
 
-  /// The point to go on from, in each sample, with its damped step where that is to be taken.
+  /// The point from which each sample continues, with its damped step if one is to be taken.
   mutating func start(_ iterate: Iterate) -> Start {
     let norms = iterate.norms
     let point = KnownPoint(iterate)

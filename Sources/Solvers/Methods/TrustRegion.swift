@@ -1,16 +1,17 @@
 import Tensors
 
-/// When a method is no longer trusted with its steps, and what a doubted step has to bring.
+/// When the steps of a method are no longer trusted, and what a doubted step has to achieve.
 struct StepPolicy: Sendable {
   /// The residual, relative to the best, above which a sample is no longer trusted.
   var growth = Double.infinity
-  /// How many steps in succession may bring no new best.
+  /// The number of successive steps that may bring no new best.
   let excursion: Int
   /// How many updates of J the method remembers, if it learns J from its steps; 0 where it knows J.
   var memory = 0
 }
 
-/// How far directions p are followed, sample by sample, and where a method is to learn more.
+/// How far directions p are followed, sample by sample, and where a method learns from additional
+/// points.
 ///
 /// While all goes well every step is a full one and is accepted: the way to a solution may lead
 /// uphill for a while and be the better for it. `StepControl` says when a sample is no longer trusted
@@ -29,7 +30,8 @@ struct TrustRegion: PerSample, Sendable {
   static let toleratedFailures = 24
 
   private let policy: StepPolicy
-  /// Where each sample starts its next step from, and its best point, to which it may return.
+  /// The points from which the samples take their next step, and their best points, to which they
+  /// may return.
   private(set) var base: KnownPoint?
   private var best: KnownPoint?
   private var step: Tensor?

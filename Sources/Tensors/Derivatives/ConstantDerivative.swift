@@ -1,12 +1,13 @@
 extension Tensor {
-  /// This derivative; where it is a constant, recorded with the derivative 0.
+  /// This derivative; if it is a constant, it gets a node that says that its own derivative is 0.
   ///
-  /// The derivative of a linear function depends on nothing, and has derivatives all the same. Without a
-  /// node it could not be told from a tensor whose history was lost.
+  /// The derivative of a linear function depends on no variable, and yet has a derivative, the
+  /// number 0. Without a node it could not be told apart from a tensor whose history was lost.
   ///
   /// - Parameters:
-  ///   - points: by which the derivative is 0.
-  ///   - others: what else the function depended on: by these there is none, which counts as 0.
+  ///   - points: the tensors with respect to which the derivative is 0.
+  ///   - others: other nodes that the function depended on; with respect to them there is no
+  ///     derivative either, which counts as 0.
   /// - Returns: the same elements, with a node.
   func constant(in points: [Tensor], _ others: @autoclosure () -> [Node] = []) -> Tensor {
     guard node == nil else { return self }

@@ -1,10 +1,10 @@
-// Derivatives of functions, as functions: they may stand inside each other, inside a map that is
-// solved, or inside a loss, to any depth.
+// Derivatives of functions, as functions. They may be nested in each other, in a map that is
+// solved, or in a loss, to any depth.
 //
-// For all of them: the point keeps its history, what the function captures is a constant of this
-// derivative but not of others, and the result is recorded where recording is on and anything is
-// recorded on which it depends. Where nobody is going to differentiate it, `withoutRecording` saves
-// the record.
+// Three rules hold for all of them. The point keeps its history. A tensor that the function
+// captures is a constant of this derivative, but not of derivatives taken outside of it. The result
+// is recorded if recording is on and it depends on a recorded tensor; if nobody is going to
+// differentiate it, `withoutRecording` saves the cost of the record.
 
 /// The gradient of a number at a point.
 ///
@@ -17,7 +17,7 @@
 ///
 /// - Parameters:
 ///   - x: the point, of any shape.
-///   - f: returns one number.
+///   - f: the function; returns one number, a tensor with one element.
 /// - Returns: a tensor of the point's shape; zeros where f does not depend on x.
 /// - Throws: what `f` or a rule throws.
 /// - Complexity: one recorded evaluation of `f` and one backward pass.
@@ -46,9 +46,9 @@ public func valueWithGradient(
 }
 
 extension RecordedFunction {
-  /// The only value and its gradient at every point.
+  /// The only value, and its gradient at every point.
   ///
-  /// This is the last use of the evaluation, unless the gradient is recorded.
+  /// Unless the gradient is recorded, this releases the evaluation, which cannot be used again.
   package func valueWithGradient() throws -> (value: Tensor, gradient: [Tensor]) {
     let records = recordsDerivatives
     let gradient = try pullback([seedOfNumber()], recorded: records, releasing: !records)

@@ -1,4 +1,4 @@
-/// Which entries of the Jacobian of a sample, n x n, can be other than zero.
+/// Which entries of the n x n Jacobian of a sample can differ from zero.
 ///
 /// ```swift
 /// let x = try root(of: g, from: start, estimator: .exact(structure: .banded(lower: 1, upper: 1)))
@@ -8,13 +8,13 @@
 /// in the sample, all tensors of a state one after the other. The matrix itself is still stored with all
 /// its n^2 entries.
 public enum JacobianStructure: Sendable, Equatable {
-  /// All of them.
+  /// Every entry.
   case dense
-  /// J_ij with i - lower <= j <= i + upper.
+  /// The entries J_ij with i - lower <= j <= i + upper.
   case banded(lower: Int, upper: Int)
-  /// Blocks of `size` rows and columns along the diagonal.
+  /// The entries in blocks of `size` rows and columns along the diagonal.
   case blockDiagonal(size: Int)
-  /// Row i has the columns `columns[i]`, each named once.
+  /// The entries of row i in the columns `columns[i]`; each column is named once.
   case sparse(columns: [[Int]])
 
   /// The structure of J^T.
@@ -31,9 +31,9 @@ public enum JacobianStructure: Sendable, Equatable {
     }
   }
 
-  /// The columns of each of n rows; nil for all.
+  /// The columns of the possible entries in each of n rows; nil for all columns.
   ///
-  /// Stops where the pattern is not one of n rows and columns.
+  /// Stops when the pattern does not describe n rows and columns.
   func columns(_ n: Int) -> [[Int]]? {
     switch self {
     case .dense: return nil
@@ -61,13 +61,14 @@ public enum JacobianStructure: Sendable, Equatable {
 ///
 /// - Parameters:
 ///   - state: any tensor of the shape of z and f(z), [batch, ...], n numbers per sample.
-///   - structure: which entries there are; entries outside of it come out as zero.
+///   - structure: which entries can differ from zero; the entries outside of it are returned as
+///     zero.
 ///   - pullback: v -> J^T v on the whole batch.
-/// - Returns: [batch, n, n]. Unless the structure is `.dense` there is no derivative of it, and products
-///   that are recorded stop the program.
+/// - Returns: [batch, n, n]. Unless the structure is `.dense`, the result has no derivative, and
+///   the process stops when a product is recorded.
 /// - Throws: what `pullback` throws.
-/// - Complexity: as many pullbacks as groups of rows with no column in common, found greedily; the
-///   width of a band.
+/// - Complexity: one pullback for each group of rows without a common column, found greedily; for a
+///   band, as many as its width.
 public func jacobian(
   like state: Tensor, structure: JacobianStructure, pullback: (Tensor) throws -> Tensor
 ) throws -> Tensor {
@@ -98,7 +99,7 @@ public func jacobian(
   return Tensor(matrices, shape: [batch, n, n], dtype: state.dtype)
 }
 
-/// Rows in groups within which no column occurs twice.
+/// The rows, in groups within which no column occurs twice.
 private func rowGroups(_ columns: [[Int]], _ n: Int) -> [[Int]] {
   var groups: [(rows: [Int], isTaken: [Bool])] = []
   for (row, entries) in columns.enumerated() where !entries.isEmpty {

@@ -2,9 +2,9 @@
 
 /// The direction in which a Jacobian is assembled.
 public enum DifferentiationMode: Sendable {
-  /// Row by row: a pullback for each number of the value.
+  /// Row by row, with one pullback for each number of the value.
   case reverse
-  /// Column by column: a product J s for each number of the point.
+  /// Column by column, with one product J s for each number of the point.
   case forward
 }
 
@@ -13,16 +13,19 @@ public enum DifferentiationMode: Sendable {
 /// ```swift
 /// let j = try jacobian(at: x) { x in w.matmul(x).tanh() }   // value's shape + point's shape
 /// ```
-/// Where samples do not mix, `jacobiansOfSamples(at:of:)` has the blocks alone, and one pullback
-/// serves all samples. May stand inside other derivatives; see `gradient(at:of:)`.
+/// If samples do not mix, `jacobiansOfSamples(at:of:)` computes only the blocks of the samples, and
+/// one pullback serves them all. The call may stand inside other derivatives; see
+/// `gradient(at:of:)`.
 ///
 /// - Parameters:
 ///   - x: the point, n numbers.
-///   - mode: default the cheaper: forward where the value has more numbers than the point.
-///   - f: the function, m numbers.
-/// - Returns: entry [i..., j...] is d f_i / d x_j; the ranks together are at most 8.
+///   - mode: the direction of assembly; default the cheaper one, which is forward where the value
+///     has more numbers than the point.
+///   - f: the function, whose value has m numbers.
+/// - Returns: a tensor of the value's shape followed by the point's: entry [i..., j...] is d f_i /
+///   d x_j. Both ranks together are at most 8.
 /// - Throws: what `f` or a rule throws.
-/// - Complexity: one evaluation and m backward passes, or n and one more.
+/// - Complexity: one evaluation, and m backward passes (reverse) or n + 1 (forward).
 public func jacobian(
   at x: Tensor, mode: DifferentiationMode? = nil, of f: (Tensor) throws -> Tensor
 ) throws -> Tensor {
@@ -41,10 +44,10 @@ public func jacobian(
 /// - Parameters:
 ///   - x: the point, n numbers.
 ///   - f: returns one number.
-/// - Returns: the point's shape twice.
+/// - Returns: a tensor of the point's shape followed by the point's shape again.
 /// - Throws: what `f` or a rule throws.
-/// - Complexity: one evaluation, its recorded gradient, and n backward passes through both: for small
-///   n. See `hessianVectorProduct(at:along:of:)` for large ones.
+/// - Complexity: one evaluation, its recorded gradient, and n backward passes through both, so this
+///   is for small n; `hessianVectorProduct(at:along:of:)` is for large n.
 public func hessian(at x: Tensor, of f: (Tensor) throws -> Tensor) throws -> Tensor {
   try RecordedFunction(at: [x]) { [try f($0[0])] }.gradient().jacobian(.reverse)[0]
 }
@@ -72,11 +75,11 @@ public func jacobiansOfSamples(
 /// The dense Jacobian of each sample: J[b, i, j] = d f_i / d z_j.
 ///
 /// - Parameters:
-///   - value: any tensor of the shape of f(z), [batch, ...], and dtype, m numbers per sample.
+///   - value: any tensor of the shape and dtype of f(z), [batch, ...], m numbers per sample.
 ///   - pullback: v -> J^T v on the whole batch, n numbers per sample.
 /// - Returns: [batch, m, n].
 /// - Throws: what `pullback` throws.
-/// - Complexity: m pullbacks, which serve all samples, as these do not mix.
+/// - Complexity: m pullbacks, each of which serves all samples, because samples do not mix.
 public func jacobian(like value: Tensor, pullback: (Tensor) throws -> Tensor) throws -> Tensor {
   StateSharding.expectWhole("a Jacobian")
   let shape = value.shape

@@ -5,16 +5,16 @@
 /// ```swift
 /// let (y, slope) = try jvp(at: x, along: s) { x in (x * x).sin() }   // slope = cos(x^2) 2 x s
 /// ```
-/// Exact: the transpose of the recorded pullback
-/// ([why](../../../Docs/Explanation/Decisions/ForwardByTransposition.md)). As every derivative here,
-/// it may stand inside others; see `gradient(at:of:)`. For many products at one point,
-/// `Linearization` evaluates once.
+/// The product is exact: it is computed by the transpose of the recorded pullback
+/// ([why](../../../Docs/Explanation/Decisions/ForwardByTransposition.md)). Like every derivative
+/// here, the call may stand inside others; see `gradient(at:of:)`. For many products at one point,
+/// use `Linearization`, which evaluates the function once.
 ///
 /// - Parameters:
 ///   - x: the point.
 ///   - s: the direction, of the point's shape and dtype.
 ///   - f: the function.
-/// - Returns: f(x), and J s of its shape; zeros where f does not depend on x.
+/// - Returns: f(x), and J s, both of the value's shape; J s is zero where f does not depend on x.
 /// - Throws: what `f` or a rule throws.
 /// - Complexity: one evaluation and two backward passes, the first of them recorded.
 public func jvp(
@@ -29,8 +29,8 @@ public func jvp(
 /// - Parameters:
 ///   - points: the tensors.
 ///   - directions: one for each of them.
-///   - f: the function.
-/// - Returns: f, and the sum over the tensors of J s.
+///   - f: the function of all tensors.
+/// - Returns: the value of f, and the sum of J s over the tensors.
 /// - Throws: what `f` or a rule throws.
 public func jvp(
   at points: [Tensor], along directions: [Tensor], of f: ([Tensor]) throws -> Tensor
@@ -43,9 +43,9 @@ public func jvp(
 /// ```swift
 /// let curvature = try (hessianVectorProduct(at: x, along: s, of: energy) * s).sum()   // s^T H s
 /// ```
-/// A backward pass through the recorded gradient, H being symmetric. A gradient by a truncated estimator
-/// (`.neumann` with several terms) is that of no function, and its derivative not symmetric: H s is then
-/// `jvp` of the gradient. May stand inside other
+/// H s is a backward pass through the recorded gradient, because H is symmetric. A gradient by a
+/// truncated estimator (`.neumann` with several terms) is not the gradient of any function, and its
+/// derivative is not symmetric: take `jvp` of the gradient then. The call may stand inside other
 /// derivatives; see `gradient(at:of:)`.
 ///
 /// - Parameters:
@@ -54,7 +54,8 @@ public func jvp(
 ///   - f: returns one number.
 /// - Returns: H s, of the point's shape.
 /// - Throws: what `f` or a rule throws.
-/// - Complexity: one evaluation and two backward passes, the second through evaluation and first.
+/// - Complexity: one evaluation and two backward passes; the second goes through the evaluation and
+///   the first backward pass.
 public func hessianVectorProduct(
   at x: Tensor, along s: Tensor, of f: (Tensor) throws -> Tensor
 ) throws -> Tensor {
@@ -68,7 +69,7 @@ public func hessianVectorProduct(
 ///   - points: the tensors.
 ///   - directions: one for each of them.
 ///   - f: returns one number.
-/// - Returns: for each tensor the sum over all of d^2 f / dx_i dx_j s_j.
+/// - Returns: for each tensor x_i, the sum over all tensors x_j of d^2 f / dx_i dx_j s_j.
 /// - Throws: what `f` or a rule throws.
 public func hessianVectorProduct(
   at points: [Tensor], along directions: [Tensor], of f: ([Tensor]) throws -> Tensor

@@ -2,23 +2,25 @@ import Synchronization
 
 /// One evaluation of a function on the tape, with the points at which it is differentiated.
 ///
-/// Everything that differentiates a function goes through here: it evaluates once, and then products
-/// with the Jacobian and its transpose are as many as are asked for. A derivative is itself
-/// recorded where `recordsDerivatives`: recording is on in this thread, and what was evaluated
-/// depends on more than the points themselves, so that somebody may ask for the derivative of the
-/// derivative.
+/// Every function that differentiates another one uses this type. It evaluates the function once;
+/// after that, any number of products with the Jacobian and its transpose can be asked for. A
+/// derivative is itself recorded where `recordsDerivatives` is true: recording is on in this
+/// thread, and the evaluation depends on more than the points themselves, so that somebody may ask
+/// for the derivative of the derivative.
 package final class RecordedFunction {
   /// What the function returned.
   package let values: [Tensor]
-  /// Where it was evaluated, each with its node.
+  /// The tensors at which it was evaluated, each with its own node.
   let points: [Tensor]
-  /// What is older, and no point, counts as a constant.
+  /// The sequence number of a node: nodes that are older, and are not points, count as constants.
   private let mark: Int
-  /// Whether somebody outside can see the points: they have a history, or are variables.
+  /// Whether code outside can refer to the points: they have a history, or are variables.
   private let isSeen: Bool
   private let madePath = Mutex<BackwardPath?>(nil)
 
-  /// Found when it is first needed; several threads may ask at once.
+  /// The path from the values to the points, found when it is first needed.
+  ///
+  /// Several threads may ask for it at once.
   private var path: BackwardPath {
     madePath.withLock { made in
       if let made { return made }
@@ -33,7 +35,7 @@ package final class RecordedFunction {
     (self.values, self.points, self.mark, self.isSeen) = (values, points, mark, isSeen)
   }
 
-  /// Evaluates `f`, recorded, at points with a new place on the tape.
+  /// Evaluates `f`, recorded, at points that get a new place on the tape.
   ///
   /// - Parameters:
   ///   - inputs: the points.
@@ -53,34 +55,35 @@ package final class RecordedFunction {
       isSeen: keepingHistory && inputs.contains(where: \.isRecorded))
   }
 
-  /// Evaluates `f`, recorded; the points are variables that it reads itself.
+  /// Evaluates `f`, recorded; `f` itself reads the points, which are variables.
   ///
-  /// What it reads of values computed from the variables earlier counts as a constant.
+  /// A value that was computed from the variables earlier counts as a constant.
   package convenience init(variables: [Tensor], of f: () throws -> [Tensor]) rethrows {
     let mark = Node(isVariable: false).sequence
     let values = try recording(true) { try f() }
     self.init(values: values, points: variables, mark: mark, isSeen: true)
   }
 
-  /// Whether derivatives are to be recorded themselves.
+  /// Whether derivatives are themselves to be recorded.
   package var recordsDerivatives: Bool { isRecording && (isSeen || path.hasOtherSources) }
 
-  /// Whether derivatives along `directions` are to be recorded themselves.
+  /// Whether derivatives along `directions` are themselves to be recorded.
   package func recordsDerivatives(along directions: [Tensor]) -> Bool {
     isRecording && (directions.contains(where: \.isRecorded) || recordsDerivatives)
   }
 
-  /// Whether there are operators of which nothing is known but their pullback.
+  /// Whether the function has operators of which only the pullback is known, so that they cannot be
+  /// differentiated again.
   var hasOpaqueRules: Bool { path.hasOpaqueRules }
 
-  /// The sum over values of J^T v, one product for each point.
+  /// J^T v, summed over the values, one product for each point.
   ///
   /// - Parameters:
   ///   - cotangents: v, one for each value.
   ///   - recorded: whether the products are recorded.
-  ///   - releasing: whether this is the last use of the evaluation, so that what it holds may go on
-  ///     the way; default false.
-  /// - Returns: products; zeros for a point that no value depends on.
+  ///   - releasing: whether this is the last use of the evaluation, so that its memory may be
+  ///     released during the pass; default false.
+  /// - Returns: one product for each point; zeros for a point that no value depends on.
   /// - Throws: what a rule throws.
   package func pullback(
     _ cotangents: [Tensor], recorded: Bool, releasing: Bool = false
@@ -95,19 +98,22 @@ package final class RecordedFunction {
     }
   }
 
-  /// A derivative that is to be recorded: where it is a constant, with the derivative 0.
+  /// A derivative that is to be recorded; if it is a constant, it is recorded with the derivative
+  /// 0.
   package func constant(_ derivative: Tensor) -> Tensor {
     derivative.constant(in: points, CapturedNodes(by: values, since: mark).nodes)
   }
 
-  /// The gradient of the only value, a number, as a function of the same points.
+  /// The gradient of the only value, which has one element, as a function of the same points.
   package func gradient() throws -> RecordedFunction {
     RecordedFunction(
       values: try pullback([seedOfNumber()], recorded: true), points: points, mark: mark,
       isSeen: isSeen)
   }
 
-  /// 1, the cotangent of the only value, which has to be a number.
+  /// The number 1, as the cotangent of the only value.
+  ///
+  /// Stops unless that value has one element.
   package func seedOfNumber() -> Tensor {
     expect(
       values[0].count == 1,
@@ -116,12 +122,12 @@ package final class RecordedFunction {
     return .ones(values[0].shape, dtype: values[0].dtype)
   }
 
-  /// The transpose of the pullback from the first value: s -> J s.
+  /// The products s -> J s with the Jacobian of the first value, found by transposing the pullback.
   ///
-  /// - Complexity: one backward pass, recorded.
+  /// - Complexity: one recorded backward pass.
   package func pushforward() throws -> Pushforward {
     let seed = Node(isVariable: false)
-    // Any w will do: the record of a linear function does not depend on where it was made.
+    // Zero serves as w: the record of a function that is linear in w is the same for every w.
     let zero = values[0].zerosLike()
     let others = values.dropFirst().map { $0.zerosLike() }
     let products = try pullback(
@@ -129,7 +135,7 @@ package final class RecordedFunction {
     return Pushforward(path: BackwardPath(from: products.map(\.node), to: [seed]), zero: zero)
   }
 
-  /// Stops unless there is one direction of the right kind for each point.
+  /// Stops unless there is one direction for each point, of the point's shape and dtype.
   package func expectDirections(_ directions: [Tensor]) {
     expect(
       directions.count == points.count,
@@ -145,18 +151,18 @@ package final class RecordedFunction {
 
 /// Products s -> J s.
 ///
-/// The tape runs backwards only, but w -> J^T w is linear in w, so that a way back through the
-/// record of it is the transpose of the transpose.
+/// The tape runs backwards only. But w -> J^T w is linear in w, so a backward pass through the
+/// record of this function is its transpose, which is s -> J s.
 package struct Pushforward {
   fileprivate let path: BackwardPath
   fileprivate let zero: Tensor
 
-  /// J s, of the shape of the value.
+  /// The product J s, of the shape of the value.
   ///
   /// - Parameters:
   ///   - directions: s, one for each point.
   ///   - recorded: whether the product is recorded.
-  /// - Returns: the sum over points of J s.
+  /// - Returns: J s, summed over the points.
   /// - Throws: what a rule throws.
   package func callAsFunction(_ directions: [Tensor], recorded: Bool) throws -> Tensor {
     var product: Tensor?

@@ -1,8 +1,8 @@
 // Nested lists as literals of tensors.
 
-/// A number or a list of such, as it is written in a literal.
+/// A number, or a list of numbers or lists, as it is written in a literal.
 ///
-/// What makes `let x: Tensor = [[1, 2], [3, 4]]` possible; there is no need to name it.
+/// This type makes `let x: Tensor = [[1, 2], [3, 4]]` possible; there is no need to name it.
 public struct ListLiteral<Element: Sendable>: Sendable, ExpressibleByArrayLiteral {
   let shape: Shape
   let elements: [Element]
@@ -25,7 +25,7 @@ public struct ListLiteral<Element: Sendable>: Sendable, ExpressibleByArrayLitera
 }
 
 extension ListLiteral: ExpressibleByIntegerLiteral where Element: Numeric {
-  /// A number; stops where the elements cannot be as large.
+  /// A whole number; stops where the element type cannot hold it.
   public init(integerLiteral value: Int) {
     guard let exact = Element(exactly: value) else {
       callerMistake("\(value) is no number that a tensor holds exactly")
@@ -35,7 +35,7 @@ extension ListLiteral: ExpressibleByIntegerLiteral where Element: Numeric {
 }
 
 extension ListLiteral: ExpressibleByFloatLiteral where Element == Double {
-  /// A number.
+  /// A floating-point number.
   public init(floatLiteral value: Double) { self.init(one: value) }
 }
 

@@ -1,4 +1,5 @@
-// Moving the elements of discrete tensors: every function as that of `Tensor` of the same name.
+// Functions that move the elements of discrete tensors. Each does what the function of the same
+// name does for `Tensor`.
 
 extension DiscreteTensor {
   /// The elements that a view selects.
@@ -23,11 +24,12 @@ extension DiscreteTensor {
     return Self(elements: elements, shape: shape)
   }
 
-  /// The same elements in the same order under a shape of which one extent may be -1: what the others
-  /// leave of the elements.
+  /// The same elements in the same order under a shape in which one extent may be -1.
   ///
-  /// Stops when the element counts differ, more than one extent is -1, or the others leave no whole
-  /// number, or any one.
+  /// That extent is then computed from the number of elements and the other extents.
+  ///
+  /// Stops when the element counts differ, when more than one extent is -1, or when the extent for
+  /// -1 is not a whole number or not determined.
   public func reshaped(_ extents: [Int]) -> Self { reshaped(shape.reshaped(extents)) }
 
   /// The elements as one vector.
@@ -42,17 +44,18 @@ extension DiscreteTensor {
     return permuted(Array(0..<rank - 2) + [rank - 1, rank - 2])
   }
 
-  /// Stretched to a larger shape: axes are aligned at the end, extents of 1 repeat.
+  /// This tensor stretched to a larger shape: axes are aligned at the end, and extents of 1 are
+  /// repeated.
   public func broadcast(to shape: Shape) -> Self {
     read(StridedView(of: self.shape).broadcast(to: shape))
   }
 
-  /// An axis of extent 1 before the given position; -1 puts it last.
+  /// The same elements with a new axis of extent 1 at the given position; -1 puts it last.
   public func expandedDimensions(at axis: Int) -> Self {
     reshaped(shape.inserting(1, at: axis))
   }
 
-  /// Without the given axis, whose extent is 1.
+  /// The same elements without the given axis, whose extent must be 1.
   public func squeezed(axis: Int) -> Self { reshaped(shape.removingUnitAxes([axis])) }
 
   /// The axis in reverse order.
@@ -87,7 +90,7 @@ extension DiscreteTensor {
     return Self(elements: elements, shape: result)
   }
 
-  /// Tensors of one shape along a new axis.
+  /// Tensors of the same shape, joined along a new axis.
   public static func stacked(_ parts: [Self], alongAxis axis: Int = 0) -> Self {
     concatenated(parts.map { $0.expandedDimensions(at: axis) }, alongAxis: axis)
   }
@@ -109,7 +112,7 @@ extension DiscreteTensor {
     DiscreteTensor<Result>(elements: elements.map(f), shape: shape)
   }
 
-  /// A number made of the elements along each line of an axis.
+  /// The results of `f` for the elements along each line of an axis.
   func folded<Result: DiscreteElement>(
     alongAxis axis: Int, _ f: ([Element]) -> Result
   ) -> DiscreteTensor<Result> {

@@ -1,8 +1,10 @@
-/// What a discrete tensor is made of: `Int32` or `Bool`, and nothing else.
+/// The type of a discrete tensor's elements: `Int32` or `Bool`.
+///
+/// No other type conforms.
 public protocol DiscreteElement: Sendable, Hashable, Codable {
-  /// How one element is written in Swift: `Int` or `Bool`.
+  /// The type by which one element is written in Swift: `Int` or `Bool`.
   associatedtype Scalar: Sendable, Hashable
-  /// The element as it is kept; stops where the number is too large.
+  /// The element as it is stored; stops where the number is too large for it.
   init(scalar: Scalar)
   /// The element as it is written in Swift.
   var scalar: Scalar { get }
@@ -17,13 +19,14 @@ public protocol DiscreteElement: Sendable, Hashable, Codable {
 /// let mask = x .> 0                       // a BoolTensor of the shape of x
 /// let accuracy = (logits.argmax(alongAxis: -1) .== classes).converted(to: .float64).mean()
 /// ```
-/// A value, as `Tensor` is, but never on the tape: there is nothing to differentiate, and the type says
-/// so ([why](../../../Docs/Explanation/Decisions/DiscreteTensors.md)). Two are equal where shapes and
-/// all elements are. Subscripts are those of tensors.
+/// It is a value, as `Tensor` is, but it is never on the tape: there is nothing to differentiate,
+/// and the type says so ([why](../../../Docs/Explanation/Decisions/DiscreteTensors.md)). Two of
+/// them are equal where their shapes and all elements are equal. Subscripts work as those of
+/// tensors.
 public struct DiscreteTensor<Element: DiscreteElement>: Sendable, Hashable {
   /// The extents of the axes.
   public let shape: Shape
-  /// In row-major order.
+  /// The elements in row-major order.
   let elements: [Element]
 
   init(elements: [Element], shape: Shape) {
@@ -36,10 +39,10 @@ public struct DiscreteTensor<Element: DiscreteElement>: Sendable, Hashable {
 
 /// Whole numbers: positions, classes, tokens.
 ///
-/// Between -2^31 and 2^31 - 1, which is what a position in a tensor may be.
+/// They lie between -2^31 and 2^31 - 1, the range of positions in a tensor.
 public typealias IntTensor = DiscreteTensor<Int32>
 
-/// Flags: what comparisons give, and masks.
+/// Flags: the results of comparisons, and masks.
 public typealias BoolTensor = DiscreteTensor<Bool>
 
 extension Int32: DiscreteElement {

@@ -5,33 +5,33 @@ extension DiscreteTensor where Element == Bool {
   public static func .& (a: BoolTensor, b: BoolTensor) -> BoolTensor {
     zipped(".&", a, b) { $0 && $1 }
   }
-  /// Whether one of both flags is set, or both, with broadcasting.
+  /// Whether at least one of both flags is set, with broadcasting.
   public static func .| (a: BoolTensor, b: BoolTensor) -> BoolTensor {
     zipped(".|", a, b) { $0 || $1 }
   }
-  /// Whether one of both flags is set, and not both, with broadcasting.
+  /// Whether exactly one of both flags is set, with broadcasting.
   public static func .^ (a: BoolTensor, b: BoolTensor) -> BoolTensor {
     zipped(".^", a, b) { $0 != $1 }
   }
   /// The opposite of each flag.
   public static prefix func .! (a: BoolTensor) -> BoolTensor { a.mapped { !$0 } }
 
-  /// Whether any flag is set; false of none.
+  /// Whether any flag is set; false for an empty tensor.
   public var any: Bool { elements.contains(true) }
-  /// Whether all flags are set; true of none.
+  /// Whether all flags are set; true for an empty tensor.
   public var all: Bool { !elements.contains(false) }
   /// How many flags are set.
   public var trueCount: Int { elements.reduce(0) { $0 + ($1 ? 1 : 0) } }
 
-  /// Whether any flag of each line of an axis is set; the axis goes.
+  /// Whether any flag along each line of an axis is set; the axis is removed.
   public func any(alongAxis axis: Int) -> BoolTensor {
     folded(alongAxis: axis) { $0.contains(true) }
   }
-  /// Whether all flags of each line of an axis are set; the axis goes.
+  /// Whether all flags along each line of an axis are set; the axis is removed.
   public func all(alongAxis axis: Int) -> BoolTensor {
     folded(alongAxis: axis) { !$0.contains(false) }
   }
-  /// How many flags of each line of an axis are set; the axis goes.
+  /// How many flags along each line of an axis are set; the axis is removed.
   public func trueCount(alongAxis axis: Int) -> IntTensor {
     folded(alongAxis: axis) { $0.reduce(0) { $0 + ($1 ? 1 : 0) } }
   }

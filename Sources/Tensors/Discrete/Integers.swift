@@ -20,7 +20,7 @@ extension DiscreteTensor where Element == Int32 {
   /// a * number.
   public static func * (a: IntTensor, b: Int) -> IntTensor { a * IntTensor(b) }
 
-  /// a / number, rounded down, as positions are; stops at 0.
+  /// a / number, rounded down (towards minus infinity); stops when the number is 0.
   public func flooredQuotient(by divisor: Int) -> IntTensor {
     expect(divisor != 0, "whole numbers cannot be divided by 0")
     return mapped { number in
@@ -30,7 +30,8 @@ extension DiscreteTensor where Element == Int32 {
           ? quotient - 1 : quotient)
     }
   }
-  /// What `flooredQuotient` leaves, which has the sign of the divisor; stops at 0.
+  /// The remainder of `flooredQuotient(by:)`, which has the sign of the divisor; stops when the
+  /// divisor is 0.
   public func remainder(by divisor: Int) -> IntTensor {
     self - flooredQuotient(by: divisor) * divisor
   }
@@ -60,7 +61,7 @@ extension DiscreteTensor where Element == Int32 {
   /// Where a is at least a number.
   public static func .>= (a: IntTensor, b: Int) -> BoolTensor { a .>= IntTensor(b) }
 
-  /// The numbers in a floating-point dtype; float32 holds up to 2^24 exactly.
+  /// The same numbers in a floating-point dtype; float32 holds whole numbers up to 2^24 exactly.
   public func converted(to dtype: DType) -> Tensor {
     Tensor(elements.map(Double.init), shape: shape, dtype: dtype)
   }
@@ -78,9 +79,9 @@ extension DiscreteTensor where Element == Int32 {
     self.init(elements: elements, shape: tensor.shape)
   }
 
-  /// Rows with a single 1: [..., classes].
+  /// One-hot rows, [..., classes]: each holds a single 1, at the position that the number names.
   ///
-  /// Stops when a number is no class.
+  /// Stops when a number is not in 0..<classes.
   public func oneHot(classes: Int, dtype: DType = .float32) -> Tensor {
     func rows<Scalar: BinaryFloatingPoint>(of type: Scalar.Type) -> [Scalar] {
       var rows = [Scalar](repeating: 0, count: count * classes)
@@ -98,9 +99,9 @@ extension DiscreteTensor where Element == Int32 {
     }
   }
 
-  /// The same positions counted from the front, of an axis with this extent.
+  /// The same positions, counted from the front of an axis with this extent.
   ///
-  /// Stops when one does not exist.
+  /// Stops when a position does not exist in the axis.
   func resolved(extent: Int, _ what: @autoclosure () -> String) -> IntTensor {
     let bound = Int32(scalar: extent)
     var hasNegative = false

@@ -1,14 +1,14 @@
 /// What a subscript selects from a tensor of some shape.
 ///
-/// Integers, ranges and new axes make a strided view. Positions and masks then pick from one axis of it,
-/// into which all axes that they index are merged.
+/// Integers, ranges and new axes select a strided view. Positions and masks then pick from one axis
+/// of that view, into which all axes that they index have been merged.
 struct IndexPlan {
-  /// The elements that integers and ranges leave, with the indexed axes side by side.
+  /// The elements that integers and ranges select, with the axes that positions index side by side.
   private(set) var view: StridedView
-  /// Where they start, and how many they are.
+  /// The first of the axes that positions index, and (in `mergedAxes`) their number.
   private(set) var axis = 0
   private(set) var mergedAxes = 0
-  /// The positions along them as if they were one axis; nil where there are none.
+  /// The positions along the merged axis; nil if the subscript has neither positions nor masks.
   private(set) var positions: IntTensor?
 
   init(_ indices: [any TensorIndex], of shape: Shape) {
@@ -50,7 +50,7 @@ struct IndexPlan {
     merge(indexed)
   }
 
-  /// With the ellipsis written out as whole axes.
+  /// The selections with the ellipsis written out as whole axes.
   private static func completed(_ given: [AxisSelection], _ shape: Shape) -> [AxisSelection] {
     let consumed = given.reduce(0) { $0 + $1.consumed }
     expect(
@@ -74,7 +74,7 @@ struct IndexPlan {
         "the bound \(bound) does not lie in an axis of extent \(extent) of \(shape)")
       return position
     }
-    // Backwards the first position is `last`, and `end` is not reached.
+    // With a negative step the first position is `last`, and `end` is not reached.
     let first = start.map(resolve) ?? (step > 0 ? 0 : extent - 1)
     let last = end.map(resolve) ?? (step > 0 ? extent : -1)
     expect(
@@ -91,7 +91,7 @@ struct IndexPlan {
     mergedAxes = axes.count
     axis = first.axis
     if axes != Array(axis..<axis + axes.count) {
-      // As in NumPy, what is picked comes first where the indexed axes are apart.
+      // As in NumPy, the picked axes come first if the indexed axes are not neighbours.
       view = view.permuted(axes + (0..<view.shape.rank).filter { !axes.contains($0) })
       axis = 0
     }
@@ -109,14 +109,14 @@ struct IndexPlan {
     positions = flat
   }
 
-  /// The shape of the view with the indexed axes as one.
+  /// The shape of the view with the indexed axes merged into one.
   var merged: Shape {
     let inner = view.shape.suffix(from: axis)
     return view.shape.prefix(axis) + [inner.prefix(mergedAxes).elementCount]
       + inner.suffix(from: mergedAxes)
   }
 
-  /// The shape of what is selected.
+  /// The shape of the selection.
   var shape: Shape {
     guard let positions else { return view.shape }
     return view.shape.prefix(axis) + positions.shape + view.shape.suffix(from: axis + mergedAxes)

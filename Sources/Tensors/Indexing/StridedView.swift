@@ -1,11 +1,13 @@
-/// Elements of a row-major array at regular distances: what integers and ranges select, axes in another
-/// order, backwards, repeated, or a diagonal.
+/// Elements of a row-major array at regular distances.
+///
+/// Integers and ranges select such elements; reordered, reversed or repeated axes and diagonals are
+/// views of this kind too.
 struct StridedView: Sendable {
   /// The place of the first element.
   private(set) var offset: Int
-  /// The extents of what is selected.
+  /// The extents of the selection.
   private(set) var shape: Shape
-  /// How far apart in the array neighbours along each axis are.
+  /// The distance in the array between neighbours along each axis, in elements.
   private(set) var strides: [Int]
 
   /// All elements of an array.
@@ -15,13 +17,13 @@ struct StridedView: Sendable {
     (self.offset, self.shape, self.strides) = (offset, shape, strides)
   }
 
-  /// Whether these are all elements of an array of that shape, in their order.
+  /// Whether the view selects all elements of an array of that shape, in their order.
   func isAll(of whole: Shape) -> Bool {
     shape == whole && offset == 0
       && zip(strides, zip(whole.strides, whole.array)).allSatisfy { $0 == $1.0 || $1.1 == 1 }
   }
 
-  /// At one position of an axis, which goes.
+  /// The view at one position of an axis, without that axis.
   func at(_ position: Int, of axis: Int) -> StridedView {
     var view = self
     view.offset += position * strides[axis]
@@ -30,7 +32,7 @@ struct StridedView: Sendable {
     return view
   }
 
-  /// `count` positions of an axis, from `start` on in steps.
+  /// The view of `count` positions of an axis, beginning at `start`, with a distance of `step`.
   func every(_ step: Int, from start: Int, count: Int, of axis: Int) -> StridedView {
     var view = self
     view.offset += count == 0 ? 0 : start * strides[axis]
@@ -39,7 +41,7 @@ struct StridedView: Sendable {
     return view
   }
 
-  /// With a new axis of extent 1.
+  /// The view with a new axis of extent 1.
   func inserting(at axis: Int) -> StridedView {
     var view = self
     view.shape = shape.inserting(1, at: axis)
@@ -47,12 +49,12 @@ struct StridedView: Sendable {
     return view
   }
 
-  /// An axis in reverse order.
+  /// The view with an axis in reverse order.
   func flipped(_ axis: Int) -> StridedView {
     every(-1, from: shape[axis] - 1, count: shape[axis], of: axis)
   }
 
-  /// Axis i of the result is axis `order[i]` of this one.
+  /// The view with its axes in another order: axis i of the result is axis `order[i]` of this one.
   func permuted(_ order: [Int]) -> StridedView {
     expect(
       order.sorted() == Array(0..<shape.rank),
@@ -61,7 +63,7 @@ struct StridedView: Sendable {
       offset: offset, shape: Shape(order.map { shape[$0] }), strides: order.map { strides[$0] })
   }
 
-  /// Stretched to a larger shape.
+  /// The view stretched to a larger shape.
   func broadcast(to target: Shape) -> StridedView {
     expect(shape.broadcast(with: target) == target, "\(shape) cannot be broadcast to \(target)")
     let extra = target.rank - shape.rank
@@ -70,7 +72,7 @@ struct StridedView: Sendable {
       offset: offset, shape: target, strides: [Int](repeating: 0, count: extra) + stretched)
   }
 
-  /// The elements whose positions along two axes of one extent are equal; the later axis goes.
+  /// The elements whose positions along two axes of equal extent are equal, without the later axis.
   func diagonal(of first: Int, _ second: Int) -> StridedView {
     var view = self
     view.strides[first] += strides[second]
@@ -79,7 +81,8 @@ struct StridedView: Sendable {
     return view
   }
 
-  /// Extents and strides with as few axes as give the same elements in the same order.
+  /// The extents and strides of the view with which the fewest axes give the same elements in the
+  /// same order.
   var coalesced: (extents: [Int], strides: [Int]) {
     var (extents, steps): ([Int], [Int]) = ([], [])
     for axis in 0..<shape.rank where shape[axis] != 1 {

@@ -9,10 +9,10 @@
 /// x[[2, 0, 2] as IntTensor]  // these positions, in this order
 /// x[x .> 0]                  // the elements under a mask, as a vector
 /// ```
-/// Axes that are not mentioned are taken whole. A position or a range that does not lie in its axis is
-/// the caller's mistake: nothing is cut off in silence, as NumPy does.
+/// Axes that are not mentioned are taken whole. A position or a range that does not lie in its axis
+/// is the caller's mistake and stops the process; NumPy cuts such a range off silently.
 public protocol TensorIndex: Sendable {
-  /// What is selected.
+  /// The selection that this index stands for.
   var selection: AxisSelection { get }
 }
 
@@ -28,10 +28,10 @@ public struct AxisSelection: TensorIndex {
   }
   let kind: Kind
 
-  /// Itself.
+  /// The selection itself.
   public var selection: AxisSelection { self }
 
-  /// How many axes it takes.
+  /// The number of axes of the tensor that the selection uses up.
   var consumed: Int {
     switch kind {
     case .newAxis, .ellipsis: 0
@@ -42,9 +42,9 @@ public struct AxisSelection: TensorIndex {
 }
 
 extension TensorIndex where Self == AxisSelection {
-  /// As many whole axes as are not mentioned: `...`.
+  /// As many whole axes as the other indices leave: `...` in a subscript.
   public static var ellipsis: AxisSelection { AxisSelection(kind: .ellipsis) }
-  /// An axis of extent 1 that was not there.
+  /// A new axis of extent 1.
   public static var newAxis: AxisSelection { AxisSelection(kind: .newAxis) }
   /// A whole axis.
   public static var all: AxisSelection { AxisSelection(kind: .range(from: nil, to: nil, by: 1)) }
@@ -52,9 +52,10 @@ extension TensorIndex where Self == AxisSelection {
   /// Every `step`th position of an axis, as `start:end:step` in Python.
   ///
   /// - Parameters:
-  ///   - start: the first position, negative from the end; default the first, of a negative step the
-  ///     last.
-  ///   - end: the position before which it ends, negative from the end; default all.
+  ///   - start: the first position; negative counts from the end. Default the first position of the
+  ///     axis, or the last one if the step is negative.
+  ///   - end: the position before which the selection ends; negative counts from the end. Default
+  ///     the end of the axis.
   ///   - step: not 0; default 1. A negative one goes backwards.
   /// - Returns: the selection.
   public static func stride(from start: Int? = nil, to end: Int? = nil, by step: Int = 1)
@@ -80,7 +81,7 @@ extension Range: TensorIndex where Bound == Int {
 extension ClosedRange: TensorIndex where Bound == Int {
   /// The positions of the range.
   public var selection: AxisSelection {
-    // -1 is the last position, and what follows it is the end.
+    // -1 is the last position, so a range up to -1 goes to the end of the axis.
     AxisSelection(
       kind: .range(from: lowerBound, to: upperBound == -1 ? nil : upperBound + 1, by: 1))
   }
@@ -108,9 +109,9 @@ extension PartialRangeThrough: TensorIndex where Bound == Int {
 }
 
 extension DiscreteTensor: TensorIndex {
-  /// These positions of an axis, which becomes the axes of this tensor.
+  /// The elements at these positions of an axis, which is replaced by the axes of this tensor.
   ///
-  /// Of flags: the elements under the mask, whose axes become one.
+  /// A tensor of flags selects the elements under the mask, whose axes become one.
   public var selection: AxisSelection {
     switch self {
     case let positions as IntTensor: AxisSelection(kind: .positions(positions))

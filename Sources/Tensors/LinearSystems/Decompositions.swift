@@ -1,14 +1,14 @@
 import COpenBLAS
 
-// Decompositions of one matrix, through LAPACK. They have no derivatives: a matrix that is recorded
-// stops the program. LAPACK counts by columns:
-// to it, our row-major matrix is the transpose, so each function asks for what the transpose gives.
+// Decompositions of one matrix by LAPACK. They have no derivatives: a recorded matrix stops the
+// process. LAPACK stores matrices by columns, so it sees our row-major matrix as its transpose;
+// each function therefore asks for the decomposition of the transpose that gives the wanted one.
 
 /// A decomposition that LAPACK could not finish.
 public struct DecompositionFailure: Error, CustomStringConvertible {
-  /// LAPACK's routine.
+  /// The name of LAPACK's routine.
   public let routine: String
-  /// The matrix.
+  /// The shape of the matrix.
   public let shape: Shape
   /// LAPACK's report: below 0 for an unusable argument, above 0 for lost convergence.
   public let info: Int
@@ -27,7 +27,8 @@ extension Tensor {
   /// The singular values of a matrix [m, n], largest first: shape [min(m, n)].
   ///
   /// - Throws: `DecompositionFailure` when elements are not finite.
-  /// - Complexity: about 8/3 k^2 (3 max(m, n) - k) / 3 operations, k = min(m, n) (gesdd).
+  /// - Complexity: about 4/3 k^2 (3 max(m, n) - k) operations with k = min(m, n), for the reduction
+  ///   to a bidiagonal matrix (gesdd).
   public func singularValues() throws -> Tensor {
     expect(rank == 2, "singularValues needs a matrix, not \(shape)")
     expectConstant(self, in: "singularValues")
@@ -70,7 +71,7 @@ extension Tensor {
     let vectors = Tensor(shape: shape, dtype: dtype) { out in
       guard n > 0 else { return }
       out.copy(from: storage, offset: 0, to: 0, count: count)
-      // Our lower triangle is the upper one of the transpose.
+      // LAPACK sees our lower triangle as the upper one of the transpose.
       let (both, upper) = (CChar(UInt8(ascii: "V")), CChar(UInt8(ascii: "U")))
       info =
         switch dtype {
@@ -84,11 +85,11 @@ extension Tensor {
 
   /// The upper triangular R [n, n] with R^T R = A^T A, of a matrix A [m, n] with m >= n.
   ///
-  /// It is the factor of A = Q R, found without squaring A, so that small singular values keep
-  /// their digits.
+  /// R is the triangular factor of A = Q R. It is found without forming A^T A, so that small
+  /// singular values keep their digits.
   ///
   /// - Throws: `DecompositionFailure` when elements are not finite.
-  /// - Complexity: 2 n^2 (m - n / 3) operations (the transpose's gelqf).
+  /// - Complexity: 2 n^2 (m - n / 3) operations (gelqf of the transpose).
   public func triangularFactor() throws -> Tensor {
     expect(
       rank == 2 && shape[0] >= shape[1],
@@ -99,7 +100,8 @@ extension Tensor {
     let work = Storage(dtype: dtype, count: count)
     work.copy(from: storage, offset: 0, to: 0, count: count)
     let scales = Storage(dtype: dtype, count: n)
-    // A^T = L Q, R = L^T: in our order the first n rows, from the diagonal on.
+    // gelqf gives A^T = L Q, so R = L^T; in our order, R is in the first n rows, from the diagonal
+    // on.
     let info =
       switch dtype {
       case .float32:

@@ -8,12 +8,12 @@ import COpenBLAS
 /// let x = factors.solve(b)                          // A x = b, b of shape [batch, n]
 /// let y = factors.solve(b, transposed: true)        // A^T y = b
 /// ```
-/// Solutions are recorded with respect to b and to the matrices, in derivatives of any order, each a
-/// solution with the same factors.
+/// Solutions are recorded with respect to b and to the matrices. Derivatives exist to any order,
+/// and each of them is another solution with the same factors.
 public struct LUFactorization: Sendable {
   /// The matrix of a sample is singular to working precision.
   public struct SingularMatrix: Error, CustomStringConvertible {
-    /// The position in the batch.
+    /// The sample's position in the batch.
     public let sample: Int
     /// The first zero pivot.
     public let pivot: Int
@@ -54,8 +54,10 @@ public struct LUFactorization: Sendable {
     self = factors
   }
 
-  /// Factors what can be factored: the solutions of a singular sample are NaN, as of one that is
-  /// not finite, and its reciprocal condition is 0.
+  /// Factors the matrices that have factors.
+  ///
+  /// The solutions of a singular sample are NaN, as those of a sample that is not finite, and its
+  /// reciprocal condition is 0.
   public init(ofPossiblySingular matrices: Tensor) {
     self = LUFactorization.tolerant(of: matrices).factors
   }
@@ -70,8 +72,8 @@ public struct LUFactorization: Sendable {
     let factors = Storage(dtype: matrices.dtype, count: matrices.count)
     factors.copy(from: matrices.storage, offset: 0, to: 0, count: matrices.count)
     var pivots = [Int32](repeating: 0, count: batch * n)
-    // LAPACK counts by columns: to it our rows are columns, so it factors the transpose, and
-    // solving with our matrix is its transposed solve. No element moves.
+    // LAPACK stores by columns, so it sees our rows as columns: it factors the transpose, and its
+    // transposed solve is a solve with our matrix. No element has to be moved.
     var isRegular = matrices.normsOfSamples.map(\.isFinite)
     let norms = (0..<batch).map { sample in
       isRegular[sample] ? LUFactorization.norm(factors, sample, n) : Double.nan
@@ -80,7 +82,7 @@ public struct LUFactorization: Sendable {
     let isFinite = isRegular
     pivots.withUnsafeMutableBufferPointer { pivots in
       zeroPivots.withUnsafeMutableBufferPointer { zeroPivots in
-        // Each sample writes its own part of both.
+        // Each sample writes only its own part of both arrays.
         nonisolated(unsafe) let (pivots, zeroPivots) = (pivots, zeroPivots)
         Workers.shareWork(batch, operations: n * n * n / 3) { sample in
           guard n > 0, isFinite[sample] else { return }
@@ -115,7 +117,7 @@ public struct LUFactorization: Sendable {
       size == 0 ? 1 : isRegular[sample] || !norms[sample].isNaN ? 0 : Double.nan
     }
     result.withUnsafeMutableBufferPointer { result in
-      // Each sample writes its own entry.
+      // Each sample writes only its own entry.
       nonisolated(unsafe) let result = result
       Workers.shareWork(batch, operations: 10 * size * size) { sample in
         if size > 0, isRegular[sample] { result[sample] = reciprocalCondition(sample) }
@@ -125,7 +127,7 @@ public struct LUFactorization: Sendable {
   }
 
   private func reciprocalCondition(_ sample: Int) -> Double {
-    // |a| |1 / a|.
+    // The condition number of a single number a is |a| |1 / a| = 1.
     if size == 1 { return 1 }
     let (n, norm) = (Int32(size), norms[sample])
     var integers = [Int32](repeating: 0, count: size)
@@ -148,7 +150,9 @@ public struct LUFactorization: Sendable {
   /// The 1-norm, LAPACK's name for the largest column sum.
   private static let one = CChar(UInt8(ascii: "1"))
 
-  /// The largest row sum of moduli: to LAPACK the matrix is our transpose, and its 1-norm this.
+  /// The largest row sum of moduli.
+  ///
+  /// LAPACK sees the transpose of our matrix, and the 1-norm of the transpose is this number.
   private static func norm(_ matrices: Storage, _ sample: Int, _ n: Int) -> Double {
     let (size, start) = (Int32(n), sample * n * n)
     return switch matrices.dtype {
@@ -162,7 +166,9 @@ public struct LUFactorization: Sendable {
     }
   }
 
-  /// Factors one sample's matrix in place; the first zero pivot, counted from 1, or 0.
+  /// Factors one sample's matrix in place.
+  ///
+  /// Returns the first zero pivot, counted from 1, or 0 if there is none.
   private static func factor(
     _ factors: Storage, _ sample: Int, _ n: Int, _ pivots: UnsafeMutablePointer<Int32>?
   ) -> Int {
@@ -181,7 +187,8 @@ public struct LUFactorization: Sendable {
 
   /// The solutions of A x = b, or of A^T x = b, one right-hand side per sample.
   ///
-  /// For a cotangent v of x: db = A^-T v and dA = -db x^T; of A^T x = b, db = A^-1 v and dA = -x db^T.
+  /// For a cotangent v of x, db = A^-T v and dA = -db x^T. Where A^T x = b is solved, db = A^-1 v
+  /// and dA = -x db^T.
   ///
   /// - Parameters:
   ///   - right: [batch, n].

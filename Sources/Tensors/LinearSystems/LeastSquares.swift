@@ -1,10 +1,11 @@
 import COpenBLAS
 
-/// Least-squares solutions of least norm, one system per sample, through LAPACK's singular values.
+/// Solutions of least norm of least-squares problems, one system per sample, by LAPACK's singular
+/// value decomposition.
 public struct LeastSquaresSolution: Sendable {
-  /// The iteration for the singular values of a sample did not converge.
+  /// The iteration for the singular values of a sample's matrix did not converge.
   public struct NotConverged: Error, CustomStringConvertible {
-    /// The position in the batch.
+    /// The sample's position in the batch.
     public let sample: Int
 
     /// What happened and what to try.
@@ -21,15 +22,15 @@ public struct LeastSquaresSolution: Sendable {
 
   /// The x of least norm among those that minimise |A x - b|.
   ///
-  /// It has no derivative: a matrix or right-hand side that is recorded stops the program.
+  /// The solution has no derivative: a recorded matrix or right-hand side stops the process.
   ///
   /// - Parameters:
   ///   - matrices: A, [batch, n, n].
   ///   - right: b, [batch, n].
   ///   - transposed: whether A is transposed first; default false.
-  ///   - cutoffs: per sample, the fraction of the largest singular value below which one counts
-  ///     as zero; default n times the unit roundoff.
-  /// - Throws: `NotConverged`.
+  ///   - cutoffs: for each sample, the fraction of the largest singular value below which a
+  ///     singular value counts as zero; default n times the unit roundoff.
+  /// - Throws: `NotConverged` when the iteration for the singular values fails.
   /// - Complexity: about 12 n^3 operations per sample (gelsd).
   public init(
     of matrices: Tensor, right: Tensor, transposed: Bool = false, cutoffs: [Double]? = nil
@@ -49,7 +50,7 @@ public struct LeastSquaresSolution: Sendable {
       cutoffs == nil || cutoffs?.count == batch,
       "\(cutoffs?.count ?? 0) cutoffs were given for \(batch) samples")
     let least = Double(max(n, 1)) * matrices.dtype.machineEpsilon
-    // LAPACK counts by columns and overwrites the matrix: to it our rows are columns.
+    // LAPACK overwrites the matrix and stores by columns, so it sees our rows as columns.
     let byColumns = transposed ? matrices : matrices.transposed()
     let work = Storage(dtype: matrices.dtype, count: matrices.count)
     work.copy(from: byColumns.storage, offset: 0, to: 0, count: matrices.count)

@@ -1,20 +1,20 @@
 import CKernels
 
-/// Vectors of every sample in which other vectors are expressed in the least-squares sense.
+/// Vectors w_i of every sample, in which other vectors are approximated in the least-squares sense.
 ///
 /// gamma = argmin |r - sum_i gamma_i w_i|^2 + ridge * sum_i |w_i|^2 gamma_i^2
 ///
-/// The ridge is relative to each column's own length (to the trace, once columns have unit length),
-/// so that neither the scale of the problem nor that of single columns matters. The normal
-/// equations are formed in double precision for both dtypes, and kept from call to call while
-/// nothing is recorded: a new row costs 2 x count inner products. A column that depends on newer
-/// ones up to rounding is left out.
+/// The ridge is relative to the length of each vector, so that neither the scale of the problem nor
+/// that of single vectors matters. The normal equations are formed in double precision for both
+/// dtypes. While nothing is recorded they are kept from call to call: a new row costs 2 x count
+/// inner products. A vector that is a combination of newer ones, up to rounding, is left out.
 public struct LeastSquaresWindow: Sendable {
   /// The largest capacity.
   public static let maximumCapacity = 64
 
   private var window: VectorWindow
-  /// <w_i, w_j>, capacity x capacity of them for each sample; empty before they are needed.
+  /// The inner products <w_i, w_j>, capacity x capacity of them for each sample; empty until they
+  /// are first needed.
   private var gram: [Double] = []
   private var newest = 0
   private var batch = 0
@@ -50,13 +50,14 @@ public struct LeastSquaresWindow: Sendable {
     }
   }
 
-  /// The coefficients gamma of `right` in the rows.
+  /// The coefficients gamma with which the rows approximate `right`.
   ///
   /// - Parameters:
   ///   - right: r, [batch, n].
-  ///   - ridge: at least 0.
+  ///   - ridge: the ridge of the formula above, at least 0.
   /// - Returns: [batch, count], recorded if the rows or `right` are.
-  /// - Throws: `LUFactorization.SingularMatrix` if rows are recorded, dependent, and not ridged.
+  /// - Throws: `LUFactorization.SingularMatrix` if the rows are recorded and linearly dependent,
+  ///   and the ridge is 0.
   public mutating func coefficients(of right: Tensor, ridge: Double) throws -> Tensor {
     guard let buffer = window.unrecordedBuffer, !Tensor.records(right) else {
       return try recordedCoefficients(of: right, ridge: ridge)
@@ -84,7 +85,7 @@ public struct LeastSquaresWindow: Sendable {
     }
   }
 
-  /// The same of vectors of which every process has a part: one sum over the processes.
+  /// The same coefficients where each process has a part of every vector: one sum over the processes.
   private mutating func shardedCoefficients(
     of right: Tensor, ridge: Double, _ buffer: Storage, _ sharding: StateSharding
   ) -> Tensor {
@@ -123,8 +124,10 @@ public struct LeastSquaresWindow: Sendable {
     }
   }
 
-  /// The same from tensor operators: with D^2 = diag(W W^T) held fixed, which cancels,
-  /// (D^-1 W W^T D^-1 + ridge I) (D gamma) = D^-1 W r; zero rows get gamma = 0.
+  /// The same coefficients by tensor operators.
+  ///
+  /// With D^2 = diag(W W^T), (D^-1 W W^T D^-1 + ridge I) (D gamma) = D^-1 W r. D is a constant,
+  /// because it cancels; rows that are zero get gamma = 0.
   private func recordedCoefficients(of right: Tensor, ridge: Double) throws -> Tensor {
     StateSharding.expectConstants()
     let rows = window.stacked.converted(to: .float64)
@@ -138,7 +141,7 @@ public struct LeastSquaresWindow: Sendable {
     let unit = rows * scale
     let products = unit.matmul(unit, transposingOther: true)
     let identity = Tensor.identity(count, dtype: .float64)
-    // The ridge is that fraction of the diagonal, which depends on the rows.
+    // The ridge is this fraction of the diagonal, which depends on the rows.
     let diagonal = unit.square().sum(alongAxis: 2, keepingAxis: true) * ridge + filling
     let system = products + identity * diagonal
     let solution = try system.solving(unit.matmul(target).reshaped([batch, count]))
@@ -147,7 +150,7 @@ public struct LeastSquaresWindow: Sendable {
 }
 
 extension LeastSquaresWindow: PerSample {
-  /// The rows and their products.
+  /// Shows the rows and their inner products to the visitor.
   public mutating func visit(_ visitor: inout some SampleVisitor) {
     window.visit(&visitor)
     visitor.visit(&gram, width: window.capacity * window.capacity)

@@ -1,7 +1,7 @@
 extension Tensor {
   /// The solution x of A x = b for one square matrix A = `self` and one b per sample, recorded.
   ///
-  /// As `LUFactorization`, for matrices that are needed once.
+  /// It does the same as `LUFactorization`, for matrices that are needed once.
   ///
   /// - Parameter right: b, [batch, n], for `self` of shape [batch, n, n].
   /// - Returns: [batch, n].

@@ -8,17 +8,17 @@ import CKernels
 /// let products = window.innerProducts(with: g)                 // [batch, rows]
 /// let sum = window.combined(products, onto: z, scale: -1)      // z - sum_i products_i row_i
 /// ```
-/// All samples have the same number of rows; a sample whose rows are cleared has zeros there.
-/// While nothing is recorded the rows lie in one buffer that is overwritten in place, and each
-/// operation is one pass over it; rows that are recorded are kept as tensors, so that gradients
-/// flow through them. A sample's numbers do not depend on its batch.
+/// All samples have the same number of rows; a sample whose rows are cleared has zeros there. While
+/// nothing is recorded, the rows lie in one buffer that is overwritten in place, and each operation
+/// passes over it once. Recorded rows are kept as tensors, so that gradients flow through them. The
+/// numbers of a sample do not depend on the rest of its batch.
 public struct VectorWindow: Sendable {
   /// The largest number of rows.
   public let capacity: Int
   /// The number of rows.
   public private(set) var count = 0
 
-  /// [batch, capacity, n] while no row is recorded; else nil.
+  /// The rows as [batch, capacity, n] while none of them is recorded; otherwise nil.
   private var buffer: Storage?
   /// The rows, [batch, n] each, once one of them is recorded.
   private var rows: [Tensor] = []
@@ -42,9 +42,9 @@ public struct VectorWindow: Sendable {
   /// Sets a row of every sample to a, or a - b.
   ///
   /// - Parameters:
-  ///   - row: an existing row or the next one.
-  ///   - a: [batch, n].
-  ///   - b: [batch, n], or nil.
+  ///   - row: the index of an existing row, or of the next one.
+  ///   - a: the row, or the minuend; [batch, n].
+  ///   - b: the subtrahend, [batch, n]; nil for none.
   public mutating func set(_ row: Int, to a: Tensor, minus b: Tensor? = nil) {
     expect(
       row >= 0 && row <= count && row < capacity,
@@ -122,10 +122,10 @@ public struct VectorWindow: Sendable {
   /// baseScale * base + scale * sum of coefficients[i] row_i, sample by sample.
   ///
   /// - Parameters:
-  ///   - coefficients: [batch, count].
+  ///   - coefficients: one for each row of each sample, [batch, count].
   ///   - base: [batch, n].
-  ///   - scale: of the sum; default 1.
-  ///   - baseScale: of the base; default 1.
+  ///   - scale: the factor of the sum; default 1.
+  ///   - baseScale: the factor of the base; default 1.
   /// - Returns: [batch, n].
   public func combined(
     _ coefficients: Tensor, onto base: Tensor, scale: Double = 1, baseScale: Double = 1
@@ -154,11 +154,12 @@ public struct VectorWindow: Sendable {
     }
   }
 
-  /// The window of a batch whose samples are those of the parts.
+  /// Joins windows of parts of a batch into the window of the whole batch.
   ///
-  /// Where a part has fewer rows than another, its samples have zeros there.
+  /// If a part has fewer rows than another one, its samples get zeros in the missing rows.
   ///
-  /// - Parameter parts: each with the positions of its samples; every position occurs once.
+  /// - Parameter parts: the windows, each with the positions of its samples in the batch; every
+  ///   position occurs once.
   /// - Returns: the window of the whole batch, not recorded unless a part is.
   public static func joining(_ parts: [(positions: [Int], window: VectorWindow)]) -> VectorWindow {
     let count = parts.map(\.window.count).max() ?? 0
@@ -193,10 +194,10 @@ public struct VectorWindow: Sendable {
     return Tensor.concatenated(rows.map { $0.reshaped([batch, 1, length]) }, alongAxis: 1)
   }
 
-  /// The buffer, for kernels that read it while nothing is recorded.
+  /// The buffer, for kernels that read it while nothing is recorded; nil once a row is recorded.
   var unrecordedBuffer: Storage? { isRecorded ? nil : buffer }
 
-  /// Turns to keeping rows as tensors: those that there are come out of the buffer.
+  /// Copies the rows out of the buffer and keeps them as tensors from now on.
   private mutating func keepRowsAsTensors() {
     guard let buffer, !isRecorded else { return }
     let all = Tensor(buffer, [batch, capacity, length])
@@ -204,7 +205,7 @@ public struct VectorWindow: Sendable {
     self.buffer = nil
   }
 
-  /// The buffer, seen by nothing else.
+  /// The buffer, copied first if something else refers to it, so that it can be written to.
   private mutating func writableBuffer(_ dtype: DType) -> Storage {
     let size = batch * capacity * length
     if let buffer, buffer.dtype != dtype || buffer.count != size {
@@ -232,7 +233,7 @@ public struct VectorWindow: Sendable {
 }
 
 extension VectorWindow: PerSample {
-  /// The buffer as one tensor, or the rows where they are recorded.
+  /// Shows the buffer as one tensor, or the rows if they are recorded.
   public mutating func visit(_ visitor: inout some SampleVisitor) {
     guard let buffer, !isRecorded else {
       for row in rows.indices { visitor.visit(&rows[row]) }
@@ -246,7 +247,7 @@ extension VectorWindow: PerSample {
       self.buffer = all.storage
       return
     }
-    // Gradients are to flow through the rows: they are kept one by one from here on.
+    // Gradients are to flow through the rows, so they are kept one by one from here on.
     rows = (0..<count).map {
       all.slice($0 * length..<($0 + 1) * length, alongAxis: 1)
     }

@@ -2,9 +2,9 @@ import CKernels
 
 /// The running means of a parameter's gradient and squared gradient in Adam.
 package struct AdamMoments: Sendable {
-  /// The mean of gradients, exp_avg.
+  /// The running mean of the gradients, exp_avg in checkpoints.
   package private(set) var first: Tensor
-  /// The mean of squared gradients, exp_avg_sq.
+  /// The running mean of the squared gradients, exp_avg_sq in checkpoints.
   package private(set) var second: Tensor
 
   /// Moments from a checkpoint; they have the parameter's shape and dtype.
@@ -29,11 +29,11 @@ package struct AdamMoments: Sendable {
   /// - Parameters:
   ///   - parameter: the current value.
   ///   - gradient: dL/dparameter, of the same shape and dtype.
-  ///   - scale: what gradients are multiplied by first (clipping).
+  ///   - scale: a factor for the gradient, by which norms are clipped.
   ///   - rate: the learning rate.
-  ///   - betas: the decay of both means.
-  ///   - epsilon: keeps the quotient defined.
-  ///   - step: t, 1 for the first step.
+  ///   - betas: the decay rates of the two means.
+  ///   - epsilon: keeps the quotient defined where v is 0.
+  ///   - step: t, the number of the step; 1 for the first one.
   /// - Returns: the new value, not recorded.
   package mutating func step(
     _ parameter: Tensor, gradient: Tensor, scale: Double, rate: Double,

@@ -2,7 +2,8 @@ import CKernels
 
 /// Keys and values of the positions that a decoder has generated so far.
 ///
-/// Space for all positions is taken at once, so adding one copies only that one.
+/// The memory for all positions is taken at once, so that adding a position copies only that
+/// position.
 public struct KeyValueCache {
   private let capacity: Int
   private let batch: Int
@@ -42,11 +43,11 @@ public struct KeyValueCache {
     count += 1
   }
 
-  /// softmax(q k^T / sqrt(width / heads)) v over the positions held.
+  /// The attention softmax(q k^T / sqrt(width / heads)) v, over the positions held so far.
   ///
   /// - Parameters:
   ///   - queries: [batch, 1, width].
-  ///   - heads: a divisor of the width.
+  ///   - heads: the number of heads, a divisor of the width.
   /// - Returns: [batch, 1, width]; not recorded.
   public func attention(of queries: Tensor, heads: Int) -> Tensor {
     let head = width / heads

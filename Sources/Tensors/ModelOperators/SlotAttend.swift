@@ -9,10 +9,10 @@ extension Tensor {
   /// - Parameters:
   ///   - queries: q, [batch, queries, width]: one row for each slot, or each head of each slot.
   ///   - inputsTransposed: x^T, [batch, width, inputs].
-  ///   - scale: default 1.
+  ///   - scale: the factor of the logits; default 1.
   /// - Returns: a, [batch, queries, inputs]; not recorded.
   ///
-  /// Stops, printing both shapes, when they do not fit.
+  /// Stops, printing both shapes, when the operands do not fit each other.
   package static func slotAttention(
     queries: Tensor, inputsTransposed: Tensor, scale: Double = 1
   ) -> Tensor {
@@ -33,7 +33,7 @@ extension Tensor {
     }
   }
 
-  /// The means of the inputs that queries win under slot attention.
+  /// The weighted means of the inputs, with the weights of slot attention.
   ///
   /// With a as in `slotAttention(queries:inputsTransposed:scale:)`: w = (a + epsilon) / sum over
   /// inputs of (a + epsilon), and the result is w x.
@@ -43,12 +43,13 @@ extension Tensor {
   ///   - inputs: x, [batch, inputs, width].
   ///   - inputsTransposed: `inputs.transposed()`, computed once for all iterations, so that every
   ///     product runs along rows. Only its elements are read: derivatives are those of `inputs`.
-  ///   - scale: of the logits; default 1.
-  ///   - epsilon: default 1e-8, which keeps the weights of an ignored query defined.
+  ///   - scale: the factor of the logits; default 1.
+  ///   - epsilon: a small weight added everywhere, so that the weights of a query that wins nothing
+  ///     stay defined; default 1e-8.
   /// - Returns: [batch, queries, width].
   /// - Complexity: two products of queries and inputs forward, four backward.
   ///
-  /// Stops, printing both shapes, when they do not fit.
+  /// Stops, printing both shapes, when the operands do not fit each other.
   package static func slotMeans(
     queries: Tensor, inputs: Tensor, inputsTransposed: Tensor, scale: Double = 1,
     epsilon: Double = 1e-8
@@ -97,7 +98,7 @@ extension Tensor {
           multiplySamples(batch, dLogits, inputs, scale: scale, into: out)
         }
         guard needs[1] else { return [dQueries, nil] }
-        // Inputs are both keys and values here: dx = scale dlogits^T q + w^T v.
+        // The inputs are both keys and values here, so dx = scale dlogits^T q + w^T v.
         let dInputs = Tensor(shape: inputs.shape, dtype: v.dtype) { out in
           multiplySamples(batch, dLogits, transposed: true, queries, scale: scale, into: out)
           multiplySamples(batch, weights, transposed: true, v, keep: 1, into: out)

@@ -1,21 +1,29 @@
-// Arithmetic that gives a name another value, and arithmetic with numbers of other types.
+// Operators that assign (+=), and arithmetic with numbers of other types than Double.
 
 extension Tensor {
-  /// Gives the name the sum; tensors that others hold stay as they are.
+  /// Replaces a by a + b.
+  ///
+  /// Tensors are values, so other copies of a stay as they are.
   public static func += (a: inout Tensor, b: Tensor) { a = a + b }
-  /// Gives the name the sum with a number.
+  /// Replaces a by its sum with a number.
   public static func += (a: inout Tensor, b: Double) { a = a + b }
-  /// Gives the name the difference; tensors that others hold stay as they are.
+  /// Replaces a by a - b.
+  ///
+  /// Tensors are values, so other copies of a stay as they are.
   public static func -= (a: inout Tensor, b: Tensor) { a = a - b }
-  /// Gives the name the difference with a number.
+  /// Replaces a by its difference with a number.
   public static func -= (a: inout Tensor, b: Double) { a = a - b }
-  /// Gives the name the product; tensors that others hold stay as they are.
+  /// Replaces a by a * b, elementwise.
+  ///
+  /// Tensors are values, so other copies of a stay as they are.
   public static func *= (a: inout Tensor, b: Tensor) { a = a * b }
-  /// Gives the name the product with a number.
+  /// Replaces a by its product with a number.
   public static func *= (a: inout Tensor, b: Double) { a = a * b }
-  /// Gives the name the quotient; tensors that others hold stay as they are.
+  /// Replaces a by a / b, elementwise.
+  ///
+  /// Tensors are values, so other copies of a stay as they are.
   public static func /= (a: inout Tensor, b: Tensor) { a = a / b }
-  /// Gives the name the quotient with a number.
+  /// Replaces a by its quotient with a number.
   public static func /= (a: inout Tensor, b: Double) { a = a / b }
 
   /// a + number, of any floating-point type.

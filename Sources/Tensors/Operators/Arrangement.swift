@@ -1,56 +1,57 @@
-// Axes and parts: stacking, splitting, new axes, reversal, repetition, diagonals.
+// Functions that arrange axes and parts: stacking, splitting, new axes, reversal, repetition,
+// diagonals.
 
 extension Tensor {
-  /// The elements as one vector; shares them.
+  /// The elements as one vector, which shares them with this tensor.
   public func flattened() -> Tensor { reshaped([count]) }
 
-  /// An axis of extent 1, which becomes the one at `axis`; -1 puts it last.
+  /// The same elements with a new axis of extent 1 at position `axis`; -1 puts it last.
   ///
-  /// Shares the elements.
+  /// The result shares the elements.
   public func expandedDimensions(at axis: Int) -> Tensor { reshaped(shape.inserting(1, at: axis)) }
 
-  /// Without an axis of extent 1; shares the elements.
+  /// The same elements, shared, without an axis of extent 1.
   ///
-  /// Stops when its extent is another.
+  /// Stops when the axis has another extent.
   public func squeezed(axis: Int) -> Tensor { reshaped(shape.removingUnitAxes([axis])) }
 
-  /// Without some axes of extent 1; shares the elements.
+  /// The same elements, shared, without some axes of extent 1.
   ///
-  /// Stops when an extent is another.
+  /// Stops when one of the axes has another extent.
   public func squeezed(axes: [Int]) -> Tensor { reshaped(shape.removingUnitAxes(axes)) }
 
-  /// Without all axes of extent 1; shares the elements.
+  /// The same elements, shared, without any axis of extent 1.
   ///
-  /// In a program that meets batches of one sample, name the axes instead.
+  /// A batch of one sample would lose its batch axis: name the axes where that can happen.
   public func squeezed() -> Tensor { squeezed(axes: (0..<rank).filter { shape[$0] == 1 }) }
 
-  /// Two axes in each other's place.
+  /// The tensor with two axes exchanged.
   public func swappedAxes(_ first: Int, _ second: Int) -> Tensor {
     var order = Array(0..<rank)
     order.swapAt(shape.resolve(first), shape.resolve(second))
     return permuted(order)
   }
 
-  /// One axis in another place, the others in their order.
+  /// The tensor with one axis moved to another position; the other axes keep their order.
   public func movedAxis(from source: Int, to destination: Int) -> Tensor {
     var order = Array(0..<rank)
     order.insert(order.remove(at: shape.resolve(source)), at: shape.resolve(destination))
     return permuted(order)
   }
 
-  /// Tensors of one shape along a new axis.
+  /// Tensors of the same shape, joined along a new axis.
   ///
   /// - Parameters:
-  ///   - parts: one tensor at least.
-  ///   - axis: of the result; -1 is its last. Default 0.
-  /// - Returns: one axis more, of extent `parts.count`.
+  ///   - parts: the tensors, at least one.
+  ///   - axis: the position of the new axis in the result; -1 is its last. Default 0.
+  /// - Returns: a tensor with one more axis, of extent `parts.count`.
   public static func stacked(_ parts: [Tensor], alongAxis axis: Int = 0) -> Tensor {
     concatenated(parts.map { $0.expandedDimensions(at: axis) }, alongAxis: axis)
   }
 
-  /// An axis in parts of equal extent.
+  /// The tensor cut along an axis into parts of equal extent.
   ///
-  /// Stops when the extent is no multiple of `parts`.
+  /// Stops when the extent is not a multiple of `parts`.
   public func split(parts: Int, alongAxis axis: Int = 0) -> [Tensor] {
     let extent = shape[axis]
     expect(
@@ -59,9 +60,9 @@ extension Tensor {
     return split(extents: [Int](repeating: extent / parts, count: parts), alongAxis: axis)
   }
 
-  /// An axis in parts of the given extents.
+  /// The tensor cut along an axis into parts of the given extents.
   ///
-  /// Stops unless their sum is that of the axis.
+  /// Stops unless the extents add up to that of the axis.
   public func split(extents: [Int], alongAxis axis: Int = 0) -> [Tensor] {
     expect(
       extents.reduce(0, +) == shape[axis] && extents.allSatisfy { $0 >= 0 },
@@ -73,16 +74,17 @@ extension Tensor {
     }
   }
 
-  /// An axis in reverse order.
+  /// The tensor with an axis in reverse order.
   public func flipped(alongAxis axis: Int) -> Tensor {
     read(StridedView(of: shape).flipped(shape.resolve(axis)))
   }
 
-  /// An axis moved round: what leaves it at the end comes in at its beginning.
+  /// The tensor shifted cyclically along an axis: elements that leave it at the end come in at its
+  /// beginning.
   ///
   /// - Parameters:
-  ///   - shift: by how many positions; negative ones go towards the beginning.
-  ///   - axis: negative counts from the end.
+  ///   - shift: the number of positions; a negative one shifts towards the beginning.
+  ///   - axis: the axis; negative counts from the end.
   /// - Returns: a tensor of this shape.
   public func rolled(by shift: Int, alongAxis axis: Int) -> Tensor {
     let extent = shape[axis]
@@ -93,7 +95,7 @@ extension Tensor {
       alongAxis: axis)
   }
 
-  /// Every position of an axis `times` times, one after the other.
+  /// The tensor with every position of an axis repeated `times` times, one after the other.
   public func repeated(_ times: Int, alongAxis axis: Int) -> Tensor {
     let axis = shape.resolve(axis)
     var repeated = shape
@@ -103,10 +105,11 @@ extension Tensor {
       .reshaped(repeated)
   }
 
-  /// The whole tensor several times along each axis.
+  /// The whole tensor, repeated several times along each axis.
   ///
-  /// - Parameter times: one number for each of the last axes, or more than there are axes.
-  /// - Returns: of at least `times.count` axes.
+  /// - Parameter times: one number for each of the last axes; more numbers than axes add axes at
+  ///   the front.
+  /// - Returns: a tensor with at least `times.count` axes.
   public func tiled(_ times: [Int]) -> Tensor {
     let missing = [Int](repeating: 1, count: Swift.max(times.count - rank, 0))
     let extents = missing + shape.array
@@ -123,9 +126,9 @@ extension Tensor {
   /// The elements whose positions along two axes are equal, as the last axis.
   ///
   /// - Parameters:
-  ///   - first: default 0.
-  ///   - second: default 1; of the same extent.
-  /// - Returns: one axis less.
+  ///   - first: the one axis; default 0.
+  ///   - second: the other axis, of the same extent; default 1.
+  /// - Returns: a tensor with one axis less.
   public func diagonal(_ first: Int = 0, _ second: Int = 1) -> Tensor {
     let axes = shape.resolve([first, second])
     expect(

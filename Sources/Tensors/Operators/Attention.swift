@@ -1,21 +1,22 @@
 import CKernels
 
-// Multi-head attention in one operator that works on the heads in place, as columns of the
-// projections, without moving them.
+// Multi-head attention as one operator. It works on the heads where they are, as columns of the
+// projections, and does not move them.
 
 extension Tensor {
   /// Scaled dot-product attention with several heads (Vaswani and others 2017).
   ///
-  /// For each head: softmax(q k^T / sqrt(width / heads)) v, the heads side by side.
+  /// Each head computes softmax(q k^T / sqrt(width / heads)) v; the results stand side by side.
   ///
   /// - Parameters:
-  ///   - queries: [batch, m, width]; head h owns columns h width / heads and on.
-  ///   - keys: [batch, n, width].
-  ///   - values: [batch, n, width].
-  ///   - heads: a divisor of the width.
+  ///   - queries: q, [batch, m, width]; head h uses the columns from h width / heads on, width /
+  ///     heads of them.
+  ///   - keys: k, [batch, n, width].
+  ///   - values: v, [batch, n, width].
+  ///   - heads: the number of heads, a divisor of the width.
   ///   - causal: whether query r sees only keys 0...r + n - m; default false.
   ///   - dropout: the rate at which attention weights are dropped, default 0.
-  ///   - generator: one draw is taken if the rate is positive.
+  ///   - generator: the source of the dropout mask; one draw is taken if the rate is positive.
   /// - Returns: [batch, m, width].
   public static func attention(
     queries: Tensor, keys: Tensor, values: Tensor, heads: Int, causal: Bool = false,
@@ -63,8 +64,8 @@ extension Tensor {
   }
 }
 
-/// Which attention weights dropout keeps: a byte for each, 1 or 0, and what the kept ones are
-/// multiplied by.
+/// The attention weights that dropout keeps: one byte, 1 or 0, for each weight, and the factor of
+/// the kept ones.
 private struct AttentionMask {
   private let bytes: Storage
   let factor: Double
@@ -72,7 +73,7 @@ private struct AttentionMask {
   init(rate: Double, for plan: Attention, using generator: inout Philox) {
     let perSample = plan.heads * plan.queries * plan.keys
     factor = 1 / (1 - rate)
-    // Four bytes to a float32: the pool knows no smaller elements.
+    // Four bytes share one float32, because the pool has no smaller elements.
     bytes = Storage(dtype: .float32, count: (plan.batch * perSample + 3) / 4)
     ck_philox_keep(
       start, rate, plan.batch, perSample, UInt64(generator.firstSample), generator.key,
@@ -83,17 +84,17 @@ private struct AttentionMask {
 
   func at(_ offset: Int) -> UnsafePointer<UInt8> { UnsafePointer(start + offset) }
 
-  /// What each weight is multiplied by.
+  /// The factor of each weight.
   func factors(_ shape: Shape, _ dtype: DType) -> Tensor {
     let kept = [UInt8](UnsafeBufferPointer(start: start, count: shape.elementCount))
     return Tensor(bytes: kept, shape: shape, scale: 1).converted(to: dtype) * factor
   }
 }
 
-/// Attention head by head: a head is a block of columns.
+/// Attention head by head, where a head is a block of columns.
 ///
-/// Each head's weights are computed and used while they are in the cache. Under a causal mask the
-/// queries are cut into blocks, so that the products leave out most of what is masked.
+/// The weights of a head are computed and used while they are in the cache. Under a causal mask the
+/// queries are cut into blocks, so that the products skip most of the masked weights.
 private struct Attention {
   let batch: Int
   let heads: Int
@@ -102,8 +103,8 @@ private struct Attention {
   let width: Int
   let causal: Bool
 
-  /// The rows of a block under a causal mask: shorter blocks leave out more, longer ones multiply
-  /// faster.
+  /// The number of rows of a block under a causal mask: shorter blocks skip more masked weights,
+  /// longer blocks multiply faster.
   private static let causalRows = 64
 
   private var headWidth: Int { width / heads }
@@ -112,17 +113,17 @@ private struct Attention {
 
   /// A block of queries of one head, as offsets into the buffers.
   private struct Block {
-    /// Of the first query and of the first key, at the head's columns.
+    /// The offsets of the first query and of the first key, at the columns of the head.
     let query: Int
     let key: Int
-    /// Of the first weight; a row of weights has as many numbers as there are keys.
+    /// The offset of the first weight; a row of weights has as many numbers as there are keys.
     let weight: Int
     let rows: Int
-    /// The keys that any row of the block sees.
+    /// The number of keys that some row of the block sees.
     let cols: Int
-    /// Row r sees keys 0...r + offset; negative if there is no mask.
+    /// Row r sees keys 0...r + offset; a negative offset means that there is no mask.
     let offset: Int
-    /// Whether this is the first block of its head to be visited, which sees all keys.
+    /// Whether this is the first block of its head to be visited; that block sees all keys.
     let isFirst: Bool
   }
 
@@ -173,8 +174,10 @@ private struct Attention {
     }
   }
 
-  /// With w = p keep factor: dv = w^T u, dw = u v^T, ds from dw (see the kernel), dq = ds k,
-  /// dk = ds^T q; the sums over blocks are taken by the products.
+  /// With w = p keep factor: dv = w^T u, dw = u v^T, ds from dw (see the kernel), dq = ds k, dk =
+  /// ds^T q.
+  ///
+  /// The products themselves add up the blocks.
   func backward(
     _ q: Storage, _ k: Storage, _ v: Storage, weights: Storage, mask: AttentionMask?,
     cotangent u: Storage, into dq: Storage, _ dk: Storage, _ dv: Storage
@@ -212,7 +215,7 @@ private struct Attention {
     }
   }
 
-  /// The same in basic operators.
+  /// The same function in basic operators.
   func composed(queries: Tensor, keys: Tensor, values: Tensor, mask: AttentionMask?) -> Tensor {
     let head = { (x: Tensor) in
       x.reshaped([batch, x.shape[1], heads, headWidth]).permuted([0, 2, 1, 3])

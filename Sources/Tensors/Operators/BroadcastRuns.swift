@@ -1,5 +1,5 @@
-/// A broadcast walk, cut into the longest inner runs in which each operand is either contiguous
-/// (step 1) or a single number (step 0).
+/// The order in which a broadcast visits its operands, cut into the longest inner runs in which
+/// each operand is either contiguous (step 1) or a single number (step 0).
 struct BroadcastRuns {
   let innerCount: Int
   let innerSteps: [Int]
@@ -17,7 +17,8 @@ struct BroadcastRuns {
       }
       return result
     }
-    // Take axes into the inner run, from the last one, while every operand stays of one kind.
+    // Axes are added to the inner run, beginning with the last one, while every operand remains
+    // contiguous or a single number.
     var axis = shape.rank
     var inner = 1
     var steps = [Int?](repeating: nil, count: operands.count)

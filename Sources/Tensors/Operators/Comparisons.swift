@@ -1,6 +1,6 @@
 import CKernels
 
-// Comparisons, which give flags and are not recorded, and choices by flags, which are.
+// Comparisons, which give flags and are not recorded, and selections by flags, which are recorded.
 
 extension Tensor {
   private typealias Comparison<T> = (
@@ -16,7 +16,7 @@ extension Tensor {
       callerMistake("shapes \(a.shape) and \(b.shape) cannot be broadcast for \(name)")
     }
     let count = shape.elementCount
-    // All empty arrays share their storage, which the initialiser would write to.
+    // All empty arrays share their storage, and the initialiser would write to it.
     guard count > 0 else { return BoolTensor(elements: [], shape: shape) }
     let runs = BroadcastRuns(of: [a.shape, b.shape], to: shape)
     let flags = [Bool](unsafeUninitializedCapacity: count) { buffer, initialized in
@@ -73,9 +73,9 @@ extension Tensor {
   /// Where a differs from a number.
   public static func .!= (a: Tensor, b: Double) -> BoolTensor { a .!= Tensor(b, dtype: a.dtype) }
 
-  /// Where elements are not a number.
+  /// Where elements are NaN.
   public var isNaN: BoolTensor { self .!= self }
-  /// Where elements are neither NaN nor infinite.
+  /// Where elements are finite: neither NaN nor infinite.
   public var isFinite: BoolTensor { abs() .< .infinity }
 
   /// `a` where `mask` is true, else `b`, all three with broadcasting.
@@ -83,9 +83,10 @@ extension Tensor {
   /// ```swift
   /// let y = Tensor.where(x .> 0, x.log(), .zeros([], dtype: x.dtype))
   /// ```
-  /// A selection, never arithmetic: what is not chosen cannot leak in, not even as NaN. (Its derivative
-  /// can: where the slope of the side that is not chosen is infinite, 0 times infinity is NaN on the way
-  /// back through that side. Choose its argument first.)
+  /// This is a selection and not arithmetic, so an element that is not chosen has no effect on the
+  /// value, even if it is NaN. It can have an effect on the derivative: if the slope of the side
+  /// that is not chosen is infinite, the backward pass through that side computes 0 times infinity,
+  /// which is NaN. To avoid this, replace the argument of that side before its function is applied.
   public static func `where`(_ mask: BoolTensor, _ a: Tensor, _ b: Tensor) -> Tensor {
     expectSameDType("where", a, b)
     guard let pair = a.shape.broadcast(with: b.shape), let shape = pair.broadcast(with: mask.shape)
@@ -109,7 +110,9 @@ extension Tensor {
     }.recorded(from: [a, b], choicePullback(wideMask, a.shape, b.shape))
   }
 
-  /// The cotangents of what was chosen, without the tensors that it was chosen from.
+  /// The cotangents of both sides.
+  ///
+  /// The rule does not keep the tensors themselves alive.
   private static func choicePullback(
     _ mask: BoolTensor, _ first: Shape, _ second: Shape
   ) -> VectorJacobianProduct {

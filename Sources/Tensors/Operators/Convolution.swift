@@ -1,7 +1,8 @@
 import CKernels
 
-// Convolutions of channels-last images: [batch, height, width, channels]. Channels last makes a
-// 1x1 convolution one matrix product, and the softmax over a vocabulary of channels contiguous.
+// Convolutions of channels-last images, [batch, height, width, channels]. In this layout a 1x1
+// convolution is one matrix product, and a softmax over a vocabulary of channels reads contiguous
+// memory.
 
 extension Tensor {
   /// The 2-D convolution (cross-correlation) with a square kernel.
@@ -9,11 +10,12 @@ extension Tensor {
   /// - Parameters:
   ///   - weight: [out, in, kernel, kernel], as published models store it.
   ///   - bias: [out], or nil.
-  ///   - stride: default 1.
-  ///   - padding: zeros on each side; default 0.
+  ///   - stride: the distance between neighbouring positions of the kernel; default 1.
+  ///   - padding: the width of the border of zeros on each side; default 0.
   /// - Returns: [batch, (height + 2 padding - kernel) / stride + 1, likewise, out].
   ///
-  /// The way back forms the patches again instead of keeping them, so the tape holds the input only.
+  /// The backward pass forms the patches again instead of keeping them, so the tape holds only the
+  /// input.
   public func convolution2D(
     _ weight: Tensor, bias: Tensor? = nil, stride: Int = 1, padding: Int = 0
   ) -> Tensor {
@@ -36,7 +38,8 @@ extension Tensor {
     return bias.map { product + $0 } ?? product
   }
 
-  /// Patches times matrix^T, [batch, height, width, out]; matrix is [out, patchSize].
+  /// The product of the patches with matrix^T, [batch, height, width, out]; `matrix` is [out,
+  /// patchSize].
   private func correlated(with matrix: Tensor, _ window: Window) -> Tensor {
     let outShape = window.outShape + [matrix.shape[0]]
     let rows = window.outShape.elementCount
@@ -54,8 +57,8 @@ extension Tensor {
 
   /// Rearranges [batch, height, width, 4 channels] to [batch, 2 height, 2 width, channels].
   ///
-  /// Input channel 4c + 2i + j of a pixel becomes channel c of its sub-pixel (i, j): PyTorch's
-  /// PixelShuffle(2).
+  /// Input channel 4c + 2i + j of a pixel becomes channel c of its sub-pixel (i, j), as in
+  /// PyTorch's PixelShuffle(2).
   public func pixelShuffled() -> Tensor {
     expect(
       rank == 4 && shape[3] % 4 == 0,
@@ -64,7 +67,7 @@ extension Tensor {
     return pixelsMoved(to: [shape[0], 2 * shape[1], 2 * shape[2], channels], isBack: false)
   }
 
-  /// The shuffle of pixels to a shape, or its inverse, which is its transpose.
+  /// Moves pixels to the target shape: the shuffle, or its inverse, which is also its transpose.
   private func pixelsMoved(to target: Shape, isBack: Bool) -> Tensor {
     let small = isBack ? target : shape
     let (batch, height, width, channels) = (small[0], small[1], small[2], small[3] / 4)
@@ -123,7 +126,7 @@ extension Tensor {
     }.recorded(from: [self], { v, _, _ in [v.spread(window)] })
   }
 
-  /// The transpose of `patches`: each pixel sums what its patches hold of it.
+  /// The transpose of `patches`: each pixel is the sum of its copies in the patches.
   func spread(_ window: Window) -> Tensor {
     let image = window.image
     let result = Tensor.zeros(image, dtype: dtype)

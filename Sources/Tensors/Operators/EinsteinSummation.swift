@@ -1,33 +1,36 @@
 extension Tensor {
-  /// The sum of products that the letters say.
+  /// The sum of products that an equation of letters describes.
   ///
   /// ```swift
   /// Tensor.einsum("bij,bjk->bik", a, b)    // a batch of matrix products
   /// Tensor.einsum("ii->", a)               // the trace
   /// Tensor.einsum("...i,...i->...", a, b)  // inner products of the last axes
   /// ```
-  /// Each operand has a letter for every axis. What a letter stands for has one extent; a letter that
-  /// stands twice in one operand takes the diagonal; what is not named behind the arrow is summed over.
-  /// `...` stands for any axes, which are stretched to each other. Without an arrow, the result has the
-  /// letters that occur once, in alphabetical order, after `...`.
+  /// Each operand has a letter for every axis. All axes with the same letter have the same extent;
+  /// a letter that stands twice in one operand takes the diagonal; letters that are not named after
+  /// the arrow are summed over. `...` stands for any number of axes, which are broadcast. Without
+  /// an arrow, the result has the axes of `...` first and then the letters that occur once, in
+  /// alphabetical order.
   ///
   /// Operands are multiplied from left to right, each pair as one (batched) matrix product, or
   /// elementwise where nothing is summed over.
   ///
   /// - Parameters:
-  ///   - equation: as above.
-  ///   - operands: one for each term.
-  /// - Returns: the axes behind the arrow.
+  ///   - equation: the letters of the operands, separated by commas, and after the arrow those of
+  ///     the result.
+  ///   - operands: one tensor for each term of the equation.
+  /// - Returns: a tensor with the axes after the arrow.
   ///
-  /// Stops, with the equation and the shapes, when they do not fit.
+  /// Stops, printing the equation and the shapes, when they do not fit each other.
   public static func einsum(_ equation: String, _ operands: Tensor...) -> Tensor {
     EinsteinSum(equation, operands.map(\.shape)).of(operands)
   }
 }
 
-/// An equation with every axis named: axes that `...` stands for have numbers.
+/// An equation in which every axis has a name; the axes that `...` stands for have numbers.
 private struct EinsteinSum {
-  /// The name of an axis: a letter's value, or the negative place before the end of `...`.
+  /// The name of an axis: the value of its letter, or a negative number that counts the axes of
+  /// `...` from their end.
   private typealias Label = Int
   private var terms: [[Label]] = []
   private var result: [Label] = []
@@ -102,7 +105,7 @@ private struct EinsteinSum {
     return product.permuted(result.map { label in labels.firstIndex(of: label) ?? 0 })
   }
 
-  /// With diagonals taken and what `...` stands for stretched.
+  /// The operand with its diagonals taken, and with the axes of `...` stretched.
   private func prepared(_ tensor: Tensor, _ labels: [Label]) -> (Tensor, [Label]) {
     var view = StridedView(of: tensor.shape)
     var left = labels

@@ -1,7 +1,7 @@
 import CKernels
 
-// Exponential functions, the error function, rounding: each beside its derivative. `exp`, `log`, `sqrt`,
-// `square`, `abs` and `sigmoid` are in Elementwise.swift. The kernels call libm.
+// Exponential functions, the error function and rounding, each next to its derivative. `exp`,
+// `log`, `sqrt`, `square`, `abs` and `sigmoid` are in Elementwise.swift. The kernels call libm.
 
 private let ln2 = 0.693147180559945309417
 private let ln10 = 2.30258509299404568402
@@ -21,13 +21,13 @@ private let roundKernel = UnaryKernel(f32: ck_round_f32, f64: ck_round_f64)
 private let signKernel = UnaryKernel(f32: ck_sign_f32, f64: ck_sign_f64)
 
 extension Tensor {
-  /// e^x - 1, exact to the last digits near 0.
+  /// e^x - 1, accurate to the last digits near 0.
   public func expm1() -> Tensor {
     expm1Kernel.apply(self).recorded(
       from: [self], keepingOutput: true, { v, y, _ in [v * (y + 1)] })
   }
 
-  /// log(1 + x), exact to the last digits near 0; derivative 1 / (1 + x).
+  /// log(1 + x), accurate to the last digits near 0; derivative 1 / (1 + x).
   public func log1p() -> Tensor {
     log1pKernel.apply(self).recorded(from: [self], { v, _, _ in [v / (1 + self)] })
   }
@@ -60,37 +60,38 @@ extension Tensor {
       from: [self], keepingOutput: true, { v, y, _ in [-(v * y.square())] })
   }
 
-  /// The largest whole number that is not larger; derivative 0.
+  /// The largest whole number that is not greater than x; derivative 0.
   public func floor() -> Tensor {
     floorKernel.apply(self).recorded(from: [self], { v, _, _ in [v * 0] })
   }
 
-  /// The smallest whole number that is not smaller; derivative 0.
+  /// The smallest whole number that is not less than x; derivative 0.
   public func ceil() -> Tensor {
     ceilKernel.apply(self).recorded(from: [self], { v, _, _ in [v * 0] })
   }
 
-  /// The whole part: rounded towards zero; derivative 0.
+  /// x rounded towards zero to a whole number; derivative 0.
   public func trunc() -> Tensor {
     truncKernel.apply(self).recorded(from: [self], { v, _, _ in [v * 0] })
   }
 
-  /// The nearest whole number, the even one of two, as in NumPy; derivative 0.
+  /// The nearest whole number; of two equally near ones the even one, as in NumPy; derivative 0.
   public func round() -> Tensor {
     roundKernel.apply(self).recorded(from: [self], { v, _, _ in [v * 0] })
   }
 
-  /// -1, 0 or 1, and NaN of NaN; derivative 0.
+  /// The sign of x: -1, 0 or 1; NaN where x is NaN; derivative 0.
   public func sign() -> Tensor {
     signKernel.apply(self).recorded(from: [self], { v, _, _ in [v * 0] })
   }
 
-  /// 1 / sqrt(x); derivative -y^3 / 2.
+  /// 1 / sqrt(x); derivative -y^3 / 2, where y is the result.
   public func rsqrt() -> Tensor { sqrt().reciprocal() }
 
-  /// log(1 + e^x), without overflow; derivative `sigmoid`.
+  /// log(1 + e^x), computed without overflow; the derivative is `sigmoid`.
   ///
-  /// The value is max(x, 0) + log(1 + e^-|x|), whose parts have kinks at 0 where their sum has none.
+  /// The value is computed as max(x, 0) + log(1 + e^-|x|). Each of the two terms has a kink at 0
+  /// but their sum has none, so the derivative is not taken term by term.
   public func softplus() -> Tensor {
     let value = withoutRecording { relu() + (-abs()).exp().log1p() }
     return value.recorded(from: [self], { v, _, _ in [v * sigmoid()] })

@@ -1,6 +1,6 @@
 import CKernels
 
-// Elementwise functions, each beside its derivative.
+// Elementwise functions, each next to its derivative.
 
 private let expKernel = UnaryKernel(f32: ck_exp_f32, f64: ck_exp_f64)
 private let logKernel = UnaryKernel(f32: ck_log_f32, f64: ck_log_f64)
@@ -36,7 +36,7 @@ extension Tensor {
       from: [self], keepingOutput: true, { v, output, _ in [v * 0.5 / output] })
   }
 
-  /// The hyperbolic tangent; derivative 1 - y^2.
+  /// The hyperbolic tangent; derivative 1 - y^2, where y is the result.
   public func tanh() -> Tensor {
     tanhKernel.apply(self).recorded(
       from: [self], keepingOutput: true,
@@ -45,7 +45,7 @@ extension Tensor {
       })
   }
 
-  /// The logistic function 1 / (1 + e^-x); derivative y (1 - y).
+  /// The logistic function 1 / (1 + e^-x); derivative y (1 - y), where y is the result.
   public func sigmoid() -> Tensor {
     sigmoidKernel.apply(self).recorded(
       from: [self], keepingOutput: true,
@@ -54,14 +54,14 @@ extension Tensor {
       })
   }
 
-  /// max(x, 0); derivative 0 at 0.
+  /// max(x, 0); the derivative at 0 is 0.
   public func relu() -> Tensor {
     reluKernel.apply(self).recorded(
       from: [self], keepingOutput: true,
       { v, output, _ in [v.rectifierPullback(of: output)] })
   }
 
-  /// The cotangent before a rectifier whose output is `output`.
+  /// The cotangent of a rectifier's input, where self is the cotangent of its result `output`.
   func rectifierPullback(of output: Tensor) -> Tensor {
     isRecording ? self * stepKernel.apply(output) : reluVJP.apply(output, self)
   }
@@ -81,14 +81,14 @@ extension Tensor {
     squareKernel.apply(self).recorded(from: [self], { v, _, _ in [v * self * 2] })
   }
 
-  /// |x|; derivative 0 at 0.
+  /// |x|; the derivative at 0 is 0.
   public func abs() -> Tensor {
     absKernel.apply(self).recorded(
       from: [self],
       { v, _, _ in [v * (stepKernel.apply(self) - stepKernel.apply(-self))] })
   }
 
-  /// The same numbers in another dtype.
+  /// The same numbers, rounded to another dtype.
   public func converted(to dtype: DType) -> Tensor {
     guard dtype != self.dtype else { return self }
     let source = self.dtype

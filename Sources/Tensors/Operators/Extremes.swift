@@ -4,10 +4,10 @@ private let maximumKernel = BinaryKernel(f32: ck_maximum_f32, f64: ck_maximum_f6
 private let minimumKernel = BinaryKernel(f32: ck_minimum_f32, f64: ck_minimum_f64)
 private let shareKernel = BinaryKernel(f32: ck_larger_share_f32, f64: ck_larger_share_f64)
 
-// The larger and the smaller: of two tensors, and along axes.
+// Maxima and minima: of two tensors elementwise, and along axes.
 
 extension Tensor {
-  /// The larger of a and b elementwise, with broadcasting; NaN where either is.
+  /// The larger of a and b elementwise, with broadcasting; NaN where either is NaN.
   ///
   /// The larger one has the derivative 1; where they are equal, each has 1/2, as in PyTorch and JAX.
   public static func maximum(_ a: Tensor, _ b: Tensor) -> Tensor {
@@ -15,7 +15,7 @@ extension Tensor {
       from: [a, b], { v, _, needs in sharing(v, a, b, larger: a, smaller: b, needs) })
   }
 
-  /// The smaller of a and b elementwise, with broadcasting; NaN where either is.
+  /// The smaller of a and b elementwise, with broadcasting; NaN where either is NaN.
   ///
   /// The smaller one has the derivative 1; where they are equal, each has 1/2, as in PyTorch and JAX.
   public static func minimum(_ a: Tensor, _ b: Tensor) -> Tensor {
@@ -33,7 +33,8 @@ extension Tensor {
     minimum(a, Tensor(b, dtype: a.dtype))
   }
 
-  /// The cotangent's shares of a and b: 1 and 0 where the larger is, 1/2 each at ties.
+  /// The shares of a and b in the cotangent: 1 for the larger and 0 for the other; 1/2 each where
+  /// they are equal.
   private static func sharing(
     _ v: Tensor, _ a: Tensor, _ b: Tensor, larger: Tensor, smaller: Tensor, _ needs: Needs
   ) -> [Tensor?] {
@@ -44,17 +45,17 @@ extension Tensor {
     ]
   }
 
-  /// The elements, none below or above the bounds of a range; NaN stays.
+  /// The elements, moved to the nearer bound where they lie outside of a range; NaN stays NaN.
   ///
   /// The derivative is 1 within the range and on its bounds, 0 beyond them.
   public func clamped(to range: ClosedRange<Double>) -> Tensor {
     clamped(range.lowerBound, range.upperBound)
   }
-  /// The elements, none below the bound of a range.
+  /// The elements, raised to the bound of a range where they lie below it; NaN stays NaN.
   public func clamped(to range: PartialRangeFrom<Double>) -> Tensor {
     clamped(range.lowerBound, .infinity)
   }
-  /// The elements, none above the bound of a range.
+  /// The elements, lowered to the bound of a range where they lie above it; NaN stays NaN.
   public func clamped(to range: PartialRangeThrough<Double>) -> Tensor {
     clamped(-.infinity, range.upperBound)
   }
@@ -68,7 +69,7 @@ extension Tensor {
     }.recorded(from: [self], { v, _, _ in [v * isInside(low, high)] })
   }
 
-  /// 1 where elements lie within bounds, else 0.
+  /// 1 where an element lies within the bounds, else 0.
   private func isInside(_ low: Double, _ high: Double) -> Tensor {
     Tensor(shape: shape, dtype: dtype) { out in
       switch dtype {
@@ -78,10 +79,12 @@ extension Tensor {
     }
   }
 
-  /// The position of the largest element along an axis: the first of equals, or of NaN.
+  /// The position of the largest element along an axis; of equal ones the first.
+  ///
+  /// If there are NaNs, the first NaN.
   ///
   /// - Parameters:
-  ///   - axis: negative counts from the end; it may not be empty.
+  ///   - axis: the axis, which may not be empty; negative counts from the end.
   ///   - keepingAxis: whether the axis stays, with extent 1; default false.
   /// - Returns: positions, not recorded.
   public func argmax(alongAxis axis: Int, keepingAxis: Bool = false) -> IntTensor {
@@ -115,12 +118,12 @@ extension Tensor {
     return IntTensor(elements: positions, shape: result)
   }
 
-  /// The largest element along an axis; NaN if any is.
+  /// The largest element along an axis; NaN if any element is NaN.
   ///
-  /// The whole derivative is that of the first of equals.
+  /// Where several elements are equal to it, the first one gets the whole derivative.
   ///
   /// - Parameters:
-  ///   - axis: negative counts from the end; it may not be empty.
+  ///   - axis: the axis, which may not be empty; negative counts from the end.
   ///   - keepingAxis: whether the axis stays, with extent 1; default false.
   /// - Returns: the largest elements; `argmax` has their positions.
   public func max(alongAxis axis: Int, keepingAxis: Bool = false) -> Tensor {
@@ -134,23 +137,23 @@ extension Tensor {
     return keepingAxis ? smallest : smallest.squeezed(axis: axis)
   }
 
-  /// The largest element of several axes; the derivative is that of the first of equals.
+  /// The largest element along several axes; of equal ones the first gets the derivative.
   public func max(alongAxes axes: [Int], keepingAxes: Bool = false) -> Tensor {
     mergingLast(axes, keepingAxes) { $0.max(alongAxis: -1) }
   }
 
-  /// The smallest element of several axes; the derivative is that of the first of equals.
+  /// The smallest element along several axes; of equal ones the first gets the derivative.
   public func min(alongAxes axes: [Int], keepingAxes: Bool = false) -> Tensor {
     mergingLast(axes, keepingAxes) { $0.min(alongAxis: -1) }
   }
 
-  /// The largest element, a scalar; the derivative is that of the first of equals.
+  /// The largest element, a scalar; of equal ones the first gets the derivative.
   public func max() -> Tensor { flattened().max(alongAxis: 0) }
 
-  /// The smallest element, a scalar; the derivative is that of the first of equals.
+  /// The smallest element, a scalar; of equal ones the first gets the derivative.
   public func min() -> Tensor { flattened().min(alongAxis: 0) }
 
-  /// What `reduce` makes of several axes, merged into the last one.
+  /// The result of `reduce` for several axes, which are first merged into the last one.
   func mergingLast(_ axes: [Int], _ keepingAxes: Bool, _ reduce: (Tensor) -> Tensor) -> Tensor {
     let reduced = shape.resolve(axes)
     let others = (0..<rank).filter { !reduced.contains($0) }

@@ -1,20 +1,21 @@
 import CKernels
 
-// Elements at positions that a tensor holds, and their transpose, the sum of elements by position.
+// Selecting elements by positions that a tensor holds, and the transpose: adding elements up by
+// position.
 
 extension Tensor {
-  /// The parts of an axis at the given positions, in their order.
+  /// The parts of this tensor at the given positions of an axis, in the order of the positions.
   ///
   /// ```swift
   /// table.gathered([[2, 0], [2, 1]], alongAxis: 0)   // of [3, 8]: [2, 2, 8]
   /// ```
   /// - Parameters:
-  ///   - positions: of any shape; negative ones count from the end. The cotangents of a position that
-  ///     occurs several times add.
-  ///   - axis: default 0.
-  /// - Returns: this shape, with the shape of `positions` instead of the axis.
+  ///   - positions: a tensor of any shape; negative ones count from the end. If a position occurs
+  ///     several times, the cotangents of its copies are added.
+  ///   - axis: the axis that the positions index; default 0.
+  /// - Returns: a tensor of this shape in which the axis is replaced by the shape of `positions`.
   ///
-  /// Stops when a position does not exist.
+  /// Stops when a position does not exist in the axis.
   public func gathered(_ positions: IntTensor, alongAxis axis: Int = 0) -> Tensor {
     let axis = shape.resolve(axis)
     let extent = shape[axis]
@@ -37,14 +38,16 @@ extension Tensor {
       { v, _, _ in [v.summedByPosition(ids, alongAxis: axis, extent: extent)] })
   }
 
-  /// The transpose of `gathered`: what has position p along the axis, or axes, of `positions` is added up
-  /// at p of an axis of the given extent.
+  /// The transpose of `gathered`: parts with the same position p are added up at position p of a
+  /// new axis.
   ///
   /// - Parameters:
-  ///   - positions: its shape is that of this tensor's axes from `axis` on.
-  ///   - axis: default 0.
-  ///   - extent: of the axis of the result.
-  /// - Returns: this shape, with one axis of that extent instead of those of `positions`.
+  ///   - positions: the position of each part; its shape is that of the axes of this tensor that it
+  ///     replaces, from `axis` on.
+  ///   - axis: the first of the axes that are replaced; default 0.
+  ///   - extent: the extent of the new axis.
+  /// - Returns: a tensor of this shape with one axis of that extent instead of the axes of
+  ///   `positions`.
   ///
   /// Stops when a position does not exist or the shapes do not fit.
   public func summedByPosition(
@@ -74,16 +77,16 @@ extension Tensor {
     }.recorded(from: [self], { v, _, _ in [v.gathered(ids, alongAxis: axis)] })
   }
 
-  /// One element for each position: along every line of an axis, those that the same line of
-  /// `positions` names.
+  /// The elements that `positions` names along an axis, one for each position: each line of
+  /// `positions` selects from the same line of this tensor.
   ///
   /// ```swift
   /// logits.elements(at: classes.expandedDimensions(at: -1), alongAxis: -1)
   /// x.elements(at: x.argsort(alongAxis: 1), alongAxis: 1)   // sorted
   /// ```
   /// - Parameters:
-  ///   - positions: of this rank, with the same extents along the other axes.
-  ///   - axis: negative counts from the end.
+  ///   - positions: a tensor of the same rank, with the same extents along the other axes.
+  ///   - axis: the axis; negative counts from the end.
   /// - Returns: a tensor of the shape of `positions`.
   ///
   /// Stops when a position does not exist or the shapes do not fit.
@@ -106,8 +109,8 @@ extension Tensor {
 
   /// The rows of this table [entries, width] with the given ids.
   ///
-  /// - Parameter ids: of any shape, for example [batch, length].
-  /// - Returns: the shape of `ids` + [width].
+  /// - Parameter ids: row numbers, a tensor of any shape, for example [batch, length].
+  /// - Returns: a tensor of the shape of `ids` followed by the width.
   ///
   /// Stops when an id does not exist.
   public func rows(_ ids: IntTensor) -> Tensor {
@@ -117,7 +120,7 @@ extension Tensor {
 }
 
 extension Storage {
-  /// Writes zeros, while nothing else can see self.
+  /// Writes zeros; allowed only while no other reference to this storage exists.
   func clear() {
     base.initializeMemory(as: UInt8.self, repeating: 0, count: count * dtype.byteCount)
   }

@@ -1,13 +1,14 @@
 import COpenBLAS
 
-// Inner products within samples: what Krylov methods and quasi-Newton memories are made of.
+// Inner products within samples, from which Krylov methods and the memories of quasi-Newton methods
+// are built.
 
 extension Tensor {
   /// The inner product of each sample with the same sample of `other`, in double precision.
   ///
-  /// Samples (axis 0) never mix: entry b depends on sample b of both operands only, bitwise.
-  /// Not recorded. Where a solve has states that are sharded over ranks, the products are of whole
-  /// samples.
+  /// Samples (axis 0) never mix: entry b depends on sample b of the two operands alone, to the last
+  /// bit. The result is not recorded. In a solve whose states are sharded over ranks, the products are
+  /// those of whole samples.
   ///
   /// - Parameter other: a tensor of the same shape and dtype.
   /// - Returns: one number per sample; float32 products are accumulated in double precision.

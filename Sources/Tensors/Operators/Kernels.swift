@@ -1,6 +1,6 @@
 import CKernels
 
-// How operators reach the C kernels: a pair of functions, one for each dtype.
+// How operators call the C kernels: by a pair of functions, one for each dtype.
 
 struct UnaryKernel: Sendable {
   typealias Function<T> =
@@ -60,7 +60,7 @@ struct PairKernel: Sendable {
 }
 
 extension Storage {
-  /// self += other, while nothing else can see self.
+  /// Adds `other` in place; allowed only while no other reference to this storage exists.
   func accumulate(_ other: Storage) {
     measured("accumulate") {
       switch dtype {
@@ -71,7 +71,7 @@ extension Storage {
   }
 }
 
-/// Stops unless all tensors have one dtype.
+/// Stops unless both tensors have the same dtype.
 @inline(__always)
 func expectSameDType(_ name: @autoclosure () -> String, _ first: Tensor, _ other: Tensor) {
   expect(
@@ -80,7 +80,7 @@ func expectSameDType(_ name: @autoclosure () -> String, _ first: Tensor, _ other
       + "\(other.dtype) \(other.shape); convert one with converted(to:)")
 }
 
-/// Stops unless all tensors have one dtype.
+/// Stops unless all tensors have the same dtype.
 @inline(__always)
 func expectSameDType(
   _ name: @autoclosure () -> String, _ first: Tensor, _ second: Tensor, _ third: Tensor

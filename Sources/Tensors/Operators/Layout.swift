@@ -3,7 +3,7 @@ import CKernels
 // Operators that move elements: reshape, permute, broadcast, slice, concatenate, select.
 
 extension Tensor {
-  /// The same elements in the same order under another shape; shares them.
+  /// The same elements in the same order under another shape; the result shares them.
   ///
   /// Stops when the element counts differ.
   public func reshaped(_ shape: Shape) -> Tensor {
@@ -16,14 +16,16 @@ extension Tensor {
     return Tensor(storage, shape).recorded(from: [self], { v, _, _ in [v.reshaped(before)] })
   }
 
-  /// The same elements in the same order under a shape of which one extent may be -1: what the others
-  /// leave of the elements; shares them.
+  /// The same elements in the same order under a shape in which one extent may be -1.
+  ///
+  /// That extent is then computed from the number of elements and the other extents. The result
+  /// shares the elements.
   ///
   /// ```swift
   /// Tensor.zeros([2, 3, 4]).reshaped([2, -1]).shape   // [2, 12]
   /// ```
-  /// Stops when the element counts differ, more than one extent is -1, or the others leave no whole
-  /// number, or any one.
+  /// Stops when the element counts differ, when more than one extent is -1, or when the extent for
+  /// -1 is not a whole number or not determined.
   public func reshaped(_ extents: [Int]) -> Tensor { reshaped(shape.reshaped(extents)) }
 
   /// The axes in another order: axis i of the result is axis `order[i]` of this tensor.
@@ -58,7 +60,8 @@ extension Tensor {
     return permuted(Array(0..<rank - 2) + [rank - 1, rank - 2])
   }
 
-  /// Stretched to a larger shape: axes are aligned at the end, extents of 1 repeat.
+  /// This tensor stretched to a larger shape: axes are aligned at the end, and extents of 1 are
+  /// repeated.
   public func broadcast(to shape: Shape) -> Tensor {
     if shape == self.shape { return self }
     expect(
@@ -75,7 +78,7 @@ extension Tensor {
     }.recorded(from: [self], { v, _, _ in [v.summed(to: before)] })
   }
 
-  /// The part of an axis with positions in `range`.
+  /// The part of an axis at the positions in `range`.
   public func slice(_ range: Range<Int>, alongAxis axis: Int = 0) -> Tensor {
     let axis = shape.resolve(axis)
     expect(
@@ -98,9 +101,10 @@ extension Tensor {
       { v, _, _ in [v.padded(before: range.lowerBound, to: extent, alongAxis: axis)] })
   }
 
-  /// Zeros around the elements of an axis, the transpose of `slice`.
+  /// This tensor with zeros around the elements of an axis; the transpose of `slice`.
   ///
-  /// `before` zeros, then the elements, then as many zeros as make the extent `extent`.
+  /// Along the axis, the result has `before` zeros, then the elements, and then zeros up to the
+  /// extent `extent`.
   public func padded(before: Int, to extent: Int, alongAxis axis: Int) -> Tensor {
     let axis = shape.resolve(axis)
     let length = shape[axis]
@@ -177,9 +181,10 @@ extension Tensor {
       })
   }
 
-  /// Sample by sample (axis 0): `a` where `mask` is true, else `b`.
+  /// The samples (axis 0) of `a` where `mask` is true, and those of `b` elsewhere.
   ///
-  /// A selection, never arithmetic: what is not chosen cannot leak in, not even as NaN.
+  /// This is a selection and not arithmetic, so a sample that is not chosen has no effect on the
+  /// result, even if it holds NaN.
   public static func selectSamples(_ mask: [Bool], _ a: Tensor, _ b: Tensor) -> Tensor {
     expectSameDType("selectSamples", a, b)
     expect(
@@ -209,7 +214,8 @@ extension Tensor {
 }
 
 extension Storage {
-  /// Copies a run of elements, or repeats one (`step` 0), while nothing else can see self.
+  /// Copies a run of elements, or repeats one of them (`step` 0); allowed only while no other
+  /// reference to this storage exists.
   func copy(from source: Storage, offset: Int, step: Int = 1, to target: Int, count: Int) {
     let size = dtype.byteCount
     if step == 1 {

@@ -1,7 +1,7 @@
 import CKernels
 import COpenBLAS
 
-// Matrix products through cblas.
+// Matrix products by cblas.
 
 extension Tensor {
   /// The matrix product over the last two axes.
@@ -9,17 +9,19 @@ extension Tensor {
   /// ```swift
   /// q.matmul(k, transposingOther: true)   // q k^T
   /// ```
-  /// As in NumPy, a vector on the left is a row and one on the right a column, whose axis goes again:
-  /// `v.matmul(w)` of two vectors is their inner product.
+  /// As in NumPy, a vector on the left is treated as a row and a vector on the right as a column,
+  /// and that axis is removed from the result: `v.matmul(w)` of two vectors is their inner product.
   ///
   /// - Parameters:
-  ///   - other: [..., k, n]; leading axes are stretched to each other. A plain matrix serves all of the
-  ///     other's leading axes as it is; what is stretched beyond that is copied first.
-  ///   - transposingSelf: whether the last two axes of `self` are swapped first.
-  ///   - transposingOther: whether the last two axes of `other` are swapped first.
+  ///   - other: [..., k, n] for `self` of shape [..., m, k]; the leading axes are broadcast. A
+  ///     plain matrix is used for all leading axes without a copy; other broadcasts copy the
+  ///     operand first.
+  ///   - transposingSelf: whether the last two axes of `self` are swapped first; default false.
+  ///   - transposingOther: whether the last two axes of `other` are swapped first; default false.
   /// - Returns: [..., m, n].
   ///
-  /// Stops, printing both shapes, when the inner extents differ or the leading axes cannot be stretched.
+  /// Stops, printing both shapes, when the inner extents differ or the leading axes cannot be
+  /// broadcast.
   public func matmul(
     _ other: Tensor, transposingSelf: Bool = false, transposingOther: Bool = false
   ) -> Tensor {
@@ -62,7 +64,7 @@ extension Tensor {
     let bStride = otherLead.rank == 0 ? 0 : k * n
 
     let result = Tensor(shape: outLead + [m, n], dtype: dtype) { out in
-      // Few large products are shared one by one.
+      // A few large products are each shared among the workers, one after the other.
       let isShared = batch >= ProductBands.threads(m * n * k)
       Workers.shareWork(batch, operations: isShared ? m * n * k : 0) { index in
         gemm(
@@ -92,15 +94,15 @@ extension Tensor {
       })
   }
 
-  /// x W^T + b, optionally followed by a rectifier, in one pass over the result.
+  /// x W^T + b, optionally followed by a rectifier, computed in one pass over the result.
   ///
   /// - Parameters:
-  ///   - weight: [out, in], as published models store it.
-  ///   - bias: [out], or nil.
+  ///   - weight: W, [out, in], as published models store it.
+  ///   - bias: b, [out], or nil for none.
   ///   - rectified: whether max(., 0) is applied; default false.
   /// - Returns: [..., out] for `self` of shape [..., in].
   ///
-  /// Stops, printing both shapes, when they do not fit.
+  /// Stops, printing both shapes, when the operands do not fit each other.
   public func linear(_ weight: Tensor, bias: Tensor? = nil, rectified: Bool = false) -> Tensor {
     expectSameDType("linear", self, weight)
     expect(
@@ -151,7 +153,7 @@ extension Tensor {
   }
 }
 
-/// out[m, n] = a b, row-major, at element offsets into the buffers, of contiguous matrices.
+/// out = a b, [m, n], row-major and contiguous, at element offsets into the buffers.
 func gemm(
   _ a: Storage, _ aOffset: Int, transposed aTransposed: Bool, _ b: Storage, _ bOffset: Int,
   transposed bTransposed: Bool, _ out: Storage, _ outOffset: Int, m: Int, n: Int, k: Int

@@ -1,14 +1,14 @@
 import CKernels
 
-// Layer norm and group norm.
+// Layer norm, and group norm with one group.
 
 extension Tensor {
   /// (x - mean) / sqrt(variance + epsilon) * gain + bias over the last axis.
   ///
   /// - Parameters:
-  ///   - gain: [width].
-  ///   - bias: [width].
-  ///   - epsilon: default 1e-5.
+  ///   - gain: the factor of each element, [width].
+  ///   - bias: the summand of each element, [width].
+  ///   - epsilon: keeps the quotient defined where the variance is 0; default 1e-5.
   /// - Returns: a tensor of the same shape.
   public func layerNorm(gain: Tensor, bias: Tensor, epsilon: Double = 1e-5) -> Tensor {
     expectSameDType("layerNorm", self, gain, bias)
@@ -59,9 +59,9 @@ extension Tensor {
   /// bias for each channel, optionally followed by a rectifier.
   ///
   /// - Parameters:
-  ///   - gain: [channels].
-  ///   - bias: [channels].
-  ///   - epsilon: default 1e-5.
+  ///   - gain: the factor of each channel, [channels].
+  ///   - bias: the summand of each channel, [channels].
+  ///   - epsilon: keeps the quotient defined where the variance is 0; default 1e-5.
   ///   - rectified: whether max(., 0) is applied; default false.
   /// - Returns: a tensor of the same shape [batch, ..., channels].
   public func groupNorm(

@@ -3,11 +3,12 @@ import CKernels
 // Sorting and running sums.
 
 extension Tensor {
-  /// The positions that put an axis in order; equals keep their order, NaN comes last.
+  /// The positions that sort an axis; equal elements keep their order, and NaN comes last.
   ///
   /// - Parameters:
-  ///   - axis: negative counts from the end; default the last.
-  ///   - descending: whether the largest comes first; default false. NaN is then first.
+  ///   - axis: the axis; negative counts from the end. Default the last.
+  ///   - descending: whether the largest element comes first; default false. If true, NaN comes
+  ///     first.
   /// - Returns: positions of this shape, not recorded.
   public func argsort(alongAxis axis: Int = -1, descending: Bool = false) -> IntTensor {
     let axis = shape.resolve(axis)
@@ -30,15 +31,16 @@ extension Tensor {
     return IntTensor(elements: positions, shape: shape)
   }
 
-  /// An axis in order; NaN comes last.
+  /// The elements sorted along an axis; NaN comes last.
   ///
-  /// Each element keeps its derivative where it goes; there is none through the order, which does not
-  /// change at almost all points.
+  /// The cotangent of each element goes back to the place it came from. The order itself has no
+  /// derivative, because it is constant near almost every point.
   ///
   /// - Parameters:
-  ///   - axis: negative counts from the end; default the last.
-  ///   - descending: whether the largest comes first; default false. NaN is then first.
-  /// - Returns: a tensor of this shape; `argsort` has the positions.
+  ///   - axis: the axis; negative counts from the end. Default the last.
+  ///   - descending: whether the largest element comes first; default false. If true, NaN comes
+  ///     first.
+  /// - Returns: a tensor of this shape; `argsort` gives the positions.
   public func sorted(alongAxis axis: Int = -1, descending: Bool = false) -> Tensor {
     elements(at: argsort(alongAxis: axis, descending: descending), alongAxis: axis)
   }
@@ -46,8 +48,8 @@ extension Tensor {
   /// The largest elements along an axis, from large to small, and where they are.
   ///
   /// - Parameters:
-  ///   - count: how many, at most the extent of the axis.
-  ///   - axis: negative counts from the end; default the last.
+  ///   - count: the number of elements, at most the extent of the axis.
+  ///   - axis: the axis; negative counts from the end. Default the last.
   /// - Returns: values and positions, with the extent `count` along the axis. No derivative goes
   ///   through the positions.
   /// - Complexity: that of sorting.
@@ -63,11 +65,12 @@ extension Tensor {
     return (elements(at: positions, alongAxis: axis), positions)
   }
 
-  /// Sums of all elements up to each one along an axis, itself included.
+  /// Running sums along an axis: each element is replaced by the sum of all elements up to and
+  /// including it.
   ///
   /// - Parameters:
-  ///   - axis: negative counts from the end.
-  ///   - reversed: whether from each one on instead; default false.
+  ///   - axis: the axis; negative counts from the end.
+  ///   - reversed: whether the sums run from each element to the end instead; default false.
   /// - Returns: a tensor of this shape.
   public func cumulativeSum(alongAxis axis: Int, reversed: Bool = false) -> Tensor {
     let axis = shape.resolve(axis)

@@ -1,13 +1,15 @@
-// Norms that are composed of others.
+// Norms that are composed of other operators.
 
 extension Tensor {
-  /// x / sqrt(mean of x^2 + epsilon) * gain over the last axis: nothing is subtracted.
+  /// x / sqrt(mean of x^2 + epsilon) * gain over the last axis.
   ///
-  /// Zhang and Sennrich 2019, equation 4.
+  /// Unlike layer norm, it does not subtract the mean.
+  ///
+  /// Source: Zhang and Sennrich 2019, equation 4.
   ///
   /// - Parameters:
-  ///   - gain: [width].
-  ///   - epsilon: default 1e-5.
+  ///   - gain: the factor of each element, [width].
+  ///   - epsilon: keeps the quotient defined where all elements are 0; default 1e-5.
   /// - Returns: a tensor of the same shape.
   public func rmsNorm(gain: Tensor, epsilon: Double = 1e-5) -> Tensor {
     expectSameDType("rmsNorm", self, gain)
@@ -17,16 +19,16 @@ extension Tensor {
     return self * (square().mean(alongAxis: -1, keepingAxis: true) + epsilon).rsqrt() * gain
   }
 
-  /// Group norm: mean and variance over everything but the batch for each group of neighbouring channels,
-  /// a gain and a bias for each channel.
+  /// Group norm: mean and variance are taken over everything but the batch, for each group of
+  /// neighbouring channels; then each channel has a gain and a bias.
   ///
-  /// Wu and He 2018. One group is the `groupNorm` without this parameter, which is faster.
+  /// Source: Wu and He 2018. For one group, `groupNorm` without this parameter is faster.
   ///
   /// - Parameters:
-  ///   - gain: [channels].
-  ///   - bias: [channels].
-  ///   - groups: a divisor of the channels.
-  ///   - epsilon: default 1e-5.
+  ///   - gain: the factor of each channel, [channels].
+  ///   - bias: the summand of each channel, [channels].
+  ///   - groups: the number of groups, a divisor of the number of channels.
+  ///   - epsilon: keeps the quotient defined where the variance is 0; default 1e-5.
   /// - Returns: a tensor of the same shape [batch, ..., channels].
   public func groupNorm(
     gain: Tensor, bias: Tensor, groups: Int, epsilon: Double = 1e-5

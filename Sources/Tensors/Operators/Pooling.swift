@@ -8,9 +8,10 @@ extension Tensor {
   /// - Parameters:
   ///   - kernel: the window's height and width.
   ///   - stride: the distance between neighbouring windows; default the kernel.
-  ///   - padding: zeros on each side, which count, as in PyTorch; at most half of the kernel, default 0.
+  ///   - padding: the width of the border of zeros on each side, at most half of the kernel;
+  ///     default 0. The zeros count in the mean, as in PyTorch.
   /// - Returns: [batch, (height + 2 padding - kernel) / stride + 1, likewise, channels].
-  /// - Complexity: the patches of all windows are formed, and again on the way back.
+  /// - Complexity: the patches of all windows are formed, and formed again in the backward pass.
   public func averagePooled(kernel: Int, stride: Int? = nil, padding: Int = 0) -> Tensor {
     let window = poolingWindow("averagePooled", kernel, stride ?? kernel, padding)
     let rows = patches(window).reshaped([
@@ -19,15 +20,16 @@ extension Tensor {
     return rows.mean(alongAxis: 1).reshaped(window.outShape + [shape[3]])
   }
 
-  /// The largest element of every window of a square kernel; NaN if any is.
+  /// The largest element of every window of a square kernel; NaN if any element of the window is
+  /// NaN.
   ///
-  /// The whole derivative is that of the first of equals, row by row.
+  /// Where several elements are equal to it, the first one, row by row, gets the whole derivative.
   ///
   /// - Parameters:
   ///   - kernel: the window's height and width.
   ///   - stride: the distance between neighbouring windows; default the kernel.
-  ///   - padding: on each side, of elements that are never the largest; at most half of the kernel,
-  ///     default 0.
+  ///   - padding: the width of the border on each side, at most half of the kernel; default 0.
+  ///     Elements of the border are never the largest.
   /// - Returns: [batch, (height + 2 padding - kernel) / stride + 1, likewise, channels].
   /// - Complexity: the tape holds a place (four bytes) for each element of the result.
   public func maxPooled(kernel: Int, stride: Int? = nil, padding: Int = 0) -> Tensor {
@@ -37,14 +39,14 @@ extension Tensor {
 
   /// The mean of each cell of a grid of the given size, whatever the size of the image.
   ///
-  /// Cell i of n along an axis of extent m holds elements floor(i m / n) to ceil((i + 1) m / n) - 1, so
-  /// that cells overlap where n does not divide m: PyTorch's AdaptiveAvgPool2d.
+  /// Cell i of n along an axis of extent m holds the elements floor(i m / n) to ceil((i + 1) m /
+  /// n) - 1, so cells overlap if n does not divide m. PyTorch's AdaptiveAvgPool2d does the same.
   ///
   /// - Parameters:
-  ///   - height: rows of the result; 1 with a width of 1 is the mean of an image.
-  ///   - width: columns of the result.
+  ///   - height: the number of rows of the result; height 1 and width 1 give the mean of the image.
+  ///   - width: the number of columns of the result.
   /// - Returns: [batch, height, width, channels].
-  /// - Complexity: a product with a matrix of means for each axis.
+  /// - Complexity: one product with a matrix of means for each of the two axes.
   public func adaptiveAveragePooled(height: Int, width: Int) -> Tensor {
     expect(
       rank == 4 && shape[1] > 0 && shape[2] > 0 && height > 0 && width > 0,
@@ -58,7 +60,7 @@ extension Tensor {
       .reshaped([batch, height, width, channels])
   }
 
-  /// The matrix [cells, extent] that averages an axis.
+  /// The matrix [cells, extent] by which an axis is averaged.
   private static func means(of extent: Int, in cells: Int, _ dtype: DType) -> Tensor {
     var numbers = [Double](repeating: 0, count: cells * extent)
     for cell in 0..<cells {
@@ -82,7 +84,7 @@ extension Tensor {
     return Window(image: shape, kernel: kernel, stride: stride, padding: padding)
   }
 
-  /// Where the largest element of each window is, counted through the whole tensor.
+  /// The places of the largest elements of all windows, counted through the whole tensor.
   private func placesOfLargest(_ window: Window) -> IntTensor {
     expect(count <= Int(Int32.max), "places in \(shape) do not fit into 32 bits")
     let result = window.outShape + [shape[3]]

@@ -5,7 +5,7 @@ private let powKernel = BinaryKernel(f32: ck_pow_f32, f64: ck_pow_f64)
 extension Tensor {
   /// x^n for a number n; derivative n x^(n - 1).
   ///
-  /// NaN where x is negative and n is not whole. Of n = 0 the derivative is 0 everywhere.
+  /// NaN where x is negative and n is not whole. For n = 0 the derivative is 0 everywhere.
   public func pow(_ exponent: Double) -> Tensor {
     let number = Tensor(exponent, dtype: dtype)
     return broadcasting("pow", powKernel, self, number).recorded(
@@ -22,7 +22,7 @@ extension Tensor {
       from: [self, exponent], keepingOutput: true,
       { v, y, needs in
         let one = Tensor(1, dtype: dtype)
-        // 0 times an infinite power would be NaN.
+        // The base 0 is replaced here, because 0 times an infinite power would be NaN.
         let base = Tensor.where((self .== 0) .& (exponent .== 0), one, self)
         return [
           needs[0] ? (v * exponent * base.pow(exponent - 1)).summed(to: shape) : nil,

@@ -1,23 +1,25 @@
 import CKernels
 
-/// How a product that OpenBLAS multiplies whole is cut, so that workers share it.
+/// How a product is cut into bands of rows or columns, so that workers share it.
+///
+/// OpenBLAS multiplies each band whole.
 ///
 /// OpenBLAS runs on the thread that calls it
-/// ([why](../../../Docs/Explanation/Decisions/OneThreadPerProduct.md)). A band's bits are those of its own
-/// extents; they depend on the shape and the number of workers, and on whether one of several parts of a
-/// batch asks for the product, which is not cut then. Each band packs its operands for itself: bands of
-/// 512 rows cost 1-4 % of the rate on one thread, of 256 rows 3-10 %, so there are as few as keep the
-/// workers busy.
+/// ([why](../../../Docs/Explanation/Decisions/OneThreadPerProduct.md)). The bits of a band depend
+/// on its own extents. These follow from the shape, from the number of workers, and from whether
+/// one of several parts of a batch asks for the product, which is not cut then. Each band packs its
+/// operands for itself, which takes time, so there are only as few bands as keep the workers busy.
 struct ProductBands {
   private let m: Int
   private let n: Int
   private let rows: Int
   private let columns: Int
 
-  /// The multiplications from which workers share a product: some twenty microseconds of one.
+  /// The number of multiplications from which workers share a product: one thread takes some twenty
+  /// microseconds for it.
   static let smallest = 1 << 21
 
-  /// The number of threads for work of so many multiplications: 1 inside a part.
+  /// The number of threads for work of so many multiplications; 1 inside a part of `Workers.map`.
   static func threads(_ multiplications: Int) -> Int {
     multiplications >= smallest && !ck_runs_a_part() ? Workers.count : 1
   }
@@ -29,7 +31,7 @@ struct ProductBands {
     columns = rows == 1 ? ProductBands.parts(of: n, threads) : 1
   }
 
-  /// A band for each thread, or two where they are high; none below 64.
+  /// The number of bands: one for each thread, or two if they are high; no band is lower than 64.
   private static func parts(of extent: Int, _ threads: Int) -> Int {
     guard threads > 1 else { return 1 }
     return extent >= 1024 * threads ? 2 * threads : max(min(threads, extent / 64), 1)

@@ -1,6 +1,6 @@
 import CKernels
 
-// Sums and maxima along axes.
+// Sums, means, norms and largest magnitudes.
 
 extension Tensor {
   /// The sum of all elements, a scalar.
@@ -16,7 +16,7 @@ extension Tensor {
   /// The sum along one axis.
   ///
   /// - Parameters:
-  ///   - axis: negative counts from the end.
+  ///   - axis: the axis; negative counts from the end.
   ///   - keepingAxis: whether the axis stays, with extent 1; default false.
   /// - Returns: the sums, of one rank less unless the axis is kept.
   public func sum(alongAxis axis: Int, keepingAxis: Bool = false) -> Tensor {
@@ -48,7 +48,8 @@ extension Tensor {
     case .float64: ck_sum_squares_rows_f64(storage.f64, &norms, rows, cols)
     }
     for row in 0..<rows {
-      // Outside this range squares of doubles lose digits, or everything; those of floats fit.
+      // Outside of this range the squares of doubles lose digits or under- or overflow; the squares
+      // of floats fit.
       let isSafe = norms[row].isNaN || (norms[row] > 1e-280 && norms[row].isFinite)
       norms[row] =
         isSafe || dtype == .float32
@@ -57,8 +58,9 @@ extension Tensor {
     return StateSharding.current?.norms(norms) ?? norms
   }
 
-  /// The norm of some elements in double precision, by way of a power of two that keeps their
-  /// squares in range.
+  /// The norm of some elements in double precision.
+  ///
+  /// They are scaled by a power of two that keeps their squares in range.
   private func scaledNorm(of range: Range<Int>) -> Double {
     let largest = ck_max_abs_f64(storage.f64 + range.lowerBound, range.count)
     guard largest > 0 && largest.isFinite else { return largest }
@@ -69,7 +71,7 @@ extension Tensor {
     return sum.squareRoot() / scale
   }
 
-  /// The largest magnitude; NaN if any element is NaN, 0 if there are none.
+  /// The largest magnitude; NaN if any element is NaN, 0 for an empty tensor.
   public var largestMagnitude: Double {
     switch dtype {
     case .float32: Double(ck_max_abs_f32(storage.f32, count))
@@ -94,9 +96,9 @@ extension Tensor {
     }
   }
 
-  /// The sum over the axes along which `shape` was stretched to this tensor's shape.
+  /// The sum over those axes along which `shape` was stretched to this tensor's shape.
   ///
-  /// The transpose of `broadcast(to:)`.
+  /// This is the transpose of `broadcast(to:)`.
   public func summed(to shape: Shape) -> Tensor {
     if shape == self.shape { return self }
     var result = self

@@ -1,4 +1,4 @@
-// Arithmetic in which every sample has a scalar, or a choice, of its own.
+// Arithmetic in which every sample has a number, or a choice, of its own.
 
 extension Tensor {
   /// Each sample times its own number.
@@ -16,18 +16,18 @@ extension Tensor {
     factors.allSatisfy { $0 == 0 } ? self : self + other.scalingSamples(by: factors)
   }
 
-  /// The samples where `mask` is true, zeros elsewhere; not even a NaN of the others stays.
+  /// The samples where `mask` is true, and zeros elsewhere, even where the other samples hold NaN.
   public func keepingSamples(_ mask: [Bool]) -> Tensor {
     mask.allSatisfy { $0 } ? self : Tensor.selectSamples(mask, self, zerosLike())
   }
 
-  /// `other` where `mask` is true, `self` elsewhere.
+  /// The samples of `other` where `mask` is true, and those of `self` elsewhere.
   public func replacingSamples(_ mask: [Bool], with other: Tensor) -> Tensor {
     if mask.allSatisfy({ $0 }) { return other }
     return mask.contains(true) ? Tensor.selectSamples(mask, other, self) : self
   }
 
-  /// [batch, n]: each sample as one vector.
+  /// Each sample as one vector: [batch, n].
   public var flatSamples: Tensor {
     rank == 2 ? self : reshaped([shape[0], shape.suffix(from: 1).elementCount])
   }

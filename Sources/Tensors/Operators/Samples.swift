@@ -5,8 +5,8 @@ import CKernels
 extension Tensor {
   /// The samples at the given positions of axis 0, in their order.
   ///
-  /// - Parameter positions: a position that occurs several times gives as many copies, whose
-  ///   cotangents add.
+  /// - Parameter positions: the samples, counted from 0. A position that occurs several times gives
+  ///   as many copies, whose cotangents are added.
   /// - Returns: [positions.count, ...].
   ///
   /// Stops when a position does not exist.
@@ -27,11 +27,11 @@ extension Tensor {
 
   /// This batch with the samples at the given positions replaced by those of `other`.
   ///
-  /// The transpose of `samples(_:)` when this batch is zero.
+  /// If this batch is zero, this is the transpose of `samples(_:)`.
   ///
   /// - Parameters:
-  ///   - positions: no position may occur twice.
-  ///   - other: [positions.count, ...].
+  ///   - positions: the samples to replace; no position may occur twice.
+  ///   - other: the new samples, [positions.count, ...].
   /// - Returns: a tensor of this shape.
   ///
   /// Stops when a position does not exist or occurs twice, or the shapes do not fit.
@@ -72,13 +72,13 @@ extension Tensor {
 
 /// Whether no position occurs twice.
 private func areDistinct(_ positions: [Int]) -> Bool {
-  // As a rule they ascend.
+  // In most calls the positions ascend, which is tested first.
   zip(positions, positions.dropFirst()).allSatisfy { $0 < $1 }
     || Set(positions).count == positions.count
 }
 
 extension Storage {
-  /// Rows of `width` elements at the given positions, one after the other.
+  /// Copies rows of `width` elements from the given positions of `source`, one after the other.
   fileprivate func gather(_ source: Storage, _ positions: [Int], width: Int) {
     guard width == 1 else {
       for (row, position) in positions.enumerated() {

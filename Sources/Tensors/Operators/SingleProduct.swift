@@ -4,15 +4,15 @@ import COpenBLAS
 /// A product of single-precision matrices, row-major: c = scale a b + keep c.
 ///
 /// OpenBLAS packs the operands of a product before it multiplies them, which pays for large
-/// matrices, unless the product is small (at most 10^6 multiplications): then its AVX-512 cores
-/// multiply in place, at 105-117 Gflop/s a core. The matrices of a model lie between: a linear layer
-/// of width 192 runs at 97-102 Gflop/s whole and at 115 in tiles of 64 x 64; with the seven rows of
-/// a set of slots, at 27-36 whole and 97 in tiles. Tiles that lie 4 KiB apart fall on the same lines
-/// of the cache, so matrices with rows of 1024 numbers and more are multiplied whole, or in bands; of
-/// a left operand that is read along its rows, 4096 and more (67 Gflop/s in tiles, 86 whole).
+/// matrices. Its AVX-512 kernels multiply small products (at most 10^6 multiplications) in place
+/// instead, which is faster. The matrices of a model lie between, so they are multiplied here in
+/// tiles that are small enough for that. Tiles whose rows lie 4 KiB apart fall on the same lines of
+/// the cache, so matrices with rows of 1024 numbers and more are multiplied whole, or in bands; a
+/// left operand that is read along its rows, only from 4096 numbers on. The rates with and without
+/// tiles are in [the decision](../../../Docs/Explanation/Decisions/OneThreadPerProduct.md).
 ///
-/// Workers share the tiles. A tile is the same whoever computes it, so that its bits depend neither on
-/// the number of workers nor on what other threads do.
+/// Workers share the tiles. A tile is computed in the same way by every thread, so its bits depend
+/// neither on the number of workers nor on what other threads do.
 struct SingleProduct {
   let m: Int
   let n: Int
@@ -28,13 +28,13 @@ struct SingleProduct {
   let c: UnsafeMutablePointer<Float>
   let cStride: Int
 
-  /// The multiplications up to which OpenBLAS multiplies in place.
+  /// The number of multiplications up to which OpenBLAS multiplies in place.
   private static let smallest = 1_000_000
-  /// The width of a tile, and its height where b is read along its rows.
+  /// The width of a tile; also its height where b is read along its rows.
   private static let tile = 64
   /// The height of a tile where b is read across its rows.
   private static let lowTile = 16
-  /// Rows of this length and more fall on the same lines of the cache.
+  /// Rows of this length or longer fall on the same lines of the cache.
   private static let longRow = 1024
 
   /// Whether OpenBLAS has kernels for small matrices on this processor.
@@ -65,7 +65,8 @@ struct SingleProduct {
     tiles(height: isOneTile ? SingleProduct.tile / 2 : SingleProduct.tile, depth: depth)
   }
 
-  /// What k is cut into: near 192, so that a tile's operands fit the innermost cache.
+  /// The depth of the parts into which k is cut: near 192, so that the operands of a tile fit the
+  /// innermost cache.
   private var depth: Int {
     if k <= 244 { return k }
     let parts = (k + 191) / 192
@@ -97,7 +98,8 @@ struct SingleProduct {
     }
   }
 
-  /// As `tiles`, with every strip of b^T written out once, so that all tiles read it along rows.
+  /// As `tiles`, but every strip of b^T is first written out once, so that all tiles read it along
+  /// its rows.
   private func tilesOfTransposed() {
     forEachBlockOfTiles(height: SingleProduct.tile) { rows, columns in
       let strip = Storage(dtype: .float32, count: depth * SingleProduct.tile)
@@ -117,10 +119,11 @@ struct SingleProduct {
     }
   }
 
-  /// Calls `body` for blocks of whole tiles that together are c; workers share a large product.
+  /// Calls `body` for blocks of whole tiles that together cover c; workers share the blocks of a
+  /// large product.
   ///
-  /// Blocks are strips of columns, cut into bands of rows too where there are few of them, so many
-  /// that all workers are busy to the end.
+  /// Blocks are strips of columns. If there are few strips, they are also cut into bands of rows,
+  /// so many that all workers are busy to the end.
   private func forEachBlockOfTiles(
     height: Int, _ body: (_ rows: Range<Int>, _ columns: Range<Int>) -> Void
   ) {

@@ -9,7 +9,7 @@ extension Tensor {
     return (count / shape[-1], shape[-1])
   }
 
-  /// e^x / sum e^x over the last axis.
+  /// The softmax, e^x / sum e^x, over the last axis.
   public func softmax() -> Tensor {
     let (rows, cols) = rowsAndColumns
     return Tensor(shape: shape, dtype: dtype) { out in
@@ -35,7 +35,7 @@ extension Tensor {
     }
   }
 
-  /// x - log sum e^x over the last axis.
+  /// The logarithm of the softmax, x - log sum e^x, over the last axis.
   public func logSoftmax() -> Tensor {
     let (rows, cols) = rowsAndColumns
     return Tensor(shape: shape, dtype: dtype) { out in
@@ -62,12 +62,12 @@ extension Tensor {
 
   /// softmax((x + noise) / temperature) over the last axis, in one pass.
   ///
-  /// With Gumbel noise, a relaxed sample of the categorical distribution with logits x (Jang, Gu
-  /// and Poole 2017). The noise is a constant.
+  /// With Gumbel noise this is a relaxed sample of the categorical distribution with logits x
+  /// (Jang, Gu and Poole 2017). The noise counts as a constant.
   ///
   /// - Parameters:
-  ///   - noise: of the same shape and dtype.
-  ///   - temperature: positive; the smaller, the nearer to one-hot.
+  ///   - noise: a tensor of the same shape and dtype.
+  ///   - temperature: a positive number; the smaller it is, the nearer the rows are to one-hot.
   /// - Returns: rows that sum to 1.
   public func gumbelSoftmax(noise: Tensor, temperature: Double) -> Tensor {
     let (rows, cols) = rowsAndColumns
@@ -89,9 +89,9 @@ extension Tensor {
       { v, y, _ in [y.softmaxPullback(v, rows, cols) / temperature] })
   }
 
-  /// The cross-entropy of each row of logits with the class that is right for it.
+  /// The cross-entropy of each row of logits with the row's target class.
   ///
-  /// loss = log sum e^x - x[target].
+  /// The loss of a row x is log sum e^x - x[target].
   ///
   /// - Parameter targets: one class per row, of the shape of the leading axes or as a vector.
   /// - Returns: the losses, of the shape of the leading axes.

@@ -1,11 +1,11 @@
-// Reductions over several axes, and what is made of sums.
+// Reductions over several axes, and statistics made of sums.
 
 extension Tensor {
   /// The sum along several axes.
   ///
   /// - Parameters:
-  ///   - axes: negative ones count from the end; of none, the tensor itself.
-  ///   - keepingAxes: whether they stay, with extent 1; default false.
+  ///   - axes: the axes; negative ones count from the end. An empty list gives the tensor itself.
+  ///   - keepingAxes: whether the axes stay, with extent 1; default false.
   /// - Returns: the sums.
   public func sum(alongAxes axes: [Int], keepingAxes: Bool = false) -> Tensor {
     shape.resolve(axes).reversed().reduce(self) { $0.sum(alongAxis: $1, keepingAxis: keepingAxes) }
@@ -17,14 +17,16 @@ extension Tensor {
     return sum(alongAxes: axes, keepingAxes: keepingAxes) / Double(count)
   }
 
-  /// The mean square of the distance from the mean along several axes.
+  /// The variance along several axes: the mean square of the distance from the mean.
   ///
   /// - Parameters:
-  ///   - axes: negative ones count from the end; default all.
-  ///   - correction: the sum is divided by the number of elements minus this. Default 0, as in NumPy and
-  ///     JAX; PyTorch's is 1, which makes the estimate from a sample unbiased.
-  ///   - keepingAxes: whether they stay, with extent 1; default false.
-  /// - Returns: variances, by two passes over the elements.
+  ///   - axes: the axes; negative ones count from the end. Default all.
+  ///   - correction: a number that is subtracted from the count of elements by which the sum is
+  ///     divided. Default 0, as in NumPy and JAX; PyTorch's default is 1, which makes the estimate
+  ///     from a sample unbiased.
+  ///   - keepingAxes: whether the axes stay, with extent 1; default false.
+  /// - Returns: the variances.
+  /// - Complexity: two passes over the elements.
   public func variance(
     alongAxes axes: [Int]? = nil, correction: Int = 0, keepingAxes: Bool = false
   ) -> Tensor {
@@ -42,8 +44,9 @@ extension Tensor {
     variance(alongAxes: [axis], correction: correction, keepingAxes: keepingAxis)
   }
 
-  /// The square root of the variance, whose gradient is NaN where that is 0; see
-  /// `variance(alongAxes:correction:keepingAxes:)`.
+  /// The square root of the variance; its gradient is NaN where the variance is 0.
+  ///
+  /// See `variance(alongAxes:correction:keepingAxes:)`.
   public func standardDeviation(
     alongAxes axes: [Int]? = nil, correction: Int = 0, keepingAxes: Bool = false
   ) -> Tensor {
@@ -57,18 +60,19 @@ extension Tensor {
     variance(alongAxes: [axis], correction: correction, keepingAxes: keepingAxis).sqrt()
   }
 
-  /// log of the sum of e^x along several axes, without overflow; its gradient is the softmax.
+  /// The logarithm of the sum of e^x along several axes, computed without overflow; its gradient is
+  /// the softmax.
   ///
-  /// -infinity where all elements are, and of no elements.
+  /// The result is -infinity where all elements are -infinity, or where there are no elements.
   ///
   /// - Parameters:
-  ///   - axes: negative ones count from the end; default all.
-  ///   - keepingAxes: whether they stay, with extent 1; default false.
+  ///   - axes: the axes; negative ones count from the end. Default all.
+  ///   - keepingAxes: whether the axes stay, with extent 1; default false.
   /// - Returns: the logarithms.
   public func logSumExp(alongAxes axes: [Int]? = nil, keepingAxes: Bool = false) -> Tensor {
     mergingLast(axes ?? Array(0..<rank), keepingAxes) { rows in
       guard rows.shape[-1] > 0 else { return rows.sum(alongAxis: -1).exp().log() - .infinity }
-      // Any shift gives the same value and gradient, so that this one is a constant.
+      // Every shift gives the same value and gradient, so the shift may be a constant.
       let largest = withoutRecording { () -> Tensor in
         let largest = rows.max(alongAxis: -1, keepingAxis: true)
         return .where(largest.isFinite, largest, 0)
@@ -77,10 +81,12 @@ extension Tensor {
     }
   }
 
-  /// The product along an axis; of none, 1.
+  /// The product along an axis; 1 if the axis is empty.
   ///
-  /// By halves, so that the gradient is right at zeros too.
-  /// - Complexity: two passes over the elements, in as many operators as the extent has binary digits.
+  /// Elements are multiplied by halves of the axis, so that the gradient is right where elements
+  /// are zero too.
+  /// - Complexity: two passes over the elements; the number of operators is that of the binary
+  ///   digits of the extent.
   public func product(alongAxis axis: Int, keepingAxis: Bool = false) -> Tensor {
     let axis = shape.resolve(axis)
     var rest = self

@@ -1,4 +1,4 @@
-// Subscripts of tensors, and tensors with parts replaced.
+// Subscripts of tensors, and tensors in which parts are replaced.
 
 extension Tensor {
   /// The part that the indices select; see `TensorIndex`.
@@ -8,11 +8,12 @@ extension Tensor {
   /// let column = x[..., 0]        // [3]
   /// x[0..<2] = Tensor.zeros([4])  // the same as x = x.updating([0..<2], with: ...)
   /// ```
-  /// Differentiable, the setter too, which gives the name another value: tensors are values, and x
-  /// as it was remains where others hold it. What is set is stretched to the part's shape.
+  /// Both the getter and the setter are differentiable. The setter replaces x by an updated tensor;
+  /// tensors are values, so other copies of x stay as they are. The new value is stretched to the
+  /// shape of the part.
   ///
   /// Stops when an index does not exist.
-  /// - Complexity: one copy of the part; set: one copy of the whole tensor.
+  /// - Complexity: the getter copies the part; the setter copies the whole tensor.
   public subscript(indices: any TensorIndex...) -> Tensor {
     get { selecting(indices) }
     set { self = updating(indices, with: newValue) }
@@ -30,7 +31,7 @@ extension Tensor {
     set { self = updating([.ellipsis] + indices, with: newValue) }
   }
 
-  /// `x[0, ..., 1]`: whole axes between.
+  /// `x[0, ..., 1]`: as many whole axes as are not mentioned, between the indices.
   public subscript(
     first: any TensorIndex, _: UnboundedRange, indices: any TensorIndex...
   ) -> Tensor {
@@ -38,7 +39,7 @@ extension Tensor {
     set { self = updating([first, .ellipsis] + indices, with: newValue) }
   }
 
-  /// The part that a list of indices selects: what a subscript does, for indices that are computed.
+  /// The part that a list of indices selects: a subscript for indices that are computed.
   public func selecting(_ indices: [any TensorIndex]) -> Tensor {
     let plan = IndexPlan(indices, of: shape)
     let part = read(plan.view)
@@ -52,8 +53,8 @@ extension Tensor {
   /// let y = x.updating([.ellipsis, 0], with: column)
   /// ```
   /// - Parameters:
-  ///   - indices: as in a subscript.
-  ///   - values: stretched to the part's shape.
+  ///   - indices: the indices, as in a subscript.
+  ///   - values: the new elements, stretched to the shape of the part.
   /// - Returns: a tensor of this shape.
   ///
   /// Stops when an index does not exist, an element would be replaced twice, or the shapes do not fit.
@@ -66,12 +67,13 @@ extension Tensor {
     ).reshaped(shape)
   }
 
-  /// This tensor with values added to the part that the indices select; to an element that is selected
-  /// several times, all of its values.
+  /// This tensor with values added to the part that the indices select.
+  ///
+  /// If an element is selected several times, all of its values are added.
   ///
   /// - Parameters:
-  ///   - indices: as in a subscript.
-  ///   - values: stretched to the part's shape.
+  ///   - indices: the indices, as in a subscript.
+  ///   - values: the summands, stretched to the shape of the part.
   /// - Returns: a tensor of this shape.
   ///
   /// Stops when an index does not exist or the shapes do not fit.
@@ -96,7 +98,7 @@ extension Tensor {
 }
 
 extension IndexPlan {
-  /// Where the selected elements stand in the tensor, in the order of the selection.
+  /// The places of the selected elements in the tensor, in the order of the selection.
   func places(in whole: Shape) -> [Int32] {
     let all = IntTensor(elements: Array(0..<Int32(scalar: whole.elementCount)), shape: whole)
     let part = all.read(view)

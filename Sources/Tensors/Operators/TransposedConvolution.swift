@@ -4,20 +4,21 @@ extension Tensor {
   /// The transposed 2-D convolution with a square kernel: the adjoint of `convolution2D`, plus a bias.
   ///
   /// With the same weight W, stride and padding, <y, convolution2D(x, W)> =
-  /// <convolution2DTransposed(y, W), x> for every x and y: what a convolution maps from `in` to `out`
-  /// channels, this maps from `out` to `in`, and to the larger grid.
+  /// <convolution2DTransposed(y, W), x> for every x and y. So where the convolution leads from an
+  /// image to a smaller grid with other channels, this operator leads from such a grid back to the
+  /// size and the channels of the image.
   ///
   /// - Parameters:
-  ///   - weight: [in, out, kernel, kernel], as published models store it; `in` are the channels of this
-  ///     tensor.
+  ///   - weight: [in, out, kernel, kernel], as published models store it; here `in` is the number
+  ///     of channels of this tensor.
   ///   - bias: [out], or nil.
-  ///   - stride: default 1.
-  ///   - padding: what is cut off on each side; default 0.
-  ///   - outputPadding: rows and columns at the end of the result that the other parameters do not
-  ///     determine, because a convolution of larger stride maps several sizes to one; below the stride,
-  ///     default 0.
+  ///   - stride: the stride of the convolution; default 1.
+  ///   - padding: the number of rows and columns that are cut off on each side; default 0.
+  ///   - outputPadding: additional rows and columns at the end of the result. They are needed
+  ///     because a convolution with a larger stride maps several sizes to one; must be less than
+  ///     the stride. Default 0.
   /// - Returns: [batch, (height - 1) stride - 2 padding + kernel + outputPadding, likewise, out].
-  /// - Complexity: of `convolution2D` the other way; the tape holds the input only.
+  /// - Complexity: that of `convolution2D` in the other direction; the tape holds only the input.
   public func convolution2DTransposed(
     _ weight: Tensor, bias: Tensor? = nil, stride: Int = 1, padding: Int = 0, outputPadding: Int = 0
   ) -> Tensor {

@@ -1,7 +1,7 @@
 import CKernels
 
-// Trigonometric and hyperbolic functions and their inverses, each beside its derivative; `sin`, `cos` and
-// `tanh` are in Elementwise.swift. The kernels call libm.
+// Trigonometric and hyperbolic functions and their inverses, each next to its derivative. `sin`,
+// `cos` and `tanh` are in Elementwise.swift. The kernels call libm.
 
 private let tanKernel = UnaryKernel(f32: ck_tan_f32, f64: ck_tan_f64)
 private let asinKernel = UnaryKernel(f32: ck_asin_f32, f64: ck_asin_f64)
@@ -15,20 +15,20 @@ private let atanhKernel = UnaryKernel(f32: ck_atanh_f32, f64: ck_atanh_f64)
 private let atan2Kernel = BinaryKernel(f32: ck_atan2_f32, f64: ck_atan2_f64)
 
 extension Tensor {
-  /// The tangent; derivative 1 + y^2.
+  /// The tangent; derivative 1 + y^2, where y is the result.
   public func tan() -> Tensor {
     tanKernel.apply(self).recorded(
       from: [self], keepingOutput: true, { v, y, _ in [v * (1 + y.square())] })
   }
 
-  /// The angle in [-pi/2, pi/2] with this sine; NaN outside [-1, 1].
+  /// The angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1].
   ///
   /// The derivative is 1 / sqrt(1 - x^2).
   public func asin() -> Tensor {
     asinKernel.apply(self).recorded(from: [self], { v, _, _ in [v * (1 - self.square()).rsqrt()] })
   }
 
-  /// The angle in [0, pi] with this cosine; NaN outside [-1, 1].
+  /// The angle in [0, pi] whose cosine is x; NaN outside [-1, 1].
   ///
   /// The derivative is -1 / sqrt(1 - x^2).
   public func acos() -> Tensor {
@@ -36,7 +36,7 @@ extension Tensor {
       from: [self], { v, _, _ in [-(v * (1 - self.square()).rsqrt())] })
   }
 
-  /// The angle in (-pi/2, pi/2) with this tangent; derivative 1 / (1 + x^2).
+  /// The angle in (-pi/2, pi/2) whose tangent is x; derivative 1 / (1 + x^2).
   public func atan() -> Tensor {
     atanKernel.apply(self).recorded(from: [self], { v, _, _ in [v / (1 + self.square())] })
   }
@@ -68,7 +68,8 @@ extension Tensor {
 
   /// The angle in (-pi, pi] of the point (x, y), with broadcasting.
   ///
-  /// The derivatives are x / (x^2 + y^2) and -y / (x^2 + y^2), NaN at the origin.
+  /// The derivatives with respect to y and x are x / (x^2 + y^2) and -y / (x^2 + y^2); they are NaN
+  /// at the origin.
   public static func atan2(_ y: Tensor, _ x: Tensor) -> Tensor {
     broadcasting("atan2", atan2Kernel, y, x).recorded(
       from: [y, x],

@@ -1,10 +1,12 @@
 import CKernels
 
-// Reading and writing strided views: what subscripts with integers and ranges, reversals and diagonals
-// are made of. Each is the transpose of the other.
+// Reading and writing strided views, which implement subscripts with integers and ranges, reversals
+// and diagonals. Reading and writing are the transposes of each other.
 
 extension Tensor {
-  /// The elements that a view of this tensor selects, copied, unless these are all.
+  /// The elements that a view of this tensor selects.
+  ///
+  /// They are copied, unless the view selects all of them in order.
   func read(_ view: StridedView, operation: StaticString = #function) -> Tensor {
     if view.isAll(of: shape) { return self }
     let whole = shape
@@ -22,7 +24,8 @@ extension Tensor {
       { v, _, _ in [Tensor.zeros(whole, dtype: v.dtype).writing(v, to: view)] })
   }
 
-  /// This tensor with the elements that a view selects replaced; the view selects none twice.
+  /// This tensor with the elements that a view selects replaced; the view must not select an
+  /// element twice.
   func writing(_ part: Tensor, to view: StridedView) -> Tensor {
     expectSameDType("updating", self, part)
     let (extents, strides) = view.coalesced

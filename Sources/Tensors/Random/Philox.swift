@@ -4,17 +4,17 @@
 /// var generator = Philox(seed: 7).substream(UInt64(step))
 /// let noise = Tensor.normal([batch, slots, width], using: &generator)
 /// ```
-/// Randomness is an argument: nothing draws from a hidden global state. Each draw takes the next
-/// draw number; element e of sample s of draw d is a function of (key, d, firstSample + s, e) only,
-/// so what a sample gets depends neither on threads nor on how a batch is split over workers.
+/// A generator is always an argument: there is no hidden global state. Each draw takes the next
+/// draw number. Element e of sample s of draw d is a function of (key, d, firstSample + s, e) only,
+/// so the numbers of a sample depend neither on threads nor on how a batch is split over workers.
 public struct Philox: Sendable, RandomNumberGenerator {
-  /// The generator's identity: seed and substreams folded together.
+  /// The identity of the generator, computed from the seed and the substreams.
   public let key: UInt64
-  /// The number, in the whole batch, of the first sample of what is drawn.
+  /// The position, in the whole batch, of the first sample of the tensors that are drawn.
   public let firstSample: Int
   private var draw: UInt32 = 0
 
-  /// The generator of a seed.
+  /// The generator with a seed.
   public init(seed: UInt64) { self.init(key: seed, firstSample: 0) }
 
   private init(key: UInt64, firstSample: Int) {
@@ -22,7 +22,7 @@ public struct Philox: Sendable, RandomNumberGenerator {
     self.firstSample = firstSample
   }
 
-  /// An independent generator, determined by this one's key and `index`.
+  /// An independent generator that is determined by this one's key and `index`.
   public func substream(_ index: UInt64) -> Philox {
     let words = Philox.block(
       counter: SIMD4(
@@ -31,14 +31,14 @@ public struct Philox: Sendable, RandomNumberGenerator {
     return Philox(key: UInt64(words.x) | UInt64(words.y) << 32, firstSample: firstSample)
   }
 
-  /// The same generator for the part of the batch that begins with sample `index`.
+  /// The same generator for the part of the batch that begins at sample `index`.
   public func startingAtSample(_ index: Int) -> Philox {
     var copy = Philox(key: key, firstSample: index)
     copy.draw = draw
     return copy
   }
 
-  /// Takes the next draw number.
+  /// Returns the draw number, and advances to the next.
   mutating func nextDraw() -> UInt32 {
     defer { draw &+= 1 }
     return draw
@@ -60,7 +60,7 @@ public struct Philox: Sendable, RandomNumberGenerator {
     return range.lowerBound + (range.upperBound - range.lowerBound) * unit
   }
 
-  /// Ten rounds on one counter: the four output words.
+  /// The four output words of ten rounds on one counter.
   static func block(counter: SIMD4<UInt32>, key: UInt64) -> SIMD4<UInt32> {
     var c = counter
     var k0 = UInt32(truncatingIfNeeded: key)

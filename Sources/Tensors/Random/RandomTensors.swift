@@ -1,8 +1,8 @@
 import CKernels
 
-// Tensors of random numbers and dropout. Axis 0 is the batch: sample s of the result belongs to
-// sample generator.firstSample + s of the whole batch. A scalar or parameter counts as one sample
-// per row of axis 0 in the same way.
+// Tensors of random numbers, and dropout. Axis 0 is the batch: sample s of the result belongs to
+// sample generator.firstSample + s of the whole batch. A parameter, which has no batch, is drawn in
+// the same way: each row of axis 0 counts as one sample, and a scalar is one sample.
 
 extension Tensor {
   /// Numbers drawn evenly from (0, 1), never 0 or 1, with 23 random bits.
@@ -14,7 +14,8 @@ extension Tensor {
 
   /// Numbers drawn evenly from a range, with 23 random bits.
   ///
-  /// The bounds themselves come up only by rounding, where the range is far from 0 for its length.
+  /// The bounds themselves can occur only by rounding, if the range is far from 0 compared with its
+  /// length.
   public static func uniform(
     _ shape: Shape, in range: Range<Double>, dtype: DType = .float32,
     using generator: inout Philox
@@ -30,7 +31,7 @@ extension Tensor {
     drawn(shape, dtype, &generator, ck_philox_normal_f32, ck_philox_normal_f64)
   }
 
-  /// Numbers drawn from the standard Gumbel distribution: -log(-log u), always finite.
+  /// Numbers drawn from the standard Gumbel distribution: -log(-log u), which is always finite.
   public static func gumbel(
     _ shape: Shape, dtype: DType = .float32, using generator: inout Philox
   ) -> Tensor {
@@ -55,13 +56,14 @@ extension Tensor {
     }
   }
 
-  /// Zeros a random fraction `rate` of the elements and divides the others by 1 - rate.
+  /// Sets a random fraction `rate` of the elements to zero, and divides the others by 1 - rate.
   ///
-  /// The way back draws the same mask again instead of keeping it.
+  /// The backward pass draws the same mask again instead of keeping it.
   ///
   /// - Parameters:
-  ///   - rate: in [0, 1), resolved to 1/65536; 0 returns `self` and draws nothing.
-  ///   - generator: one draw is taken.
+  ///   - rate: a number in [0, 1), rounded to a multiple of 1/65536; 0 returns `self` and draws
+  ///     nothing.
+  ///   - generator: the source of the mask, from which one draw is taken.
   /// - Returns: a tensor of the same shape.
   public func dropout(_ rate: Double, using generator: inout Philox) -> Tensor {
     expect(rate >= 0 && rate < 1, "a dropout rate lies in [0, 1), not \(rate)")
@@ -72,7 +74,9 @@ extension Tensor {
         rate: rate))
   }
 
-  /// The elements that the mask keeps, divided by the share that it keeps; its own transpose.
+  /// The elements that the mask keeps, divided by the share that it keeps.
+  ///
+  /// This linear map is its own transpose.
   private func masked(_ mask: DropoutMask) -> Tensor {
     let samples = rank == 0 ? 1 : shape[0]
     let perSample = samples == 0 ? 0 : count / samples
@@ -91,7 +95,7 @@ extension Tensor {
   }
 }
 
-/// What a mask of dropout is drawn from.
+/// The numbers from which a dropout mask can be drawn again.
 private struct DropoutMask {
   let key: UInt64
   let firstSample: UInt64

@@ -1,23 +1,23 @@
 import Foundation
 
-/// The cyclic redundancy check of Castagnoli's polynomial.
+/// The cyclic redundancy check with Castagnoli's polynomial (CRC-32C).
 ///
-/// Every change of up to 32 neighbouring bits changes it.
+/// Every change within 32 neighbouring bits changes the check value.
 package struct CRC32C: Equatable, Sendable {
   /// The check value.
   package private(set) var value: UInt32 = 0
 
-  /// The check value of no bytes.
+  /// The check value of an empty sequence of bytes.
   package init() {}
 
   /// The check value of bytes.
   package init(_ bytes: Data) { append(bytes) }
 
-  /// Goes on as if `bytes` followed what the value is of.
+  /// Continues the check: afterwards the value is that of all bytes so far, followed by `bytes`.
   package mutating func append(_ bytes: Data) { value = CRCTables.castagnoli.check(bytes, value) }
 
-  /// The value as event files store it, so that the check of a record that holds checks is no
-  /// special number.
+  /// The masked value that event files store, so that records which themselves hold check values
+  /// are checked as well as others.
   var masked: UInt32 { (value >> 15 | value << 17) &+ 0xa282_ead8 }
 
   /// Eight hexadecimal digits.
@@ -27,14 +27,14 @@ package struct CRC32C: Equatable, Sendable {
   }
 }
 
-/// Remainders of division by a polynomial of degree 32, its bits reflected.
+/// Remainders of the division by a polynomial of degree 32 whose bits are reflected.
 struct CRCTables: Sendable {
-  /// What event files and checkpoints use.
+  /// The polynomial of event files and checkpoints.
   static let castagnoli = CRCTables(polynomial: 0x82f6_3b78)
-  /// What zip archives use.
+  /// The polynomial of zip archives.
   static let zip = CRCTables(polynomial: 0xedb8_8320)
 
-  /// The remainders of all bytes, followed by none to seven zeros.
+  /// The remainders of all bytes, each followed by zero to seven zero bytes.
   private let tables: [UInt32]
 
   private init(polynomial: UInt32) {
@@ -51,9 +51,9 @@ struct CRCTables: Sendable {
     self.tables = tables
   }
 
-  /// The check value of what `before` is of, followed by `bytes`.
+  /// The check value of the bytes whose value is `before`, followed by `bytes`.
   ///
-  /// Eight bytes at a time: the remainder of eight bytes is the sum (exclusive or) of those of each
+  /// Eight bytes are taken at a time: their remainder is the exclusive or of the remainders of each
   /// byte followed by as many zeros as bytes come after it.
   func check(_ bytes: Data, _ before: UInt32 = 0) -> UInt32 {
     var crc = ~before

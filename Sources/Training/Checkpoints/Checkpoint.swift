@@ -10,37 +10,38 @@ import Tensors
 /// try checkpoint.restore(model)
 /// try checkpoint.restore(&optimizer, for: model)
 /// ```
-/// Parameters carry their own names, a shared one each of its names; what the optimiser keeps stands
-/// under `optimizer.exp_avg.NAME` and the like, its step count in the metadata, and an average of the
-/// weights under `average.NAME`. Checksums of all tensors and of the metadata are written with them,
-/// and compared before a tensor is used; numbers that are not finite are refused too.
+/// Parameters are stored under their own names; a shared parameter is stored under each of its
+/// names. The tensors of the optimiser are stored under `optimizer.exp_avg.NAME` and the like, its
+/// step count in the metadata, and an average of the weights under `average.NAME`. Checksums of all
+/// tensors and of the metadata are written with them, and compared before a tensor is used; tensors
+/// that are not finite are refused too.
 ///
-/// Files of others are checkpoints as well, under their own names: `part(under:)` and `renamed(_:)`
-/// show a checkpoint as a model of yours names it.
+/// Files of other programs can be used as checkpoints under their own names: `part(under:)` and
+/// `renamed(_:)` give their tensors the names of your model.
 public struct Checkpoint: Sendable {
-  /// What belongs to the run: counters, configuration.
+  /// The strings of the run: counters and configuration.
   public let metadata: SafetensorsMetadata
-  /// What was read, or is to be written.
+  /// The file that was read, or that is to be written.
   let file: SafetensorsFile
-  /// The tensors of the file under the names that they are asked for by.
+  /// The tensors of the file, under the names by which they are asked for.
   let names: CheckpointNames
-  /// What errors call the file.
+  /// The name of the file in errors.
   let path: String
   private let checksums: CheckpointChecksums
 
   static let averagePrefix = "average."
   static let averageStepKey = "average.step"
 
-  /// A checkpoint of what training has reached.
+  /// A checkpoint of a model, with its optimiser and an average if they are given.
   ///
   /// - Parameters:
-  ///   - model: its parameters, and state of its layers that is not trained.
-  ///   - optimizer: default none.
-  ///   - average: of the weights; default none.
-  ///   - metadata: what else belongs to the run; default nothing.
+  ///   - model: the model, whose parameters and untrained state are stored.
+  ///   - optimizer: its optimiser; default none.
+  ///   - average: an average of the weights; default none.
+  ///   - metadata: other strings that belong to the run; default none.
   ///
-  /// Stops when a parameter's name begins with `optimizer.` or `average.`, as what is kept for the
-  /// parameters does.
+  /// Stops when a parameter's name begins with `optimizer.` or `average.`, because the names of the
+  /// other tensors begin so.
   public init(
     of model: some Module, optimizer: (any Optimizer)? = nil,
     average: ExponentialMovingAverage? = nil, metadata: SafetensorsMetadata = [:]
@@ -82,7 +83,7 @@ public struct Checkpoint: Sendable {
     path = url.path
   }
 
-  /// The same file under other names.
+  /// The same file, seen under other names.
   init(_ other: Checkpoint, names: CheckpointNames) {
     metadata = other.metadata
     file = other.file
@@ -91,7 +92,8 @@ public struct Checkpoint: Sendable {
     path = other.path
   }
 
-  /// Compares the checksums that were written with tensors and metadata, where there are some.
+  /// Compares the tensors and the metadata with the checksums that were written with them, if there
+  /// are any.
   ///
   /// - Throws: `SafetensorsError` naming the first tensor that has changed.
   public func verify() throws {
@@ -110,9 +112,11 @@ public struct Checkpoint: Sendable {
       uniquingKeysWith: { first, _ in first })
   }
 
-  /// Writes the file whole or not at all; an older file of that name is kept beside it as
-  /// `NAME.previous.safetensors`, and at every moment one of the two is complete: an older file that
-  /// is damaged is not kept, because the one before it may be whole.
+  /// Writes the whole file or, on failure, nothing.
+  ///
+  /// An older file of that name is kept beside it as `NAME.previous.safetensors`, so that one of
+  /// the two is complete at every moment. An older file that is damaged is not kept, because the
+  /// file before it may be whole.
   ///
   /// A checkpoint that was read and renamed is written as it was read.
   ///
@@ -122,7 +126,7 @@ public struct Checkpoint: Sendable {
       to: url, keepingPreviousAt: Checkpoint.isWhole(url) ? Checkpoint.previous(of: url) : nil)
   }
 
-  /// Whether there is a file, and it is as it was written.
+  /// Whether the file exists and is undamaged.
   public static func isWhole(_ url: URL) -> Bool {
     do {
       try Checkpoint(contentsOf: url).verify()

@@ -1,27 +1,27 @@
 import Foundation
 import Tensors
 
-/// The checks by which a checkpoint notices that bytes of it have changed.
+/// The checksums by which a checkpoint notices that its bytes have changed.
 ///
-/// A line of text for each tensor, and one for the metadata under the name that no tensor can have:
-/// eight hexadecimal digits (CRC-32C), a space, the name. What has no line is not checked, such as
-/// files that others wrote.
+/// There is a line of text for each tensor, and one for the metadata under a name that no tensor
+/// can have. A line has eight hexadecimal digits (CRC-32C), a space, and the name. A tensor without
+/// a line, as in files of other programs, is not checked.
 struct CheckpointChecksums: Sendable {
-  /// The metadata's key.
+  /// The key of the checksums in the metadata.
   static let key = "checksums"
   private static let metadataName = "__metadata__"
 
-  /// Digits by names.
+  /// The digits by name.
   private let digits: [ExactString: String]
 
-  /// The lines for tensors and for metadata, which do not hold the lines themselves.
+  /// The checksums of tensors and metadata; the metadata do not include the checksums themselves.
   static func text(_ entries: [SafetensorsFile.Entry], _ metadata: SafetensorsMetadata) -> String {
     let digits = Workers.map(entries.count) { CRC32C(entries[$0].data).digits }
     let lines = zip(entries, digits).map { "\($1) \($0.name)" }
     return (lines + ["\(self.digits(of: metadata)) \(metadataName)"]).joined(separator: "\n")
   }
 
-  /// What a file's metadata say.
+  /// The checksums that the metadata of a file hold.
   init(_ metadata: SafetensorsMetadata) {
     let lines = Data((metadata[CheckpointChecksums.key] ?? "").utf8).split(separator: 0x0a)
     digits = Dictionary(
@@ -32,7 +32,7 @@ struct CheckpointChecksums: Sendable {
       }, uniquingKeysWith: { first, _ in first })
   }
 
-  /// What has changed since the file was written; nil for nothing.
+  /// The name of what has changed since the file was written; nil if nothing has.
   func damage(_ entries: [SafetensorsFile.Entry], _ metadata: SafetensorsMetadata) -> String? {
     if let expected = expected(CheckpointChecksums.metadataName),
       expected != CheckpointChecksums.digits(of: metadata)
@@ -54,7 +54,7 @@ struct CheckpointChecksums: Sendable {
 
   private func expected(_ name: String) -> String? { digits[ExactString(name)] }
 
-  /// Of keys and values in the order of the keys' bytes, each followed by a zero.
+  /// The checksum of keys and values in the order of the keys' bytes, each followed by a zero byte.
   private static func digits(of metadata: SafetensorsMetadata) -> String {
     var check = CRC32C()
     for (key, value) in metadata where key != self.key {

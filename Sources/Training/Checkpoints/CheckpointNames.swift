@@ -1,26 +1,26 @@
 import Foundation
 import Tensors
 
-/// The tensors of a file under the names that they are asked for by.
+/// The tensors of a file, under the names by which they are asked for.
 struct CheckpointNames: Sendable {
   /// A tensor of the file.
   struct Named: Sendable {
-    /// What it belongs to besides the parameter, with a dot at the end: "optimizer.exp_avg." or
-    /// "average."; nil for the value of a parameter.
+    /// The kind of the tensor, with a dot at the end: "optimizer.exp_avg." or "average."; nil for
+    /// the value of a parameter.
     let kind: String?
     /// The parameter's name.
     let name: String
-    /// The tensor, under the name that it has in the file.
+    /// The tensor itself, which has its old name from the file.
     let entry: SafetensorsFile.Entry
 
     var fullName: String { (kind ?? "") + name }
   }
 
-  /// In the order of the file.
+  /// The tensors in the order of the file.
   let entries: [Named]
   private let positions: [ExactString: Int]
 
-  /// The names of the file.
+  /// The tensors under the names of the file.
   init(_ file: SafetensorsFile) {
     self.init(
       file.entries.map { entry in
@@ -35,12 +35,12 @@ struct CheckpointNames: Sendable {
       entries.enumerated().map { (ExactString($1.fullName), $0) }, uniquingKeysWith: { a, _ in a })
   }
 
-  /// The tensor of a name, with its kind if it has one.
+  /// The tensor with a name, of the given kind if there is one.
   subscript(name: String) -> SafetensorsFile.Entry? {
     positions[ExactString(name)].map { entries[$0].entry }
   }
 
-  /// Stops where a parameter's name could be that of something else in a checkpoint.
+  /// Stops when the name of a parameter could be that of another tensor of a checkpoint.
   static func expectNoReserved(_ names: [String]) {
     let reserved = [
       (SavedOptimizer.prefix, "what an optimiser remembers"),
@@ -56,7 +56,8 @@ struct CheckpointNames: Sendable {
     }
   }
 
-  /// "optimizer.exp_avg." of "optimizer.exp_avg.encoder.weight", "average." of "average.weight".
+  /// The kind in a name: "optimizer.exp_avg." in "optimizer.exp_avg.encoder.weight", "average." in
+  /// "average.weight".
   private static func kind(of name: String) -> String? {
     if name.hasPrefix(Checkpoint.averagePrefix) { return Checkpoint.averagePrefix }
     guard name.hasPrefix(SavedOptimizer.prefix),
@@ -72,10 +73,12 @@ extension Checkpoint {
   /// ```swift
   /// try Checkpoint(contentsOf: url).part(under: "encoder").restore(model.encoder)
   /// ```
-  /// - Parameter prefix: of the names; "encoder" takes "encoder.0.weight" as "0.weight". What an
-  ///   optimiser or an average keeps of the part comes along.
-  /// - Returns: the same file, with these tensors only.
-  /// - Throws: `SafetensorsError`, with the prefixes that there are, when no name begins like this.
+  /// - Parameter prefix: the beginning of the names, without its dot: "encoder" takes
+  ///   "encoder.0.weight" as "0.weight". The tensors of an optimiser and of an average for this
+  ///   part are included.
+  /// - Returns: the same file with only these tensors.
+  /// - Throws: `SafetensorsError`, which lists the prefixes that exist, when no name begins like
+  ///   this.
   public func part(under prefix: String) throws -> Checkpoint {
     let start = prefix.hasSuffix(".") || prefix.isEmpty ? prefix : prefix + "."
     let part = names.entries.filter { $0.name.hasPrefix(start) }.map {
@@ -95,11 +98,12 @@ extension Checkpoint {
   /// ```swift
   /// let checkpoint = try Checkpoint(contentsOf: url).renamed(["classifier": "head", "bn": "norm"])
   /// ```
-  /// - Parameter changes: from the file's names to the model's: whole names, or their beginnings up to
-  ///   a dot; the longest one that fits a name counts. What an optimiser or an average keeps is
-  ///   renamed too.
+  /// - Parameter changes: the model's names by the file's names. Either both are whole names, or
+  ///   both are beginnings of names up to a dot; the longest one that fits a name is used. The
+  ///   tensors of an optimiser and of an average are renamed too.
   /// - Returns: the same file under the new names.
-  /// - Throws: `SafetensorsError` when a change is about no tensor, or two tensors get the same name.
+  /// - Throws: `SafetensorsError` when a change applies to no tensor, or two tensors get the same
+  ///   name.
   public func renamed(_ changes: [String: String]) throws -> Checkpoint {
     let longestFirst = changes.sorted { ($0.key.count, $0.key) > ($1.key.count, $1.key) }
     var unused = Set(changes.keys)
@@ -121,7 +125,7 @@ extension Checkpoint {
 
   /// The same tensors under the names that a function gives them.
   ///
-  /// - Parameter newName: the model's name of a parameter for the file's.
+  /// - Parameter newName: returns the model's name of a parameter, given the file's name.
   /// - Returns: the same file under the new names.
   /// - Throws: `SafetensorsError` when two tensors get the same name.
   public func renamed(_ newName: (String) -> String) throws -> Checkpoint {
@@ -140,7 +144,7 @@ extension Checkpoint {
     return Checkpoint(self, names: CheckpointNames(changed))
   }
 
-  /// What names begin with, up to eight of them, for messages.
+  /// The beginnings of the names, up to eight of them, for messages.
   private var firstComponents: String {
     var seen: Set<String> = []
     let components = names.entries.filter { $0.kind == nil }.compactMap { named in

@@ -2,18 +2,20 @@ import Foundation
 import NeuralLayers
 import Tensors
 
-/// An optimiser as a checkpoint has it.
+/// An optimiser as a checkpoint stores it.
 struct SavedOptimizer {
   static let prefix = "optimizer."
   static let stepKey = "optimizer.step"
-  /// Lines "count name", for parameters that were changed in fewer steps than there were.
+  /// The key of lines "count name" for those parameters that were changed in fewer steps than the
+  /// optimiser took.
   static let countsKey = "optimizer.steps"
-  /// What is kept for each parameter, separated by commas; older files have none.
+  /// The key of the names of what is kept for each parameter, separated by commas; older files lack
+  /// it.
   static let kindsKey = "optimizer.kinds"
 
-  /// What is kept for the parameters, under `optimizer.KIND.NAME`.
+  /// The tensors that are kept for the parameters, under `optimizer.KIND.NAME`.
   var tensors: [(name: String, tensor: Tensor)] = []
-  /// How often was stepped.
+  /// The number of steps that were taken.
   var metadata: SafetensorsMetadata = [:]
 
   init(_ optimizer: any Optimizer, parameters: [NamedParameter]) {
@@ -26,7 +28,8 @@ struct SavedOptimizer {
     metadata[SavedOptimizer.stepKey] = String(state.stepCount)
     metadata[SavedOptimizer.kindsKey] = kinds.joined(separator: ",")
     let known = parameters.map(\.name)
-    // It may have been stepped with other names than the model's, for example those of a part.
+    // The optimiser may have stepped parameters under other names than the model's, for example
+    // those of a part.
     let others = state.sortedEntries.map { $0.name }.filter { !known.contains($0) }
     let counts = (known + others).compactMap { name -> String? in
       let steps = state.entries[name]?.steps ?? (kinds.isEmpty ? 0 : state.stepCount)
@@ -41,19 +44,21 @@ struct SavedOptimizer {
 }
 
 extension Checkpoint {
-  /// Brings back what an optimiser remembers; steps after that are bitwise what they would have been.
+  /// Restores the state of an optimiser; the following steps are bitwise the same as without an
+  /// interruption.
   ///
   /// ```swift
   /// var optimizer = AdamW(rate: rate)
   /// try checkpoint.restore(&optimizer, for: model)
   /// ```
   /// - Parameters:
-  ///   - optimizer: made with the settings that it had (rates, decays, rules): a file holds none. What
-  ///     it remembers is replaced.
-  ///   - model: whose parameters it changes. One that has no state in the file begins anew.
-  /// - Throws: `SafetensorsError` when the file holds no optimiser, that of another kind or of another
-  ///   model, something kept for a parameter that the model lacks, or numbers that are not
-  ///   finite; the optimiser is unchanged then.
+  ///   - optimizer: an optimiser made with its former settings (rates, decays, rules), because a
+  ///     file holds none of them. Its state is replaced.
+  ///   - model: the model whose parameters it changes. A parameter without state in the file begins
+  ///     anew.
+  /// - Throws: `SafetensorsError` when the file has no optimiser, when its optimiser is of another
+  ///   kind or for another model, when it has state of a parameter that the model lacks, or when
+  ///   numbers are not finite. The optimiser is unchanged then.
   public func restore(_ optimizer: inout some Optimizer, for model: some Module) throws {
     guard let count = metadata[SavedOptimizer.stepKey].flatMap({ Int($0) }),
       (0...1 << 40).contains(count)
@@ -95,12 +100,12 @@ extension Checkpoint {
     optimizer.state = state
   }
 
-  /// The name under which the file has state of a parameter, as it is called now and as it was saved;
-  /// nil where it has none.
+  /// The name under which the file has the state of a parameter, given its present name and its
+  /// saved one; nil if it has none.
   private func savedName(
     of entry: NamedParameter, _ kinds: [String]
   ) -> (name: String, original: String)? {
-    // An optimiser that keeps nothing still counts the steps of what the file has.
+    // An optimiser that keeps no tensors still counts the steps of the parameters in the file.
     let prefixes = kinds.isEmpty ? [""] : kinds.map { SavedOptimizer.name($0, "") }
     for name in entry.names {
       for prefix in prefixes {
@@ -112,7 +117,7 @@ extension Checkpoint {
     return nil
   }
 
-  /// - Throws: `SafetensorsError` when something is kept for what is no parameter of the model.
+  /// - Throws: `SafetensorsError` when the file has state of a parameter that the model lacks.
   private func expectUsed(_ used: Set<ExactString>, by parameters: [NamedParameter]) throws {
     let first = names.entries.first { named in
       named.kind?.hasPrefix(SavedOptimizer.prefix) == true
@@ -135,7 +140,7 @@ extension Checkpoint {
       "\(remedy); or go on with the weights alone, and an optimiser that begins")
   }
 
-  /// - Throws: `SafetensorsError` when the file has what another optimiser keeps.
+  /// - Throws: `SafetensorsError` when the file has the state of another kind of optimiser.
   private func expectKinds(_ kinds: [String]) throws {
     let own = Set(kinds.map { SavedOptimizer.name($0, "") })
     let other = names.entries.compactMap(\.kind)
@@ -154,7 +159,8 @@ extension Checkpoint {
         + "the weights alone")
   }
 
-  /// The steps of parameters that were changed in fewer than all, by the names that were saved.
+  /// The step counts of those parameters that were changed in fewer than all steps, by their saved
+  /// names.
   private func stepCounts(upTo limit: Int) throws -> [ExactString: Int] {
     var counts: [ExactString: Int] = [:]
     for line in (metadata[SavedOptimizer.countsKey] ?? "").split(separator: "\n") {

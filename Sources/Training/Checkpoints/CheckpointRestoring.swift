@@ -3,13 +3,13 @@ import NeuralLayers
 import Tensors
 
 extension Checkpoint {
-  /// Gives every parameter of `model` its value.
+  /// Sets every parameter of `model` to its value in the file.
   ///
   /// A shared parameter takes the value under any of its names.
   ///
-  /// - Throws: `SafetensorsError` when a tensor is missing, has another shape, is none of the model's,
-  ///   has changed since it was written, or is not finite, or when the names of a shared parameter
-  ///   have different values; the model is unchanged then.
+  /// - Throws: `SafetensorsError` when a tensor is missing, has another shape, does not belong to
+  ///   the model, has changed since it was written, or is not finite, or when the names of a shared
+  ///   parameter have different values. The model is unchanged then.
   public func restore(_ model: some Module) throws {
     let parameters = model.namedParameters.eachOnce
     let values = try values(for: parameters)
@@ -27,17 +27,19 @@ extension Checkpoint {
     try assign(values, to: parameters)
   }
 
-  /// Gives some parameters of `model` their values; other tensors of the file are passed over.
+  /// Sets some parameters of `model` to their values in the file; other tensors of the file are
+  /// ignored.
   ///
   /// ```swift
   /// try checkpoint.restore(model, only: .all.except("head.*"))   // a head for other classes
   /// ```
   /// - Parameters:
-  ///   - model: what is to be trained on or used.
+  ///   - model: the model that is to be trained further, or used.
   ///   - selection: the parameters that the file must have.
-  /// - Throws: `SafetensorsError` as `restore(_:)`, but not for tensors that are none of the model's.
+  /// - Throws: `SafetensorsError` as `restore(_:)`, except for tensors that do not belong to the
+  ///   model.
   ///
-  /// Stops when the model has no such parameter.
+  /// Stops when the selection has no parameter of the model.
   public func restore(_ model: some Module, only selection: ParameterSelection) throws {
     let parameters = model.namedParameters.eachOnce.filter { selection.contains($0) }
     expect(
@@ -46,13 +48,13 @@ extension Checkpoint {
     try assign(values(for: parameters), to: parameters)
   }
 
-  /// Brings back an average of the weights.
+  /// Restores an average of the weights.
   ///
   /// - Parameters:
-  ///   - average: made with the decay that it had; what it holds is replaced.
-  ///   - model: whose average it is.
-  /// - Throws: `SafetensorsError` when the file has none, or that of another model; the average is
-  ///   unchanged then.
+  ///   - average: an average made with its former decay; its values are replaced.
+  ///   - model: the model whose average it is.
+  /// - Throws: `SafetensorsError` when the file has no average, or one for another model. The
+  ///   average is unchanged then.
   public func restore(
     _ average: inout ExponentialMovingAverage, for model: some Module
   ) throws {
@@ -79,7 +81,7 @@ extension Checkpoint {
     for (entry, value) in zip(parameters, values) { entry.parameter.assign(value) }
   }
 
-  /// The tensors of parameters, converted to their dtypes.
+  /// The tensors of some parameters, converted to the parameters' dtypes.
   private func values(for parameters: [NamedParameter], prefix: String = "") throws -> [Tensor] {
     try parameters.map { entry in
       let found = entry.names.compactMap { name in
@@ -115,7 +117,7 @@ extension Checkpoint {
     }
   }
 
-  /// What to say where the file has no tensor of a name: which one it may be.
+  /// The explanation for a missing tensor: which tensor of the file may be meant.
   private func missing(
     _ entry: NamedParameter, of parameters: [NamedParameter], prefix: String
   ) -> SafetensorsError {

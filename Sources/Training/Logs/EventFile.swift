@@ -6,20 +6,22 @@ import Foundation
 /// let events = try EventFile(inFolder: run)
 /// try events.append(scalars: [("TRAIN/loss", 812.5)], step: 1)
 /// ```
-/// The format: records of a length, a checksum of it, a protocol-buffer message and its checksum;
-/// the first message says "brain.Event:2". Every record is handed to the system before `append`
-/// returns.
+/// The format is a sequence of records: a length, its checksum, a protocol-buffer message, and its
+/// checksum. The first message says "brain.Event:2". Every record is handed to the system before
+/// `append` returns.
 public struct EventFile: Sendable {
-  /// The file, which has a name of its own in the folder: TensorBoard reads all of a folder.
+  /// The path of the file.
+  ///
+  /// Its name is unique in the folder; TensorBoard reads all files of a folder.
   public let url: URL
   private let file: FileHandle
 
-  /// Begins a file.
+  /// Creates a file.
   ///
   /// - Parameters:
   ///   - folder: the run's folder.
-  ///   - step: for a run that is resumed, the first step that it measures again: TensorBoard then
-  ///     forgets what earlier files of the folder say of it and of later steps. Default: a new run.
+  ///   - step: for a resumed run, the first step that it measures again; TensorBoard then forgets
+  ///     the values of this and of later steps in earlier files of the folder. Default: a new run.
   /// - Throws: `LogError` naming the file when it cannot be written.
   public init(inFolder folder: URL, resumingAt step: Int? = nil) throws {
     let process = ProcessInfo.processInfo
@@ -39,7 +41,7 @@ public struct EventFile: Sendable {
     }
     try append(step: nil) { $0.append(field: 3, "brain.Event:2") }
     if let step {
-      // SessionLog { 1 status: START }.
+      // This is SessionLog { 1 status: START }.
       try append(step: step) { $0.append(field: 7) { $0.append(field: 1, 1) } }
     }
   }
@@ -47,7 +49,7 @@ public struct EventFile: Sendable {
   /// Adds scalars, in one record.
   ///
   /// - Parameters:
-  ///   - scalars: tags and values; TensorBoard groups tags by what stands before a "/".
+  ///   - scalars: tags and values; TensorBoard groups tags by the part before a "/".
   ///   - step: the training step.
   /// - Throws: `LogError` naming the file, for example when the disk is full.
   public func append(scalars: [(tag: String, value: Double)], step: Int) throws {
@@ -88,7 +90,7 @@ public struct EventFile: Sendable {
     }
   }
 
-  /// Adds a record with the time, the step and what `fill` adds.
+  /// Adds a record with the time, the step and the fields that `fill` writes.
   private func append(step: Int?, _ fill: (inout ProtocolBuffer) -> Void) throws {
     var event = ProtocolBuffer()
     event.append(field: 1, Date.now.timeIntervalSince1970)

@@ -1,13 +1,13 @@
 import Foundation
 
-/// A file of measurements, one JSON object a line.
+/// A file of measurements with one JSON object per line.
 ///
 /// ```swift
 /// let log = try MetricsLog(url)
 /// try log.append([("step", .integer(1)), ("loss", .number(812.5))])
 /// ```
 /// Every line is handed to the system before `append` returns, and keys keep their order. A number
-/// that is not finite is written as null, because JSON has no other word for it.
+/// that is not finite is written as null, because JSON cannot express it.
 public struct MetricsLog: Sendable {
   /// A measured value.
   public enum Value: Sendable, Equatable {
@@ -27,12 +27,12 @@ public struct MetricsLog: Sendable {
   private let url: URL
   private let file: FileHandle
 
-  /// Opens the log, or begins it.
+  /// Opens the log, or creates it.
   ///
   /// - Parameters:
   ///   - url: the file.
-  ///   - step: the file ends before the first line of a later step, since a run that is resumed there
-  ///     measures them again. Default: all lines are kept.
+  ///   - step: for a resumed run, its last finished step: lines of later steps are cut off, because
+  ///     the run measures them again. Default: all lines are kept.
   ///
   /// A last line that was cut off is dropped.
   /// - Throws: `LogError` naming the file when it cannot be opened, or another line is damaged.
@@ -41,8 +41,8 @@ public struct MetricsLog: Sendable {
     let exists = FileManager.default.fileExists(atPath: url.path)
     var end = 0
     if exists {
-      // The log of a long run is not to be in memory as a whole; what comes behind is looked at too, for
-      // damage.
+      // The log of a long run should not be held in memory as a whole. The part behind the cut is
+      // read too, to find damage.
       var isKept = true
       try MetricsLog.forEachLine(of: url) { values, endOfLine in
         isKept = isKept && values["step"].map { $0 <= Double(step) } ?? true
@@ -71,9 +71,9 @@ public struct MetricsLog: Sendable {
     }
   }
 
-  /// The numbers of each line by key; null is NaN.
+  /// The numbers of each line by key; null becomes NaN.
   ///
-  /// A last line that was cut off is left out: it may be read while a run writes it.
+  /// A last line that was cut off is ignored, because a run may be writing it at this moment.
   ///
   /// - Throws: `LogError` naming the file when it cannot be read, or another line is damaged.
   public static func read(_ url: URL) throws -> [[String: Double]] {
@@ -82,7 +82,7 @@ public struct MetricsLog: Sendable {
     return lines
   }
 
-  /// Calls `body` with the numbers of each line, and where the next one begins.
+  /// Calls `body` with the numbers of each line and the offset at which the next line begins.
   private static func forEachLine(
     of url: URL, _ body: (_ values: [String: Double], _ end: Int) -> Void
   ) throws {

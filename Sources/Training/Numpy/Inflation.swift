@@ -2,7 +2,7 @@ import Foundation
 
 /// Decompression of the deflate format (RFC 1951).
 struct Inflation {
-  /// A stream that is no deflate stream, or one of another length.
+  /// The error that a stream is not a deflate stream, or holds another number of bytes.
   struct Malformed: Error {}
 
   private let bytes: Data
@@ -12,9 +12,9 @@ struct Inflation {
   private var output: [UInt8] = []
   private let size: Int
 
-  /// The `size` bytes that a stream holds.
+  /// The `size` bytes that a stream holds when decompressed.
   ///
-  /// - Throws: `Malformed`, before more than `size` bytes are made.
+  /// - Throws: `Malformed`, before more than `size` bytes have been produced.
   static func inflated(_ stream: Data, size: Int) throws -> [UInt8] {
     var inflation = Inflation(stream, size: size)
     try inflation.run()
@@ -43,7 +43,7 @@ struct Inflation {
     guard output.count == size else { throw Malformed() }
   }
 
-  /// The next bits, the first one lowest.
+  /// The next bits of the stream; the first bit is the lowest one.
   private mutating func take(_ count: Int) throws -> Int {
     while bitCount < count {
       guard position < bytes.endIndex else { throw Malformed() }
@@ -68,12 +68,13 @@ struct Inflation {
     position += length
   }
 
-  /// A prefix code: how many words of each length there are, and their symbols in order.
+  /// A prefix code, given by the number of words of each length and by their symbols in order.
   private struct Code {
     private(set) var counts = [Int](repeating: 0, count: 16)
     private(set) var symbols: [Int] = []
 
-    /// The code in which symbol i has a word of `lengths[i]` bits, 0 for none.
+    /// The code in which symbol i has a word of `lengths[i]` bits; 0 means that the symbol does not
+    /// occur.
     init(_ lengths: [Int]) throws {
       for length in lengths where length > 0 { counts[length] += 1 }
       var free = 1
@@ -119,7 +120,7 @@ struct Inflation {
     }
   }
 
-  /// The codes that stand before a block's data.
+  /// The codes that are stored before the data of a block.
   private mutating func readCodes() throws -> (literals: Code, distances: Code) {
     let (literals, distances, given) = (try take(5) + 257, try take(5) + 1, try take(4) + 4)
     var lengths = [Int](repeating: 0, count: 19)

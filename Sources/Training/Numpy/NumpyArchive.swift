@@ -3,7 +3,8 @@ import Tensors
 
 /// Arrays of numbers in a .npz file of NumPy: a zip archive of .npy files.
 ///
-/// Arrays of F32 and F64, in either order of axes, are read, stored or deflated; nothing is written.
+/// Arrays of float32 and float64 are read, with axes in either order, stored or deflated. Archives
+/// cannot be written.
 package struct NumpyArchive: Sendable {
   /// A file that cannot be read.
   package struct Failure: Error, CustomStringConvertible {
@@ -17,7 +18,9 @@ package struct NumpyArchive: Sendable {
     }
   }
 
-  /// No array takes more bytes: a few bytes of a file can claim any number.
+  /// The largest number of bytes of an array.
+  ///
+  /// Without a limit, a few bytes of a file could claim any amount of memory.
   static let arrayLimit = 40 << 20
 
   private struct Member {
@@ -42,7 +45,8 @@ package struct NumpyArchive: Sendable {
     } catch {
       throw Failure(path: url.path, reason: "it cannot be read (\(error.systemReason))")
     }
-    // The end of the archive says where its directory is; a comment of up to 65535 bytes follows.
+    // The end of the archive says where its directory is, and is followed by a comment of up to
+    // 65535 bytes.
     let earliest = max(0, data.count - 22 - 65535)
     guard data.count >= 22,
       let end = stride(from: data.count - 22, through: earliest, by: -1).first(where: {
@@ -64,7 +68,7 @@ package struct NumpyArchive: Sendable {
 
   /// An array by name, with its dtype.
   ///
-  /// - Throws: `Failure` when there is none of that name, or it is damaged.
+  /// - Throws: `Failure` when there is no array of that name, or it is damaged.
   package func tensor(_ name: String) throws -> Tensor {
     guard let member = members[name + ".npy"] else {
       throw failure("it has no array '\(name)' (it has \(members.keys.sorted()))")
@@ -98,7 +102,7 @@ package struct NumpyArchive: Sendable {
 
   private func failure(_ reason: String) -> Failure { Failure(path: path, reason: reason) }
 
-  /// `count` bytes from `offset`; nil where the file has not so many.
+  /// `count` bytes from `offset` on; nil if the file has fewer.
   private func slice(_ offset: Int, _ count: Int) -> Data? {
     guard offset >= 0, offset <= data.count, count <= data.count - offset else { return nil }
     return data[data.startIndex + offset..<data.startIndex + offset + count]

@@ -1,12 +1,12 @@
 import Foundation
 import Tensors
 
-/// A .npy file: a description of an array in Python's words, and its numbers.
+/// A .npy file: a description of an array as a Python literal, followed by its numbers.
 struct NumpyArray {
-  /// The numbers, by rows whatever their order in the file.
+  /// The numbers row by row, whatever their order in the file.
   let tensor: Tensor
 
-  /// The array of a file; nil for what is none of little-endian float32 or float64.
+  /// Reads the array of a file; nil unless it holds little-endian float32 or float64.
   init?(_ bytes: Data) {
     let start = bytes.startIndex
     guard bytes.count >= 12, bytes.starts(with: [0x93] + "NUMPY".utf8) else { return nil }
@@ -35,7 +35,7 @@ struct NumpyArray {
           : Double(raw.loadUnaligned(fromByteOffset: first + 4 * index, as: Float.self))
       }
     }
-    // Fortran's order is that of the transpose.
+    // An array in Fortran's order is stored like its transpose.
     let byColumns = header.contains("'fortran_order': True") && extents.count == 2
     let stored = Tensor(
       numbers, shape: Shape(byColumns ? extents.reversed() : extents),

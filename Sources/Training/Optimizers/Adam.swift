@@ -10,29 +10,29 @@ import Tensors
 /// v <- beta2 v + (1 - beta2) g^2, w <- w - rate (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) +
 /// epsilon). It keeps m as `exp_avg` and v as `exp_avg_sq`: twice the model's memory.
 public struct Adam: Optimizer {
-  /// The learning rate by the number of steps taken before.
+  /// The learning rate as a function of the number of steps taken so far.
   public var rate: Schedule
-  /// What holds for some parameters only; of several rules about one thing the last one counts.
+  /// Exceptions for some parameters; of several rules about the same setting, the last one applies.
   public var rules: [ParameterRule]
-  /// What is remembered from step to step.
+  /// The state that is kept from step to step.
   public var state = OptimizerState()
-  /// The decay of the mean gradient and of the mean squared gradient, in [0, 1).
+  /// The decay rates of the mean gradient and of the mean squared gradient, in [0, 1).
   public let betas: (Double, Double)
-  /// What keeps the quotient defined, above 0.
+  /// A positive number that keeps the quotient defined.
   public let epsilon: Double
-  /// What is added to the gradient for each unit of the weight.
+  /// The multiple of the weight that is added to its gradient.
   ///
-  /// `AdamW` has the decay that does not pass through the moments.
+  /// It passes through the moments; the decay of `AdamW` does not.
   public let weightDecay: Double
 
   /// An optimiser before its first step.
   ///
   /// - Parameters:
   ///   - rate: the learning rate; default 1e-3.
-  ///   - betas: default 0.9 and 0.999.
-  ///   - epsilon: default 1e-8.
-  ///   - weightDecay: default 0.
-  ///   - rules: what holds for some parameters only; default none.
+  ///   - betas: the decay rates of both means; default 0.9 and 0.999.
+  ///   - epsilon: keeps the quotient defined; default 1e-8.
+  ///   - weightDecay: the multiple of the weight that is added to its gradient; default 0.
+  ///   - rules: exceptions for some parameters; default none.
   public init(
     rate: Schedule = 1e-3, betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8,
     weightDecay: Double = 0, rules: [ParameterRule] = []
@@ -48,14 +48,14 @@ public struct Adam: Optimizer {
     self.rules = rules
   }
 
-  /// `exp_avg` and `exp_avg_sq`.
+  /// The names `exp_avg` and `exp_avg_sq`.
   public var keptNames: [String] { ["exp_avg", "exp_avg_sq"] }
 
   /// One step of algorithm 1 for a parameter, its moments changed in place.
   ///
   /// - Parameters:
-  ///   - value: the value now.
-  ///   - gradient: as it was measured.
+  ///   - value: the present value.
+  ///   - gradient: the gradient, before scaling.
   ///   - kept: the tensors of `keptNames`.
   ///   - update: rate, decay and number of the step.
   /// - Returns: the value after the step.
@@ -68,7 +68,7 @@ public struct Adam: Optimizer {
       scale = 1
     }
     var moments = AdamMoments(first: kept[0], second: kept[1])
-    // Nothing else sees them now, so that they are changed in place.
+    // The moments are changed in place, because nothing else refers to them now.
     kept.removeAll()
     defer { kept = [moments.first, moments.second] }
     return moments.step(

@@ -12,22 +12,24 @@ import Tensors
 /// }
 /// let score = try average.withAverages(in: model) { try accuracy(model) }
 /// ```
-/// average <- average + (1 - decay) (weight - average), beginning with the weights at the time when it
-/// was made; about the last 1 / (1 - decay) steps count. State that is not trained, such as running
-/// statistics, is taken as it is at the last update. It holds a copy of the model's numbers.
+/// average <- average + (1 - decay) (weight - average), beginning with the weights at the time of
+/// its creation; about the last 1 / (1 - decay) steps count. State that is not trained, such as
+/// running statistics, is copied at each update. The average takes the memory of the model's
+/// numbers.
 public struct ExponentialMovingAverage: Sendable {
-  /// What remains of the average in a step, in [0, 1].
+  /// The share of the average that an update keeps, in [0, 1).
   public let decay: Double
   /// The number of updates.
   public internal(set) var stepCount = 0
-  /// By the first names of the parameters.
+  /// The averages by the first name of each parameter.
   var averages: [String: Tensor]
 
   /// An average that begins with a model's weights.
   ///
   /// - Parameters:
-  ///   - model: what will be trained.
-  ///   - decay: default 0.999, about the last thousand steps.
+  ///   - model: the model that will be trained.
+  ///   - decay: the share of the average that an update keeps; default 0.999, about the last
+  ///     thousand steps.
   public init(of model: some Module, decay: Double = 0.999) {
     expect((0...1).contains(decay), "the decay of an average lies in [0, 1], not at \(decay)")
     self.decay = decay
@@ -37,7 +39,7 @@ public struct ExponentialMovingAverage: Sendable {
       })
   }
 
-  /// Takes note of the weights after a step.
+  /// Updates the average with the weights after a step.
   ///
   /// - Complexity: a pass over the model's numbers; workers share the parameters.
   ///
@@ -78,7 +80,7 @@ public struct ExponentialMovingAverage: Sendable {
     return try body()
   }
 
-  /// The model's parameters, which are those that the average has.
+  /// The parameters of the model, after a check that the average has the same ones.
   private func matched(_ model: some Module) -> [NamedParameter] {
     let parameters = model.namedParameters.eachOnce
     for entry in parameters {

@@ -10,7 +10,8 @@ public struct GradientNorm: Sendable, Equatable {
   /// The first parameter, in the model's order, whose gradient is not finite.
   public let firstNonFinite: String?
 
-  /// Measures the gradients of `parameters`, each once; those without a gradient count as zero.
+  /// Measures the gradients of `parameters`, each parameter once; a parameter without a gradient
+  /// counts as zero.
   public init(of parameters: [NamedParameter], in gradients: Gradients) {
     let parameters = parameters.eachOnce
     var (largest, squares) = (0.0, 0.0)
@@ -31,9 +32,9 @@ public struct GradientNorm: Sendable, Equatable {
     firstNonFinite = culprit
   }
 
-  /// The factor that brings the infinity norm down to `bound`, 1 if it is below.
+  /// The factor that reduces the infinity norm to `bound`; 1 if the norm is already below it.
   ///
-  /// As in published training code, bound / (norm + 1e-6).
+  /// As in published training code, the factor is bound / (norm + 1e-6).
   public func clippingFactor(bound: Double) -> Double {
     min(1, bound / (infinity + 1e-6))
   }

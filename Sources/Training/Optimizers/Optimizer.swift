@@ -1,37 +1,38 @@
 import NeuralLayers
 import Tensors
 
-/// A rule by which gradients change parameters, and what it remembers from step to step.
+/// A rule by which gradients change parameters, together with its state.
 ///
 /// ```swift
 /// var optimizer = AdamW(rate: 1e-3 * .warmup(steps: 100), rules: [.weightDecay(0, for: "*.bias")])
 /// let (loss, gradients) = try model.valueWithGradient { try model(x).square().mean() }
 /// optimizer.step(model, gradients: gradients)
 /// ```
-/// A conforming type says how one parameter moves (`updated`); which parameters move, how fast, and in
-/// which order is the same for all. State is kept by the parameters' names, so that an optimiser steps one
-/// module, or several whose names differ. A copy of an optimiser does not share its state. The same
-/// model, gradients and state give the same bits, whatever the number of workers.
+/// A conforming type says how one parameter changes (`updated`); which parameters change, how fast
+/// and in which order is the same for all types. State is stored by the names of the parameters, so
+/// an optimiser can step one module, or several whose names differ. Copies of an optimiser do not
+/// share state. The same model, gradients and state give the same bits, whatever the number of
+/// workers.
 public protocol Optimizer: Sendable {
-  /// The learning rate by the number of steps taken before.
+  /// The learning rate as a function of the number of steps taken so far.
   var rate: Schedule { get set }
-  /// The decay of weights where no rule says otherwise, at least 0.
+  /// The decay of weights unless a rule says otherwise; at least 0.
   var weightDecay: Double { get }
-  /// What holds for some parameters only; of several rules about one thing the last one counts.
+  /// Exceptions for some parameters; of several rules about the same setting, the last one applies.
   var rules: [ParameterRule] { get set }
-  /// What is remembered.
+  /// The state that is kept from step to step.
   var state: OptimizerState { get set }
-  /// What the tensors are called that are kept for each parameter, for example `exp_avg`: in a
-  /// checkpoint, that of the parameter NAME is `optimizer.exp_avg.NAME`.
+  /// The names of the tensors that are kept for each parameter, for example `exp_avg`. A checkpoint
+  /// stores the one of the parameter NAME as `optimizer.exp_avg.NAME`.
   var keptNames: [String] { get }
 
-  /// The value of a parameter after a step; it is called outside of the tape, on any thread.
+  /// The value of a parameter after a step. It is called while recording is off, on any thread.
   ///
   /// - Parameters:
-  ///   - value: the value now.
-  ///   - gradient: of the loss, of the same shape and dtype, as it was measured.
-  ///   - kept: the tensors of `keptNames` from the last step, zeros of the value's shape before the
-  ///     first; what it holds afterwards is there in the next step.
+  ///   - value: the present value.
+  ///   - gradient: the gradient of the loss before scaling, of the same shape and dtype.
+  ///   - kept: the tensors of `keptNames` after the last step; zeros of the value's shape before
+  ///     the first one. Changes to it are kept for the next step.
   ///   - update: rate, decay and number of the step.
   /// - Returns: a value of the same shape and dtype.
   func updated(
@@ -39,15 +40,15 @@ public protocol Optimizer: Sendable {
   ) -> Tensor
 }
 
-/// How one parameter is to be changed in one step.
+/// How one parameter is to change in one step.
 public struct ParameterUpdate: Sendable, Equatable {
   /// The learning rate.
   public let rate: Double
-  /// The decay of the weight.
+  /// The decay of the weight in this step.
   public let weightDecay: Double
-  /// What gradients are multiplied by first: clipping.
+  /// A factor for the gradient, by which norms are clipped.
   public let scale: Double
-  /// 1 in the parameter's first step, whenever that is.
+  /// The number of the parameter's own step: 1 in the first step that changes it.
   public let step: Int
 }
 
@@ -58,13 +59,13 @@ extension Optimizer {
   /// Changes every parameter of a model that has a gradient, at the rate of the schedule.
   ///
   /// - Parameters:
-  ///   - model: what is trained. State that is not trained is left alone.
-  ///   - gradients: of the loss.
-  ///   - scale: multiplies every gradient; default 1. This is how clipping enters:
+  ///   - model: the model that is trained. State that is not trained is not changed.
+  ///   - gradients: the gradients of the loss.
+  ///   - scale: multiplies every gradient; default 1. To clip, pass
   ///     `GradientNorm.clippingFactor(bound:)`.
   ///
-  /// Stops when no parameter has a gradient, a rule is about no parameter, or a name stands for another
-  /// parameter than in the steps before.
+  /// Stops when no parameter has a gradient, when a rule selects no parameter, or when a name
+  /// stands for another parameter than in earlier steps.
   public mutating func step(_ model: some Module, gradients: Gradients, scale: Double = 1) {
     step(model.namedParameters, gradients: gradients, scale: scale)
   }
@@ -72,9 +73,9 @@ extension Optimizer {
   /// Changes every parameter of a list that has a gradient, at the rate of the schedule.
   ///
   /// - Parameters:
-  ///   - parameters: with their names, under which their state is kept; one that occurs under
-  ///     several names is changed once, under the first.
-  ///   - gradients: of the loss.
+  ///   - parameters: the parameters with their names, under which their state is stored. A
+  ///     parameter with several names is changed once, under the first one.
+  ///   - gradients: the gradients of the loss.
   ///   - scale: multiplies every gradient; default 1.
   public mutating func step(
     _ parameters: [NamedParameter], gradients: Gradients, scale: Double = 1
@@ -86,17 +87,17 @@ extension Optimizer {
   /// Changes every parameter of a list that has a gradient, at rates that a function gives.
   ///
   /// - Parameters:
-  ///   - parameters: with their names, under which their state is kept; one that occurs under
-  ///     several names is changed once, under the first. Those without a gradient are left as they
-  ///     are, and so is their state.
-  ///   - gradients: of the loss.
+  ///   - parameters: the parameters with their names, under which their state is stored. A
+  ///     parameter with several names is changed once, under the first one. Parameters without a
+  ///     gradient stay as they are, and so does their state.
+  ///   - gradients: the gradients of the loss.
   ///   - scale: multiplies every gradient; default 1.
   ///   - rate: the learning rate of a parameter by its name, in place of the schedule's.
   /// - Complexity: a pass over each parameter, its gradient and what is kept for it; workers share
   ///   the parameters.
   ///
-  /// Stops when no parameter has a gradient, a rule is about no parameter, or a name stands for another
-  /// parameter than in the steps before.
+  /// Stops when no parameter has a gradient, when a rule selects no parameter, or when a name
+  /// stands for another parameter than in earlier steps.
   public mutating func step(
     _ parameters: [NamedParameter], gradients: Gradients, scale: Double = 1,
     rate: (String) -> Double
@@ -126,7 +127,7 @@ extension Optimizer {
     state.stepCount += 1
     let optimizer = self
     steps.withUnsafeMutableBufferPointer { steps in
-      // Each part changes its own element.
+      // Each part changes only its own element.
       nonisolated(unsafe) let steps = steps
       _ = Workers.map(steps.count) { index in
         withoutRecording { steps[index].take(by: optimizer) }

@@ -1,32 +1,32 @@
 import NeuralLayers
 import Tensors
 
-/// What an optimiser remembers from step to step.
+/// The state of an optimiser that is kept from step to step.
 ///
-/// A `Checkpoint` writes it, and brings it back bit by bit.
+/// A `Checkpoint` stores it and restores it bit by bit.
 public struct OptimizerState: Sendable {
   /// The number of steps taken.
   public internal(set) var stepCount = 0
   var entries: [String: Entry] = [:]
 
-  /// What is remembered about one parameter.
+  /// The state of one parameter.
   struct Entry: Sendable {
-    /// The steps in which it was changed: what is trained later than other parameters counts from
-    /// its own first step.
+    /// The number of steps in which the parameter was changed: a parameter that is trained later
+    /// than others counts from its own first step.
     var steps: Int
     /// The tensors, in the order of the optimiser's `keptNames`.
     var kept: [Tensor]
-    /// Whose they are; held, so that no later parameter can be taken for it.
+    /// The parameter; it is held so that no later parameter can be taken for it.
     let parameter: Parameter
   }
 
   /// The state before the first step.
   public init() {}
 
-  /// Stops where a name stands for another parameter than before, or for two at once.
+  /// Stops when a name stands for another parameter than before, or for two parameters at once.
   ///
-  /// What is remembered of one would be that of both: the tensors that are kept, and where there are none
-  /// still the count of the steps, which `ParameterUpdate` and checkpoints have by name.
+  /// Two parameters with one name would share their state: the kept tensors and, even without
+  /// these, the count of the steps, which `ParameterUpdate` and checkpoints find by name.
   func expectSameParameters(_ parameters: [NamedParameter]) {
     var names: Set<String> = []
     for entry in parameters {
@@ -45,7 +45,7 @@ public struct OptimizerState: Sendable {
     }
   }
 
-  /// What is remembered by parameter, in the order of their names.
+  /// The state of each parameter, in the order of their names.
   var sortedEntries: [(name: String, entry: Entry)] {
     entries.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }

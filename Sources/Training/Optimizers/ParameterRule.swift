@@ -1,17 +1,17 @@
 import NeuralLayers
 import Tensors
 
-/// What an optimiser does otherwise for some parameters.
+/// A setting of an optimiser that differs for some parameters.
 ///
 /// ```swift
 /// let rules: [ParameterRule] = [
 ///   .rate(times: 0.1, for: .of(model.encoder)), .weightDecay(0, for: "*.bias"), .frozen("head.*"),
 /// ]
 /// ```
-/// Each rule is about one thing. Where several about the same thing select a parameter, the last one
-/// counts: a general rule stands before its exceptions.
+/// Each rule is about one setting. If several rules about the same setting select a parameter, the
+/// last one applies, so a general rule stands before its exceptions.
 public struct ParameterRule: Sendable {
-  /// The parameters that it is about.
+  /// The parameters that the rule selects.
   public let selection: ParameterSelection
   private let effect: Effect
 
@@ -21,10 +21,10 @@ public struct ParameterRule: Sendable {
     case frozen(Bool)
   }
 
-  /// What the rules come to for one parameter.
+  /// The result of all rules for one parameter.
   struct Settings: Equatable {
     var rateFactor = 1.0
-    /// Nil for the optimiser's.
+    /// Nil for the optimiser's own decay.
     var weightDecay: Double?
     var isFrozen = false
   }
@@ -42,7 +42,7 @@ public struct ParameterRule: Sendable {
     return ParameterRule(selection, .rate(factor))
   }
 
-  /// Replaces the optimiser's decay of weights; at least 0.
+  /// Replaces the optimiser's decay of weights by a number that is at least 0.
   public static func weightDecay(
     _ decay: Double, for selection: ParameterSelection
   ) -> ParameterRule {
@@ -50,20 +50,20 @@ public struct ParameterRule: Sendable {
     return ParameterRule(selection, .weightDecay(decay))
   }
 
-  /// Leaves parameters as they are, and what is kept for them.
+  /// Does not change the parameters, nor the state that is kept for them.
   ///
-  /// Their gradients are computed nevertheless, and not used. What a frozen part computes from the data
-  /// alone costs no gradient inside of `withoutRecording`.
+  /// Their gradients are computed nevertheless, but not used. If a frozen part depends on the data
+  /// alone, compute it inside of `withoutRecording`: then no gradients are computed for it.
   public static func frozen(_ selection: ParameterSelection) -> ParameterRule {
     ParameterRule(selection, .frozen(true))
   }
 
-  /// Trains parameters that a rule before this one has frozen.
+  /// Trains parameters that an earlier rule has frozen.
   public static func trained(_ selection: ParameterSelection) -> ParameterRule {
     ParameterRule(selection, .frozen(false))
   }
 
-  /// Stops where the rule is about none of the parameters: a name may be misspelt.
+  /// Stops when the rule selects none of the parameters, because a name may be misspelt.
   func expectApplies(to parameters: [NamedParameter]) {
     expect(
       parameters.contains { selection.contains($0) },
@@ -71,7 +71,7 @@ public struct ParameterRule: Sendable {
         + "(\(parameters.prefix(4).map(\.name).joined(separator: ", "))...)")
   }
 
-  /// What the rules come to for a parameter.
+  /// The result of all rules for a parameter.
   static func settings(of entry: NamedParameter, by rules: [ParameterRule]) -> Settings {
     rules.reduce(into: Settings()) { settings, rule in
       guard rule.selection.contains(entry) else { return }

@@ -8,11 +8,11 @@ import Tensors
 /// let encoder = ParameterSelection.of(model.encoder)
 /// let heads = ParameterSelection.all.except(encoder)
 /// ```
-/// A literal is a pattern for the whole name, in which `*` stands for any characters, dots among them.
-/// A parameter that a model holds under several names is selected by any of them.
+/// A literal is a pattern for the whole name, in which `*` stands for any characters, including
+/// dots. A parameter that has several names in a model is selected by any of them.
 public struct ParameterSelection: Sendable, ExpressibleByStringLiteral {
   private let form: Form
-  /// What messages call it.
+  /// The name of the selection in messages.
   let description: String
 
   private indirect enum Form: Sendable {
@@ -22,10 +22,10 @@ public struct ParameterSelection: Sendable, ExpressibleByStringLiteral {
     case difference(ParameterSelection, ParameterSelection)
   }
 
-  /// Those whose name matches a pattern.
+  /// The parameters whose name matches a pattern.
   public init(stringLiteral pattern: String) { self.init(matching: pattern) }
 
-  /// Those whose name matches a pattern, in which `*` stands for any characters.
+  /// The parameters whose name matches a pattern, in which `*` stands for any characters.
   public init(matching pattern: String) {
     self.init(form: .pattern(Array(pattern.utf8)), description: "'\(pattern)'")
   }
@@ -35,29 +35,29 @@ public struct ParameterSelection: Sendable, ExpressibleByStringLiteral {
     self.description = description
   }
 
-  /// All of them.
+  /// All parameters.
   public static var all: ParameterSelection { "*" }
 
-  /// Those of a module, whatever their names in the model around it.
+  /// The parameters of a module, whatever their names in the model that contains it.
   public static func of(_ module: some Module) -> ParameterSelection {
     ParameterSelection(
       form: .parameters(module.namedParameters.map(\.parameter)),
       description: "those of a \(type(of: module))")
   }
 
-  /// These and others.
+  /// The parameters of this selection and of another.
   public func or(_ other: ParameterSelection) -> ParameterSelection {
     ParameterSelection(
       form: .either(self, other), description: "\(description) or \(other.description)")
   }
 
-  /// These without others.
+  /// The parameters of this selection that are not in another.
   public func except(_ other: ParameterSelection) -> ParameterSelection {
     ParameterSelection(
       form: .difference(self, other), description: "\(description) except \(other.description)")
   }
 
-  /// Whether a parameter is one of them.
+  /// Whether the selection contains a parameter.
   public func contains(_ entry: NamedParameter) -> Bool {
     switch form {
     case .pattern(let pattern):
@@ -68,7 +68,9 @@ public struct ParameterSelection: Sendable, ExpressibleByStringLiteral {
     }
   }
 
-  /// Whether a name matches a pattern: a star that matched too little is given one character more.
+  /// Whether a name matches a pattern.
+  ///
+  /// If the rest does not fit, the last star is given one more character.
   private static func matches(_ name: ArraySlice<UInt8>, _ pattern: ArraySlice<UInt8>) -> Bool {
     let star = UInt8(ascii: "*")
     var (position, next) = (name.startIndex, pattern.startIndex)

@@ -1,42 +1,44 @@
 import Tensors
 
-/// Gradient descent, with momentum if asked (Polyak 1964; Sutskever, Martens, Dahl and Hinton 2013).
+/// Gradient descent, optionally with momentum (Polyak 1964; Sutskever, Martens, Dahl and Hinton
+/// 2013).
 ///
 /// ```swift
 /// var optimizer = SGD(rate: 0.1 * .cosine(from: 1, to: 0, steps: 2000), momentum: .nesterov(0.9))
 /// ```
 /// With g the gradient plus `weightDecay` times the weight, and u the velocity: u <- mu u + g, and
-/// w <- w - rate u, or w - rate (g + mu u) as Nesterov has it; without momentum w <- w - rate g. It keeps
-/// u as `momentum_buffer`, as large as the model; without momentum nothing.
+/// w <- w - rate u, or w <- w - rate (g + mu u) with Nesterov's momentum; without momentum w <- w -
+/// rate g. It keeps u as `momentum_buffer`, which is as large as the model; without momentum it
+/// keeps nothing.
 public struct SGD: Optimizer {
-  /// What a step has from the steps before it.
+  /// How earlier steps contribute to a step.
   public enum Momentum: Sendable, Equatable {
-    /// Nothing.
+    /// Earlier steps do not contribute.
     case none
-    /// The velocity of the last step times a factor in [0, 1).
+    /// The velocity of the last step contributes, times a factor in [0, 1).
     case heavyBall(Double)
-    /// The same, and the step goes where the velocity will lead.
+    /// As `heavyBall`, but the step goes to where the velocity is going to lead.
     case nesterov(Double)
   }
 
-  /// The learning rate by the number of steps taken before.
+  /// The learning rate as a function of the number of steps taken so far.
   public var rate: Schedule
-  /// What holds for some parameters only; of several rules about one thing the last one counts.
+  /// Exceptions for some parameters; of several rules about the same setting, the last one applies.
   public var rules: [ParameterRule]
-  /// What is remembered from step to step.
+  /// The state that is kept from step to step.
   public var state = OptimizerState()
-  /// What a step has from the steps before it.
+  /// How earlier steps contribute to a step.
   public let momentum: Momentum
-  /// What is added to the gradient for each unit of the weight.
+  /// The multiple of the weight that is added to its gradient.
   public let weightDecay: Double
 
   /// An optimiser before its first step.
   ///
   /// - Parameters:
-  ///   - rate: the learning rate. There is no default: it has the scale of the loss.
-  ///   - momentum: default none.
-  ///   - weightDecay: default 0.
-  ///   - rules: what holds for some parameters only; default none.
+  ///   - rate: the learning rate. It has no default, because it depends on the scale of the loss.
+  ///   - momentum: how earlier steps contribute; default not at all.
+  ///   - weightDecay: the multiple of the weight that is added to its gradient; default 0.
+  ///   - rules: exceptions for some parameters; default none.
   public init(
     rate: Schedule, momentum: Momentum = .none, weightDecay: Double = 0,
     rules: [ParameterRule] = []
@@ -51,14 +53,14 @@ public struct SGD: Optimizer {
     self.rules = rules
   }
 
-  /// `momentum_buffer`, or nothing without momentum.
+  /// The name `momentum_buffer`; nothing without momentum.
   public var keptNames: [String] { momentum == .none ? [] : ["momentum_buffer"] }
 
   /// One step for a parameter: a pass over it for each of decay, velocity and value.
   ///
   /// - Parameters:
-  ///   - value: the value now.
-  ///   - gradient: as it was measured.
+  ///   - value: the present value.
+  ///   - gradient: the gradient, before scaling.
   ///   - kept: the tensors of `keptNames`.
   ///   - update: rate, decay and number of the step.
   /// - Returns: the value after the step.
@@ -76,7 +78,7 @@ public struct SGD: Optimizer {
 }
 
 extension SGD.Momentum {
-  /// mu; nil without momentum.
+  /// The factor mu; nil without momentum.
   fileprivate var factor: Double? {
     switch self {
     case .none: nil

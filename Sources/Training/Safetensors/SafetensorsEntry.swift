@@ -11,19 +11,20 @@ extension SafetensorsFile.Entry {
         ? tensor.floats.withUnsafeBytes { Data($0) } : tensor.scalars.withUnsafeBytes { Data($0) })
   }
 
-  /// An entry with whole numbers, every one of which is kept exactly.
+  /// An entry with whole numbers, each of which is stored exactly.
   ///
   /// ```swift
   /// let steps = SafetensorsFile.Entry("steps", integers: [1 << 40], shape: [])
   /// ```
-  /// Stops when a number does not fit the type, when their count does not fit the shape, or when the
-  /// type is one of fractions.
+  /// Stops when a number does not fit the type, when their count does not fit the shape, or when
+  /// the type is a floating-point type.
   ///
   /// - Parameters:
-  ///   - name: what it is called in the file.
-  ///   - integers: its elements, row-major.
-  ///   - shape: its shape; `[]` for a single number.
-  ///   - type: I64, which is the default, another type of integers, or BOOL (0 and 1).
+  ///   - name: the name of the tensor in the file.
+  ///   - integers: the elements, row-major.
+  ///   - shape: the shape; `[]` for a single number.
+  ///   - type: the type in the file; default I64. It is another type of integers, or BOOL (0 and
+  ///     1).
   public init(
     _ name: String, integers: [Int], shape: [Int], as type: SafetensorsFile.ScalarType = .i64
   ) {
@@ -46,8 +47,8 @@ extension SafetensorsFile.Entry {
     self.init(name: name, type: type, shape: shape, data: data)
   }
 
-  /// The elements of the types of integers and of BOOL, exactly; nil for the types of fractions, and
-  /// where a number of U64 is larger than `Int.max`.
+  /// The exact elements of an integer type or of BOOL; nil for floating-point types, and if a
+  /// number of U64 is larger than `Int.max`.
   public var integers: [Int]? {
     switch type {
     case .i64: numbers { (x: Int64) in Int(x) }
@@ -62,8 +63,9 @@ extension SafetensorsFile.Entry {
     }
   }
 
-  /// The elements: F64 as float64, everything else as float32, which holds whole numbers up to 2^24
-  /// exactly (`integers` all of them).
+  /// The elements as a tensor: F64 as float64, everything else as float32.
+  ///
+  /// Float32 holds whole numbers up to 2^24 exactly; `integers` holds all of them.
   public var tensor: Tensor {
     let shape = Shape(self.shape)
     switch type {
@@ -93,7 +95,7 @@ extension SafetensorsFile.Entry {
 }
 
 extension SafetensorsFile.ScalarType {
-  /// The whole numbers that the type holds; nil for the types of fractions.
+  /// The range of whole numbers that the type holds; nil for floating-point types.
   fileprivate var wholeNumbers: ClosedRange<Int>? {
     switch self {
     case .i64: Int.min...Int.max
@@ -116,7 +118,7 @@ private func allPresent(_ elements: [Int?]) -> [Int]? {
   return present.count == elements.count ? present : nil
 }
 
-/// IEEE half precision to single, without the hardware type that some platforms lack.
+/// Converts IEEE half precision to single, without the hardware type that some platforms lack.
 private func halfToFloat(_ half: UInt16) -> Float {
   let sign: Float = half & 0x8000 == 0 ? 1 : -1
   let exponent = Int(half >> 10 & 0x1f)

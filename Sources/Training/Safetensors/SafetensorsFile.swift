@@ -7,13 +7,13 @@ import Tensors
 /// let file = try SafetensorsFile(contentsOf: url)
 /// let weight = try file.tensor("encoder.weight")
 /// ```
-/// The layout: a little-endian length, a JSON header of that length, then the data, which the
-/// tensors tile without gap or overlap.
+/// The layout is a little-endian length, a JSON header of that length, and the data, which the
+/// tensors fill without gaps or overlaps.
 public struct SafetensorsFile: Sendable {
   /// The scalar types that can be read; all but F16 and BF16 can be written.
   ///
-  /// The format has others (complex numbers, and fractions of 8 bits and fewer), which are refused by
-  /// name.
+  /// The format has other types (complex numbers, and floating-point numbers of 8 bits and fewer);
+  /// they are refused with their name.
   public enum ScalarType: String, Sendable {
     /// IEEE double precision.
     case f64 = "F64"
@@ -51,7 +51,7 @@ public struct SafetensorsFile: Sendable {
       }
     }
 
-    /// What the format has besides.
+    /// The other types of the format.
     fileprivate static let unsupported: Set = [
       "F8_E4M3", "F8_E5M2", "F8_E8M0", "F6_E2M3", "F6_E3M2", "F4", "C64",
     ]
@@ -73,7 +73,7 @@ public struct SafetensorsFile: Sendable {
   public let entries: [Entry]
   /// Strings that belong to the file.
   public let metadata: SafetensorsMetadata
-  /// What errors call the file.
+  /// The name of the file in errors.
   let path: String
   private let positions: [ExactString: Int]
 
@@ -96,7 +96,7 @@ public struct SafetensorsFile: Sendable {
     try self.init(data, path: path)
   }
 
-  /// Reads bytes; `path` is what errors call them.
+  /// Reads bytes; errors call them `path`.
   init(_ data: Data, path: String) throws {
     func refused(_ reason: String) -> SafetensorsError {
       SafetensorsError(
@@ -190,9 +190,9 @@ public struct SafetensorsFile: Sendable {
       uniqueKeysWithValues: entries.enumerated().map { (ExactString($1.name), $0) })
   }
 
-  /// - Throws: `SafetensorsError` for what torch.save writes: a zip archive, or a pickle.
+  /// - Throws: `SafetensorsError` for a file of torch.save, which is a zip archive or a pickle.
   private static func refusePyTorch(_ data: Data, path: String) throws {
-    // A header that is as long as these bytes would say begins with a brace.
+    // A header as long as these bytes would claim must begin with a brace.
     let isPyTorch = [[0x50, 0x4b, 3, 4], [0x80, 2], [0x80, 4]].contains { data.starts(with: $0) }
     guard isPyTorch, data.count < 9 || data[data.startIndex + 8] != UInt8(ascii: "{") else {
       return
@@ -221,14 +221,14 @@ public struct SafetensorsFile: Sendable {
     self.init(tensors.map { Entry($0.name, $0.tensor) }, metadata: metadata)
   }
 
-  /// The tensor's entry, if there is one of that name.
+  /// The entry of a tensor; nil if there is none of that name.
   public subscript(name: String) -> Entry? {
     positions[ExactString(name)].map { entries[$0] }
   }
 
   /// A tensor by name: F64 as float64, everything else converted to float32.
   ///
-  /// - Throws: `SafetensorsError` when there is none of that name.
+  /// - Throws: `SafetensorsError` when there is no tensor of that name.
   public func tensor(_ name: String) throws -> Tensor {
     guard let entry = self[name] else {
       throw SafetensorsError(

@@ -2,17 +2,17 @@ import Tensors
 
 /// A strict reader of the JSON that heads a safetensors file.
 ///
-/// Accepts one object of objects, strings and lists of whole numbers, which is all that the format
-/// allows; duplicate keys, fractions, signs and anything after the object are errors. There is no
-/// recursion, and the limits below bound what a header can make us allocate, whatever its size: a
-/// few bytes of JSON would otherwise become many in memory.
+/// It accepts one object of objects, strings and lists of whole numbers, which is all that the
+/// format allows; duplicate keys, fractions, signs and anything after the object are errors. It
+/// does not recurse, and the limits below bound the memory that a header can make it allocate:
+/// otherwise a few bytes of JSON could take much memory.
 struct SafetensorsHeader {
   /// The largest number of tensors, and of metadata strings.
   static let entryLimit = 100_000
   /// The largest number of bytes in all names and metadata together.
   static let textLimit = 16 << 20
 
-  /// One tensor's line in the header.
+  /// The entry of one tensor in the header.
   struct Entry: Equatable {
     var dtype: String
     var shape: [Int]
@@ -20,7 +20,7 @@ struct SafetensorsHeader {
     var end: Int
   }
 
-  /// Why a header was refused.
+  /// The reason why a header was refused.
   struct Malformed: Error {
     let reason: String
   }

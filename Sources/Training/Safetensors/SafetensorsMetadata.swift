@@ -4,8 +4,8 @@
 /// let metadata: SafetensorsMetadata = ["step": "300"]
 /// metadata["step"]   // "300"
 /// ```
-/// Keys are told apart by their bytes, as the names of tensors are: those that differ in their Unicode
-/// normalisation alone are two. Iteration goes in the order of the bytes.
+/// Keys are compared by their bytes, as names of tensors are: two keys that differ only in their
+/// Unicode normalisation are different. Iteration follows the order of the bytes.
 public struct SafetensorsMetadata: Sendable, Equatable {
   private var values: [ExactString: ExactString]
 
@@ -15,7 +15,9 @@ public struct SafetensorsMetadata: Sendable, Equatable {
       uniqueKeysWithValues: dictionary.map { (ExactString($0.key), ExactString($0.value)) })
   }
 
-  /// The string under a key; nil where there is none, and what is set to nil goes away.
+  /// The string under a key; nil if there is none.
+  ///
+  /// Setting nil removes the key.
   public subscript(key: String) -> String? {
     get { values[ExactString(key)]?.text }
     set { values[ExactString(key)] = newValue.map { ExactString($0) } }
@@ -24,10 +26,10 @@ public struct SafetensorsMetadata: Sendable, Equatable {
   /// The number of strings.
   public var count: Int { values.count }
 
-  /// Whether there is none.
+  /// Whether there are no strings.
   public var isEmpty: Bool { values.isEmpty }
 
-  /// The strings under those keys that a condition holds for.
+  /// The strings whose keys fulfil a condition.
   public func filter(
     _ isIncluded: (_ element: (key: String, value: String)) throws -> Bool
   ) rethrows -> SafetensorsMetadata {
@@ -46,15 +48,17 @@ extension SafetensorsMetadata: Sequence {
 }
 
 extension SafetensorsMetadata: ExpressibleByDictionaryLiteral {
-  /// The strings of a literal; of several under the same key the last one.
+  /// The strings of a literal; if a key occurs several times, its last string.
   public init(dictionaryLiteral elements: (String, String)...) {
     self.init()
     for (key, value) in elements { self[key] = value }
   }
 }
 
-/// A text by its bytes: strings that differ in their Unicode normalisation alone are equal, but name
-/// different things in a file.
+/// A text that is compared by its bytes.
+///
+/// Swift strings that differ only in their Unicode normalisation are equal, but they name different
+/// things in a file.
 struct ExactString: Hashable, Comparable {
   let text: String
 

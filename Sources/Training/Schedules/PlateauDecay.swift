@@ -4,9 +4,9 @@ import Tensors
 public struct PlateauDecay: Sendable, Equatable, Codable {
   /// The number of epochs without improvement after which the factor is halved; at least 1.
   public var patience: Int
-  /// The factor now.
+  /// The present factor.
   public private(set) var factor = 1.0
-  /// The smallest loss seen.
+  /// The smallest loss so far.
   public private(set) var best = Double.greatestFiniteMagnitude
   private var stale = 0
 
@@ -16,9 +16,9 @@ public struct PlateauDecay: Sendable, Equatable, Codable {
     self.patience = patience
   }
 
-  /// A decay that was kept.
+  /// A decay with state that was stored.
   ///
-  /// - Throws: `DecodingError` for numbers that no decay can come to.
+  /// - Throws: `DecodingError` for numbers that no decay can have.
   public init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     patience = try values.decode(Int.self, forKey: .patience)
@@ -36,7 +36,7 @@ public struct PlateauDecay: Sendable, Equatable, Codable {
     }
   }
 
-  /// Takes note of an epoch's validation loss.
+  /// Records the validation loss of an epoch, and halves the factor if it is time.
   public mutating func observe(_ loss: Double) {
     if loss < best {
       best = loss

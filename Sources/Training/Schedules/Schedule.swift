@@ -8,8 +8,9 @@ import Tensors
 /// let other = Schedule.constant(0.1).then(.exponential(from: 0.1, factor: 0.99), after: 500)
 /// rate(0)   // 1e-05
 /// ```
-/// A value: it has no state, and the same step always gives the same number, so that training that was
-/// interrupted goes on at the right rate. Steps are counted from 0. A number is a schedule too.
+/// A schedule is a value without state: the same step always gives the same number, so training
+/// that was interrupted continues at the right rate. Steps are counted from 0. A number is a
+/// schedule too.
 public struct Schedule: Sendable, Equatable {
   private let form: Form
 
@@ -34,10 +35,11 @@ public struct Schedule: Sendable, Equatable {
     return form.value(at: step)
   }
 
-  /// Always the same number.
+  /// The same number at every step.
   public static func constant(_ value: Double) -> Schedule { Schedule(.constant(value)) }
 
-  /// A straight line over `steps` steps, constant after that: from + (to - from) step / steps.
+  /// A straight line over `steps` steps, and a constant after that: from + (to - from) step /
+  /// steps.
   public static func linear(from start: Double, to end: Double, steps: Int) -> Schedule {
     Schedule(.linear(from: start, to: end, steps: length(steps)))
   }
@@ -46,8 +48,8 @@ public struct Schedule: Sendable, Equatable {
   /// min(1, (step + 1) / steps); 0 steps give 1 from the beginning.
   public static func warmup(steps: Int) -> Schedule { Schedule(.warmup(length(steps))) }
 
-  /// Half a cosine over `steps` steps, constant after that (Loshchilov and Hutter 2017, without
-  /// restarts): (from + to) / 2 + (from - to) / 2 cos(pi step / steps).
+  /// Half a cosine over `steps` steps, and a constant after that (Loshchilov and Hutter 2017,
+  /// without restarts): (from + to) / 2 + (from - to) / 2 cos(pi step / steps).
   public static func cosine(from start: Double, to end: Double, steps: Int) -> Schedule {
     Schedule(.cosine(from: start, to: end, steps: length(steps)))
   }
@@ -55,9 +57,9 @@ public struct Schedule: Sendable, Equatable {
   /// from factor^(step / every), smoothly: `factor` is what is left after `every` steps.
   ///
   /// - Parameters:
-  ///   - start: at step 0.
-  ///   - factor: above 0.
-  ///   - every: default 1.
+  ///   - start: the value at step 0.
+  ///   - factor: the factor per `every` steps, above 0.
+  ///   - every: the number of steps in which the value is multiplied by `factor`; default 1.
   /// - Returns: the schedule.
   public static func exponential(
     from start: Double, factor: Double, every: Int = 1
@@ -66,7 +68,8 @@ public struct Schedule: Sendable, Equatable {
     return Schedule(.exponential(from: start, factor: factor, every: Double(every)))
   }
 
-  /// A number that is multiplied at some steps: from `factor`^n, where n of them have been reached.
+  /// A number that is multiplied by `factor` at some steps: from `factor`^n once n of them have
+  /// been reached.
   public static func steps(from start: Double, factor: Double, at steps: [Int]) -> Schedule {
     expect(steps == steps.sorted(), "the steps \(steps) of a schedule ascend")
     return Schedule(.steps(from: start, factor: factor, at: steps))
@@ -78,17 +81,17 @@ public struct Schedule: Sendable, Equatable {
     return Schedule(.staircase(from: start, factor: factor, every: every))
   }
 
-  /// This schedule for some steps, and then another, which counts its steps from there.
+  /// This schedule for some steps, and then another one, which counts its steps from that point.
   public func then(_ next: Schedule, after steps: Int) -> Schedule {
     Schedule(.sequence(form, next.form, after: Schedule.length(steps)))
   }
 
-  /// The value at step 0 for some steps more, and the rest that much later.
+  /// This schedule after its value at step 0 has been held for some steps.
   public func delayed(by steps: Int) -> Schedule {
     Schedule(.delayed(form, by: Schedule.length(steps)))
   }
 
-  /// The product at each step.
+  /// The product of two schedules at each step.
   public static func * (a: Schedule, b: Schedule) -> Schedule { Schedule(.product(a.form, b.form)) }
 
   private static func length(_ steps: Int) -> Int {
@@ -98,9 +101,9 @@ public struct Schedule: Sendable, Equatable {
 }
 
 extension Schedule: ExpressibleByFloatLiteral, ExpressibleByIntegerLiteral {
-  /// Always the same number.
+  /// The same number at every step.
   public init(floatLiteral value: Double) { self.init(.constant(value)) }
-  /// Always the same number.
+  /// The same number at every step.
   public init(integerLiteral value: Int) { self.init(.constant(Double(value))) }
 }
 

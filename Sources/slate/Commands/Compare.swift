@@ -8,7 +8,7 @@ import ObjectCentric
 import Tensors
 import Training
 
-/// `slate compare`.
+/// The command `slate compare`.
 struct Compare: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Compare gradient estimators on a trained model's slot attention.",
@@ -76,9 +76,9 @@ struct Compare: ParsableCommand {
     Console.print("\nwrote \(out)")
   }
 
-  /// What the estimators do at the slots' fixed points.
+  /// Compares the estimators at the slots' fixed points.
   ///
-  /// - Throws: `RunError` where the solve has found none.
+  /// - Throws: `RunError` when the solve has found no fixed point.
   private func report(of comparison: EstimatorComparison) throws -> ComparisonReport {
     do {
       return try comparison.report()

@@ -4,7 +4,7 @@ import Images
 import Tensors
 import Training
 
-/// `slate compose`.
+/// The command `slate compose`.
 struct Compose: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Draw scenes from slots of one or several images.",
@@ -58,7 +58,7 @@ struct Compose: ParsableCommand {
   }
 }
 
-/// Slots by the numbers of their image and of their own: 0:2,1:3.
+/// Slots, given as pairs of an image's number and a slot's number: 0:2,1:3.
 struct SlotList: ExpressibleByArgument {
   let places: [(image: Int, slot: Int)]
 
@@ -80,8 +80,8 @@ enum SlotFile {
 
   /// Its slots, [images, slots, slot size].
   ///
-  /// - Throws: `SafetensorsError` when it cannot be read; `RunError` where it is of a model with slots
-  ///   of another size.
+  /// - Throws: `SafetensorsError` when the file cannot be read; `RunError` when its slots have
+  ///   another size than the model's.
   static func slots(at path: String, for run: LoadedRun) throws -> Tensor {
     let slots = try SafetensorsFile(contentsOf: URL(filePath: path)).tensor("slots")
     let size = run.state.configuration.slotSize

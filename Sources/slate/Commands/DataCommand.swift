@@ -2,12 +2,12 @@ import ArgumentParser
 import Foundation
 import ObjectCentric
 
-/// `slate data`.
+/// The command `slate data`.
 struct DataCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "data", abstract: "Look at image data.", subcommands: [Inspect.self])
 
-  /// `slate data inspect`.
+  /// The command `slate data inspect`.
   struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Say what a folder of images holds, and draw some of it.",

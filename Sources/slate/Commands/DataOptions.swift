@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import ObjectCentric
 
-/// Where images come from and how they are read.
+/// The options that say where images come from and how they are read.
 struct DataOptions: ParsableArguments {
   @Option(
     name: [.customLong("data"), .customLong("data-path")],
@@ -29,7 +29,7 @@ struct DataOptions: ParsableArguments {
     }
   }
 
-  /// The source that these options name; what they leave open is as in a run.
+  /// The source that these options name; values that they leave open are those of a run.
   func source(or run: DataSource? = nil) -> DataSource {
     var source = run ?? DataSource()
     if let data { source.setPath(data) }
@@ -64,7 +64,7 @@ struct ReadingOptions: ParsableArguments {
     }
   }
 
-  /// Changes what these options say of a source.
+  /// Changes the values of a source that these options name.
   func apply(to source: inout DataSource) {
     source.centerCrop = centerCrop ?? source.centerCrop
     source.limit = limit ?? source.limit

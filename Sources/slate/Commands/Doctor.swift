@@ -3,7 +3,7 @@ import Collectives
 import Foundation
 import Tensors
 
-/// `slate doctor`.
+/// The command `slate doctor`.
 struct Doctor: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Say what computes on this machine, and how fast.",
@@ -26,16 +26,16 @@ struct Doctor: ParsableCommand {
     }
   }
 
-  /// Everything that is known, as it stands in run.json too.
+  /// The report, in the form that it also has in run.json.
   private struct Findings: Encodable {
     let machine: MachineRecord
     let productsAreRight: Bool
     let traits: [String]
-    /// Where the number of workers comes from.
+    /// How the number of workers was determined.
     let workersFrom: String
-    /// The processes that a launcher started.
+    /// The number of processes that a launcher started.
     let ranks: Int
-    /// Name and version of MPI; nil where it is not built in.
+    /// The name and version of MPI; nil if the program was built without it.
     let mpi: String?
   }
 

@@ -6,7 +6,7 @@ import ObjectCentric
 import Tensors
 import Training
 
-/// `slate evaluate`.
+/// The command `slate evaluate`.
 struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measure a run's model on images that it was not trained on.",

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import ObjectCentric
 
-/// `slate experiment`.
+/// The command `slate experiment`.
 struct ExperimentCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "experiment",

@@ -1,7 +1,7 @@
 import ArgumentParser
 import ObjectCentric
 
-/// How image files are read, for every command that reads some.
+/// The options that say how image files are read, for every command that reads some.
 struct FileOptions: ParsableArguments {
   @Flag(
     inversion: .prefixedNo,

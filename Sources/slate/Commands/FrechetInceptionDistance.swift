@@ -5,7 +5,7 @@ import ObjectCentric
 import Tensors
 import Training
 
-/// `slate fid`.
+/// The command `slate fid`.
 struct FrechetInceptionDistance: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "fid",
@@ -48,7 +48,7 @@ struct FrechetInceptionDistance: ParsableCommand {
 
   func run() throws {
     let network = try inception.map { try InceptionFile($0) }
-    // A set that fails does not cost the work on the other one.
+    // If one set fails, the work on the other one must not be lost.
     let sets = [first, second].enumerated().map { position, path in
       Result {
         let set = try statistics(of: path, network)
@@ -92,14 +92,15 @@ struct FrechetInceptionDistance: ParsableCommand {
 }
 
 extension Evaluation {
-  /// The distance between the images and what the slots regenerate of them.
+  /// The distance between the images and their reconstructions through the slots.
   ///
   /// - Parameters:
   ///   - inception: computes the features.
-  ///   - path: where the images' statistics are read from, or kept if there is no such file.
-  /// - Returns: the distance, with a warning on standard error where the images are few.
-  /// - Throws: `RunError` for fewer than two images, and for statistics of other images or by another
-  ///   network.
+  ///   - path: the file from which the images' statistics are read, or to which they are written if
+  ///     it does not exist; nil for none.
+  /// - Returns: the distance. If there are few images, a warning goes to standard error.
+  /// - Throws: `RunError` for fewer than two images, and for statistics of other images or by
+  ///   another network.
   func frechetInceptionDistance(
     _ inception: InceptionFile, statistics path: String?
   ) throws -> Double {
@@ -109,7 +110,8 @@ extension Evaluation {
         path: images.dataset.description, reason: "one image has no covariance",
         remedy: "look at more images with --images")
     }
-    // Ranks share the images' features only where none of them reads the file.
+    // Ranks share the features of the images only if none of them has read the statistics from the
+    // file.
     let isKept = path.map { FileManager.default.fileExists(atPath: $0) } ?? false
     try ranks.expectEqual(
       "\(isKept)", what: "whether there is a file \(path ?? "")",

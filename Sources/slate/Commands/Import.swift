@@ -5,7 +5,7 @@ import ObjectCentric
 import Tensors
 import Training
 
-/// `slate import`.
+/// The command `slate import`.
 struct Import: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Turn published weights into a run.",

@@ -2,16 +2,17 @@ import Images
 import ObjectCentric
 import Tensors
 
-/// A picture that a user named.
+/// A picture that the user has named.
 struct NamedImage {
-  /// As it was given.
+  /// The path as the user gave it.
   let path: String
   let image: Image
 }
 
 extension FileOptions {
-  /// The pictures that a user names one by one, the first of which that cannot be read is an error
-  /// unless some were allowed.
+  /// The pictures that the user has named one by one.
+  ///
+  /// The first one that cannot be read is an error, unless a tolerance was given.
   ///
   /// - Throws: `UnreadableImages` when too many cannot be read.
   func read(_ paths: [String], defaults: DataSource) throws -> [NamedImage] {
@@ -39,14 +40,15 @@ extension FileOptions {
 }
 
 extension LoadedRun {
-  /// Pictures as the model sees them, resized, [count, height, width, 3] in [0, 1].
+  /// The pictures as the model sees them: resized, [count, height, width, 3] in [0, 1].
   func tensor(of images: [Image]) -> Tensor {
     let size = state.configuration.imageSize
     return Tensor(images: images.map { $0.resized(width: size, height: size) }, size: size)
   }
 
-  /// The noise of initial slots with which named images are looked at, [count, slots, slot size]: the
-  /// same at every call.
+  /// The noise of the initial slots for named images, [count, slots, slot size].
+  ///
+  /// It is the same at every call.
   func slotNoise(count: Int) -> Tensor {
     let configuration = state.configuration
     var noise = RandomStreams(seed: configuration.seed).validation

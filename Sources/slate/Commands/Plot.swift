@@ -3,7 +3,7 @@ import Foundation
 import Images
 import Training
 
-/// `slate plot`.
+/// The command `slate plot`.
 struct Plot: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Draw the metrics of one or several runs.",
@@ -80,15 +80,16 @@ struct Plot: ParsableCommand {
     }
   }
 
-  /// What the legend calls a run: its folder's name, or the whole path where several share it.
+  /// The name of a run in the legend: its folder's name, or the whole path if several runs share
+  /// the name.
   private func name(of path: String) -> String {
     func last(_ path: String) -> String { URL(filePath: path).lastPathComponent }
     return runs.count { last($0) == last(path) } > 1 ? path : last(path)
   }
 
-  /// What a run has measured.
+  /// The measurements of a run.
   ///
-  /// - Throws: `RunError` or `LogError` where there is nothing to draw.
+  /// - Throws: `RunError` or `LogError` when there is nothing to draw.
   private func lines(of path: String) throws -> [[String: Double]] {
     let metrics = RunFolder(url: URL(filePath: path, directoryHint: .isDirectory)).metrics
     guard FileManager.default.fileExists(atPath: metrics.path) else {

@@ -4,7 +4,7 @@ import Images
 import ObjectCentric
 import Tensors
 
-/// `slate reconstruct`.
+/// The command `slate reconstruct`.
 struct Reconstruct: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show what a run's model sees in images.",
@@ -34,7 +34,7 @@ struct Reconstruct: ParsableCommand {
   }
 }
 
-/// Refuses a picture whose name says that it is of another format than it will be.
+/// Refuses a path for a picture whose ending names another format than the picture will have.
 func expectPNG(_ path: String, of option: String) throws {
   guard path.lowercased().hasSuffix(".png") else {
     throw ValidationError(

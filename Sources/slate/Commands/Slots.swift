@@ -5,7 +5,7 @@ import ObjectCentric
 import Tensors
 import Training
 
-/// `slate slots`.
+/// The command `slate slots`.
 struct Slots: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Write slots and masks that a run's model finds in images.",
@@ -58,7 +58,7 @@ struct Slots: ParsableCommand {
         + "\(slotCount) slots of each image")
   }
 
-  /// What the masks of images are called: photo.jpg has photo-mask.png, numbered where names repeat.
+  /// The names of the masks of images: photo.jpg has photo-mask.png; repeated names are numbered.
   private func maskNames(_ paths: [String]) -> [String] {
     let stems = paths.map {
       URL(filePath: $0).deletingPathExtension().lastPathComponent

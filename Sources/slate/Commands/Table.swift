@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// `slate table`.
+/// The command `slate table`.
 struct Table: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Make a table of runs: mean and deviation over the seeds.",
@@ -25,7 +25,7 @@ struct Table: ParsableCommand {
   var at: [Int] = []
   @Flag(help: "Measure the runs that have no scores.json yet.") var evaluate = false
 
-  /// How the table is written.
+  /// The format of the table.
   enum Format: String, CaseIterable, ExpressibleByArgument { case markdown, csv, json }
 
   func run() throws {

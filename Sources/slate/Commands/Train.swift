@@ -6,7 +6,7 @@ import ObjectCentric
 import Tensors
 import Training
 
-/// `slate train`.
+/// The command `slate train`.
 struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Train SLATE on a folder of images or on generated scenes.",
@@ -117,7 +117,7 @@ struct Train: ParsableCommand {
     try session.run()
   }
 
-  /// A run in memory, and where its images come from.
+  /// A run in memory, and the source of its images.
   private typealias Prepared = (trainer: Trainer, data: DataSource)
 
   private func newSession(_ ranks: Communicator) throws -> TrainingSession {
@@ -165,7 +165,7 @@ struct Train: ParsableCommand {
     )
   }
 
-  /// The images, and the configuration with as many steps as `epochs` says.
+  /// The images, and the configuration with the number of steps that `epochs` implies.
   private func prepared(
     _ configuration: RunConfiguration, _ data: DataSource
   ) throws -> (RunConfiguration, BatchLoader) {

@@ -138,10 +138,10 @@ struct ConfigurationOptions: ParsableArguments {
       """, \.probeEvery, "count"))
   var probeEvery: Int?
 
-  /// The values of a preset, or of a run that is resumed, with those of the configuration file and
-  /// then those of the options in their place.
+  /// The values of a preset or of a resumed run, replaced by those of the configuration file and
+  /// then by those of the options.
   ///
-  /// - Throws: `ConfigurationError` for a value that makes no sense, `RunError` for a file that
+  /// - Throws: `ConfigurationError` for a value that makes no sense; `RunError` for a file that
   ///   cannot be read.
   func resolved(from run: RunConfiguration? = nil) throws -> RunConfiguration {
     var result = preset?.configuration ?? run ?? Preset.quickstart.configuration
@@ -192,7 +192,8 @@ struct ConfigurationOptions: ParsableArguments {
 }
 
 extension ArgumentHelp {
-  /// The help of an option that a preset gives a value: the text and that of quickstart.
+  /// The help of an option whose default depends on the preset: the text, followed by the value of
+  /// quickstart.
   fileprivate static func of<Value>(
     _ text: String, _ path: KeyPath<RunConfiguration, Value>, _ valueName: String? = nil
   ) -> ArgumentHelp {

@@ -2,20 +2,21 @@ import ArgumentParser
 
 /// A named starting point for a configuration.
 enum Preset: String, CaseIterable, ExpressibleByArgument, Sendable {
-  /// Small, for minutes on a laptop: implicit gradients and none of the published tricks.
+  /// A small model for minutes on a laptop, with implicit gradients and without the published
+  /// tricks.
   ///
-  /// The dVAE comes first, with one-hot tokens, and then stays as it is; slots start from trained
-  /// vectors, reached straight through; positions are small and fixed. On plain scenes slots then find
-  /// objects and background within a few thousand steps, where they otherwise divide the picture by
-  /// regions.
+  /// The dVAE is trained first, with one-hot tokens, and then stays as it is. Slots start from
+  /// trained vectors, to which a straight-through gradient flows; positions are small and fixed. On
+  /// plain scenes, slots then find objects and background within a few thousand steps, where they
+  /// otherwise divide the picture by regions.
   case quickstart
   /// The published defaults for 3D Shapes.
   case shapes3d
-  /// The paper's experiments at 64 x 64: 8 blocks, 8 heads, 4096 tokens, and a slot for each of the up
-  /// to ten objects of CLEVR, for the background and to spare, as configurations of SLATE for
-  /// ShapeStacks have it.
+  /// The paper's experiments at 64 x 64, with 8 blocks, 8 heads and 4096 tokens. There is a slot
+  /// for each of the up to ten objects of CLEVR, one for the background and one to spare, as in
+  /// configurations of SLATE for ShapeStacks.
   case paper64 = "paper-64"
-  /// The same at 96 x 96.
+  /// The paper's experiments at 96 x 96.
   case paper96 = "paper-96"
 
   var configuration: RunConfiguration {

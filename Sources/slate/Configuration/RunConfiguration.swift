@@ -2,14 +2,14 @@ import Foundation
 import ImplicitLayers
 import ObjectCentric
 
-/// Everything that decides what a training run computes, apart from the images.
+/// All values that decide what a training run computes, apart from the images.
 ///
-/// The names are those of the published code; in files they are written in snake case
-/// (`vocab_size`), on the command line in kebab case (`--vocab-size`).
+/// The names are those of the published code; files write them in snake case (`vocab_size`), and
+/// the command line in kebab case (`--vocab-size`).
 struct RunConfiguration: Codable, Equatable, Sendable {
   var imageSize = 64
   var vocabSize = 1024
-  /// The channels of the dVAE's features.
+  /// The number of channels of the dVAE's features.
   var dvaeWidth = 64
   var dModel = 192
   var numSlots = 3
@@ -22,58 +22,65 @@ struct RunConfiguration: Codable, Equatable, Sendable {
 
   var slotInit = SLATE.SlotInitialization.random
   var posEncoding = SLATE.PositionEncoding.learned
-  /// The deviation of the positions, of trained ones at the start.
+  /// The standard deviation of the position vectors; for trained positions, at the beginning of
+  /// training.
   var posDeviation = 1.0
 
   var solver = SolverChoice.iteration
-  /// The relative residual at which the solve of an image ends; 0 for always `iterations`.
+  /// The relative residual at which the solve of an image ends; 0 for a fixed number of
+  /// `iterations`.
   var tolerance = 0.0
-  /// Applications of the cell before the gradient is taken, or the most of them.
+  /// The number of applications of the cell before the gradient is taken; with a tolerance, the
+  /// largest number.
   var iterations = 3
   var gradient = GradientChoice.implicit
   /// Whether the application that an implicit gradient differentiates is the last of the
-  /// `iterations`, not one more.
+  /// `iterations`, instead of one more.
   var lastIsDifferentiated = false
-  /// Whether implicit gradients are also handed to the initial slots, as if the solve were the
+  /// Whether implicit gradients are also passed on to the initial slots, as if the solve were the
   /// identity.
   var straightThrough = false
 
   var batchSize = 50
-  /// Batches whose gradients are averaged for a step.
+  /// The number of batches whose gradients are averaged for a step.
   var accumulate = 1
   var steps = 250_000
   var seed: UInt64 = 0
   var lrDvae = 3e-4
   var lrMain = 1e-4
-  /// Steps of linear warm-up of `lrMain`; 0 switches it off.
+  /// The number of steps of linear warm-up of `lrMain`; 0 switches it off.
   var lrWarmupSteps = 30_000
-  /// Bound on the gradient's infinity norm; 0 switches clipping off.
+  /// The bound on the gradient's infinity norm, by which gradients are clipped; 0 switches clipping
+  /// off.
   var clip = 1.0
-  /// Epochs without a better validation loss until both rates are halved; 0 switches it off.
+  /// The number of epochs without a better validation loss after which both rates are halved; 0
+  /// switches this off.
   var patience = 4
-  /// The first steps, in which the dVAE is trained alone and after which it stays as it is; 0 trains
-  /// all together, as published.
+  /// The number of first steps in which only the dVAE is trained; after them it stays as it is.
+  ///
+  /// 0 trains all parts together, as published.
   var dvaeSteps = 0
   var tauStart = 1.0
   var tauFinal = 0.1
   var tauSteps = 30_000
-  /// Whether relaxed tokens are made one-hot, straight-through.
+  /// Whether relaxed tokens are made one-hot, with a straight-through gradient.
   var hard = false
 
-  /// Steps between validations; 0 for once an epoch.
+  /// The number of steps between validations; 0 for one validation per epoch.
   var valEvery = 0
-  /// The most images that a validation looks at.
+  /// The largest number of images of a validation.
   var valImages = 256
-  /// Steps between measurements of the slots' fixed point and of the gradient's error; 0 for none.
+  /// The number of steps between measurements of the slots' fixed point and of the gradient's
+  /// error; 0 for none.
   var probeEvery = 0
 
-  /// No count of steps, epochs or images is larger.
+  /// The upper bound of every count of steps, epochs or images.
   static let largestCount = 1 << 40
 
-  /// No tensor has more elements: 256 GiB in single precision.
+  /// The upper bound of a tensor's number of elements: 256 GiB in single precision.
   private static let mostElements = 0x1p36
 
-  /// The extents of the largest tensors, each with an option that decides about it.
+  /// The extents of the largest tensors, each with an option that determines it.
   private var largeTensors: [(option: String, value: Int, extents: [Int])] {
     let tokens = (imageSize / 4) * (imageSize / 4) + 1
     let width = max(vocabSize, 4 * dModel)
@@ -111,7 +118,7 @@ struct RunConfiguration: Codable, Equatable, Sendable {
 
   /// Checks every value.
   ///
-  /// - Throws: `ConfigurationError` naming the first option that makes no sense.
+  /// - Throws: `ConfigurationError` naming the first option whose value makes no sense.
   func validated() throws -> RunConfiguration {
     func require(_ condition: Bool, _ option: String, _ value: Any, _ rule: String) throws {
       if !condition { throw ConfigurationError(option: option, value: "\(value)", rule: rule) }
@@ -174,7 +181,8 @@ struct RunConfiguration: Codable, Equatable, Sendable {
     return self
   }
 
-  /// Leaves out a preset's straight-through where a gradient was chosen that is not implicit.
+  /// Switches a preset's straight-through gradient off if a gradient was chosen that is not
+  /// implicit.
   mutating func dropMeaninglessStraightThrough() {
     straightThrough = straightThrough && gradient.isImplicit
   }
@@ -187,7 +195,7 @@ struct RunConfiguration: Codable, Equatable, Sendable {
       solver: solver.solver,
       estimator: straightThrough
         ? adjoint.map { StraightThrough($0) } ?? gradient.estimator : gradient.estimator,
-      // Under a tolerance the differentiated application is always one more.
+      // With a tolerance, the differentiated application is always one more.
       stoppingRule: tolerance > 0
         ? .tolerance(
           relative: tolerance, limit: adjoint == nil || isOneMore ? iterations : iterations - 1,
@@ -196,7 +204,7 @@ struct RunConfiguration: Codable, Equatable, Sendable {
   }
 }
 
-/// An option with a value that makes no sense.
+/// The error that the value of an option makes no sense.
 struct ConfigurationError: Error, CustomStringConvertible {
   let option: String
   let value: String
@@ -208,7 +216,8 @@ struct ConfigurationError: Error, CustomStringConvertible {
 // MARK: - Files
 
 extension RunConfiguration {
-  /// Values that runs of before did not write, and what they trained with.
+  /// The values that were added to the configuration later, with their meaning for older runs: what
+  /// these were trained with.
   static var laterValues: [String: Any] {
     ["dvaeSteps": 0, "dvaeWidth": 64, "posEncoding": "learned"]
   }
@@ -216,12 +225,13 @@ extension RunConfiguration {
   /// The configuration as JSON, in snake case.
   func json() throws -> String { try snakeCaseJSON(self) }
 
-  /// This configuration with the values that a JSON object holds, under their names.
+  /// This configuration with the values of a JSON object, found by their names.
   ///
-  /// A complete file of an older version means what it meant then, also for values that came later.
+  /// In a complete file of an older version, values that were added later have the meaning that
+  /// they had at that time.
   ///
-  /// - Throws: `RunError` naming the file when it is no object, has an unknown name, or a value of
-  ///   the wrong kind; `ConfigurationError` for a value that makes no sense.
+  /// - Throws: `RunError` naming the file when it is not an object, has an unknown name, or a value
+  ///   of the wrong kind; `ConfigurationError` for a value that makes no sense.
   func replacing(withJSON data: Data, path: String) throws -> RunConfiguration {
     func refused(_ reason: String) -> RunError {
       RunError(
@@ -241,7 +251,8 @@ extension RunConfiguration {
     guard
       let values = try JSONSerialization.jsonObject(with: Data(json().utf8)) as? [String: Any]
     else { throw refused("the configuration cannot be written as JSON") }
-    // A file with everything that was written before is that of a run of then, and complete.
+    // A file that has all values of an older version was written by a run of that version, and is
+    // complete.
     let later = Dictionary(
       uniqueKeysWithValues: RunConfiguration.laterValues.map { ($0.inSnakeCase, $1) })
     if values.keys.allSatisfy({ changes[$0] != nil || later[$0] != nil }) {
@@ -264,7 +275,7 @@ extension RunConfiguration {
       }
       return try result.validated()
     } catch let error as DecodingError {
-      // Of a number that does not fit the decoder does not say which it is.
+      // For a number that does not fit its type, the decoder does not say which one it is.
       for (name, value) in changes.sorted(by: { $0.key < $1.key })
       where error.codingPath.isEmpty && (try? decoded([name: value])) == nil {
         throw refused("'\(name)' cannot be \(value)")
@@ -275,7 +286,7 @@ extension RunConfiguration {
 }
 
 extension DecodingError {
-  /// The keys that lead to what is wrong, where the decoder knows.
+  /// The keys that lead to the wrong value, if the decoder knows them.
   fileprivate var codingPath: [any CodingKey] {
     switch self {
     case .typeMismatch(_, let context), .valueNotFound(_, let context),
@@ -285,7 +296,7 @@ extension DecodingError {
     }
   }
 
-  /// The key and what is wrong with it, without the decoder's internals.
+  /// The key and its fault in words, without internals of the decoder.
   var shortDescription: String {
     switch self {
     case .keyNotFound(let key, _): "the key '\(key.stringValue)' is missing"
@@ -301,7 +312,7 @@ extension DecodingError {
 extension String {
   fileprivate var withoutFullStop: String { hasSuffix(".") ? String(dropLast()) : self }
 
-  /// The name of a value as files have it: dModel -> d_model.
+  /// The name of a value in files: dModel -> d_model.
   fileprivate var inSnakeCase: String {
     map { $0.isUppercase ? "_" + $0.lowercased() : String($0) }.joined()
   }

@@ -2,9 +2,9 @@ import Tensors
 import Training
 
 extension RunConfiguration {
-  /// Takes the sizes that a model's tensors show.
+  /// Takes those sizes of a model that its tensors show.
   ///
-  /// - Throws: `RunError` naming a tensor that every model of these sizes has and this file has not.
+  /// - Throws: `RunError` naming a tensor that every model of these sizes has and this file lacks.
   mutating func readSizes(of checkpoint: Checkpoint, path: String) throws {
     let shapes = checkpoint.shapes
     func shape(_ name: String, rank: Int) throws -> Shape {
@@ -26,8 +26,8 @@ extension RunConfiguration {
       shapes.keys.filter {
         $0.hasPrefix("tf_dec.blocks.") && $0.hasSuffix(".ffn.0.weight")
       }.count
-    // Tensors without elements can claim any width in a few bytes: those that grow with the square of
-    // a width are looked for before a model is made.
+    // Tensors without elements can claim any width in a few bytes. So tensors whose size grows with
+    // the square of a width must be in the file before a model is made.
     let blocks = (0..<numDecBlocks).map { "tf_dec.blocks.\($0).ffn.0.weight" }
     let squares =
       [

@@ -1,20 +1,20 @@
 import ArgumentParser
 import ImplicitLayers
 
-/// A value of one of the library's catalogs, as it is written on the command line and in files.
+/// A choice from one of the library's catalogs, as it is written on the command line and in files.
 protocol CatalogChoice: Equatable, Sendable, LosslessStringConvertible, ExpressibleByArgument,
   Codable
 {
   associatedtype Value: Sendable
-  /// What can be chosen.
+  /// The type of the chosen value.
   static var catalog: Catalog<Value> { get }
-  /// What errors call a choice.
+  /// The name of such a choice in errors.
   static var kind: String { get }
   init(description: String, value: Value)
 }
 
 extension CatalogChoice {
-  /// What may be written.
+  /// A list of all forms that may be written.
   static var forms: String { catalog.forms }
 
   static func == (a: Self, b: Self) -> Bool { a.description == b.description }
@@ -42,23 +42,23 @@ extension CatalogChoice {
 
 /// How training differentiates slot attention.
 ///
-/// A backward solve that fails, which early in training may happen, is replaced by five terms of the
-/// Neumann series in the samples where it failed.
+/// A backward solve may fail early in training. In the samples where it fails, it is replaced by
+/// five terms of the Neumann series.
 struct GradientChoice: CatalogChoice {
   static let catalog = Catalog.estimators(
     tolerance: 1e-3, onFailure: .fallback(to: .neumann(terms: 5)))
   static let kind = "gradient"
 
-  /// The form in which it was written.
+  /// The form in which the choice was written.
   let description: String
   let value: any BackwardEstimator
 
   var estimator: any BackwardEstimator { value }
 
-  /// Whether it differentiates the fixed point and not the iterations that led there.
+  /// Whether it differentiates the fixed point, and not the iterations that led to it.
   var isImplicit: Bool { estimator.adjoint != nil }
 
-  /// Whether it reuses the inverse that the forward solver has learned.
+  /// Whether it reuses the inverse that the forward solver has built.
   var needsInverse: Bool { estimator.inverseUse == .required }
 
   /// Whether it undoes the steps of a paired iteration.
@@ -68,18 +68,18 @@ struct GradientChoice: CatalogChoice {
   static let implicit = GradientChoice(description: "implicit", value: .oneStep)
 }
 
-/// How slot attention's fixed point is found.
+/// How the fixed point of slot attention is found.
 struct SolverChoice: CatalogChoice {
   static var catalog: Catalog<any ForwardSolver> { .solvers }
   static let kind = "solver"
 
-  /// The form in which it was written.
+  /// The form in which the choice was written.
   let description: String
   let value: any ForwardSolver
 
   var solver: any ForwardSolver { value }
 
-  /// Whether it learns an inverse that a gradient can reuse.
+  /// Whether it builds an inverse that a gradient can reuse.
   var learnsInverse: Bool { solver.learnsInverse }
 
   /// Whether its steps can be undone.

@@ -1,9 +1,9 @@
 import Foundation
 
-/// This program, at work on something else in a process of its own.
+/// Another process of this program, with other arguments.
 ///
-/// What it says goes through pipes: when the process that listens ends, however that ends, a training
-/// run stops at the next thing that it has to say, and saves.
+/// Its output goes through pipes. When the listening process ends, for whatever reason, a training
+/// run stops at its next output, and saves.
 final class ChildProcess {
   private let process = Process()
   private let streams = (output: Pipe(), errors: Pipe())
@@ -11,12 +11,12 @@ final class ChildProcess {
   private(set) var errors = Data()
   private var isAskedToEnd = false
 
-  /// The last bytes of a stream that are kept.
+  /// The number of bytes at the end of a stream that are kept.
   private static let most = 1 << 16
 
   /// Starts `slate` with arguments.
   ///
-  /// - Throws: `RunError` when the system starts no process.
+  /// - Throws: `RunError` when the system cannot start a process.
   init(_ arguments: [String]) throws {
     process.executableURL = ChildProcess.program
     process.arguments = arguments
@@ -36,8 +36,8 @@ final class ChildProcess {
     }
   }
 
-  /// The program that runs, even if its file has been replaced meanwhile: all runs of an experiment
-  /// are then by the same program.
+  /// The running program, even if its file has been replaced meanwhile, so that all runs of an
+  /// experiment are made by the same program.
   private static var program: URL {
     let running = "/proc/self/exe"
     return FileManager.default.fileExists(atPath: running)
@@ -45,7 +45,9 @@ final class ChildProcess {
       : Bundle.main.executableURL ?? URL(filePath: CommandLine.arguments[0])
   }
 
-  /// Whether it still runs; takes what it has said meanwhile.
+  /// Whether the process still runs.
+  ///
+  /// Also reads what it has printed so far.
   var isRunning: Bool {
     let runs = process.isRunning
     take(streams.output, into: &output)
@@ -53,19 +55,19 @@ final class ChildProcess {
     return runs
   }
 
-  /// Asks it to save and end.
+  /// Asks the process to save and end.
   func askToEnd() {
     guard !isAskedToEnd, process.isRunning else { return }
     isAskedToEnd = true
     kill(process.processIdentifier, SIGTERM)
   }
 
-  /// Whether it ended as it should.
+  /// Whether the process ended with success.
   var hasSucceeded: Bool {
     process.terminationReason == .exit && process.terminationStatus == 0
   }
 
-  /// What went wrong.
+  /// The reason of a failure.
   var failure: String {
     let lines = String(decoding: errors, as: UTF8.self).split(separator: "\n")
       .filter { !$0.hasPrefix("warning: ") && !$0.hasPrefix("finishing the step") }

@@ -1,39 +1,40 @@
 import Foundation
 
-/// An experiment: which runs it is made of, what is measured of them, and how that is shown.
+/// An experiment: the runs that it is made of, the quantities that are measured, and how they are
+/// shown.
 ///
 /// ```swift
 /// let plan = try ExperimentPlan(.solvers, ExperimentSetting(scale: .small), seeds: 3)
 /// ```
-/// It is a value without behaviour: `ExperimentEngine` makes the runs of any of them, and
-/// `ExperimentReport` their tables and charts.
+/// It is a value without behaviour: for every experiment, `ExperimentEngine` makes the runs and
+/// `ExperimentReport` writes the tables and charts.
 struct Experiment: Sendable {
-  /// What the command line calls it.
+  /// The name on the command line.
   let name: String
-  /// What it shows, in a sentence.
+  /// What the experiment shows, in one sentence.
   let shows: String
-  /// Where the published results stand.
+  /// The place of the published results.
   let source: String
-  /// The published results, a line each.
+  /// The published results, one per line.
   var published: [String] = []
-  /// What is compared.
+  /// The arms that are compared.
   let arms: @Sendable (ExperimentSetting) -> [Arm]
   /// The columns of the table.
   let quantities: [Quantity]
-  /// What is drawn.
+  /// The charts that are drawn.
   var charts: [ExperimentChart] = []
-  /// The quantities whose growth with an arm's `x` is fitted, by the base-10 logarithm where that is
-  /// said.
+  /// The quantities whose growth with an arm's `x` is fitted; those marked so are fitted by their
+  /// base-10 logarithm.
   var slopes: [(key: String, isLogarithmic: Bool)] = []
-  /// How many times slot attention is applied when the trained model is measured, besides as often as
-  /// in training.
+  /// The numbers of iterations with which the trained model is measured, in addition to that of
+  /// training.
   var testIterations: @Sendable (Arm) -> [Int] = { _ in [] }
-  /// What a run is.
+  /// The kind of work that a run does.
   var work = Work.training
-  /// Whether each data set is an experiment of its own.
+  /// Whether the experiment is repeated for each data set.
   var takesSeveralDataSets = false
 
-  /// What is done for an arm and a seed.
+  /// The work for one arm and one seed.
   enum Work: Sendable {
     /// A model is trained and measured.
     case training
@@ -41,28 +42,28 @@ struct Experiment: Sendable {
     case passes
   }
 
-  /// Every experiment.
+  /// All experiments.
   static let all: [Experiment] = [
     .complexity, .solvers, .tricks, .iterations, .datasets, .estimators,
   ]
 
-  /// The one of a name; nil if there is none.
+  /// The experiment with a name; nil if there is none.
   static func named(_ name: String) -> Experiment? { all.first { $0.name == name } }
 }
 
-/// One thing that is compared with others; it is run once for each seed.
+/// One of the alternatives that are compared; it is run once for each seed.
 struct Arm: Sendable {
-  /// What tables call it.
+  /// The name in tables.
   let label: String
-  /// What charts call the line that it is a point of, or the line that it is.
+  /// The name of the line in charts that the arm is a point of, or that the arm is.
   var group: String
-  /// Where on that line it stands.
+  /// The position of the arm on that line.
   var x: Double?
-  /// All that decides a run but the seed.
+  /// All values that determine a run, except the seed.
   let configuration: RunConfiguration
   /// The images.
   var data: DataSource
-  /// What was published for it, by quantity.
+  /// The published values for this arm, by quantity.
   var published: [String: String] = [:]
 
   init(

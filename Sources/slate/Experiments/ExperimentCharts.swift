@@ -4,7 +4,7 @@ import Images
 // Results as charts: a line is the mean over the seeds, in a band from the lowest to the highest.
 
 extension ExperimentResults {
-  /// A chart's drawing; nil where nothing was measured.
+  /// The drawing of a chart; nil if nothing was measured.
   func drawing(of chart: ExperimentChart) -> LineChart? {
     let series: [LineChart.Series]
     let horizontal: LineChart.Axis
@@ -46,8 +46,8 @@ extension ExperimentResults {
     plan.arms.map { LineChart.Series($0.label, spreading: finished($0).map(curve)) }
   }
 
-  /// Seeds are not validated at the same seconds: what is drawn is the mean of the seconds and of the
-  /// values of each validation.
+  /// Seeds are not validated at the same seconds, so each point has the mean of the seconds and the
+  /// mean of the values of one validation.
   private func timeSeries(_ curve: (RunResult) -> [CurvePoint]) -> [LineChart.Series] {
     plan.arms.map { arm in
       let curves = finished(arm).map(curve)
@@ -68,8 +68,8 @@ extension ExperimentResults {
 }
 
 extension LineChart.Series {
-  /// The mean of curves at each x that any has, in a band from the lowest to the highest there; no band
-  /// around a single curve.
+  /// The mean of some curves at each x that one of them has, with a band from the lowest to the
+  /// highest value; a single curve has no band.
   init(_ name: String, spreading curves: [[CurvePoint]]) {
     let values = Dictionary(grouping: curves.joined(), by: \.x).mapValues { $0.map(\.y) }
     let xs = values.keys.sorted()
@@ -81,7 +81,7 @@ extension LineChart.Series {
 }
 
 extension ExperimentPlan {
-  /// Whether the arms' `x` are spread over powers of ten rather than evenly.
+  /// Whether the values of the arms' `x` spread over powers of ten.
   fileprivate var isSpreadOverPowers: Bool {
     let xs = arms.compactMap(\.x)
     guard let least = xs.min(), let most = xs.max(), least > 0 else { return false }

@@ -2,13 +2,13 @@ import Foundation
 import ObjectCentric
 import Tensors
 
-/// How long an experiment will take, from steps that are measured here.
+/// The expected duration of an experiment, computed from steps that are measured on this machine.
 struct ExperimentCost {
-  /// An arm's steps.
+  /// The steps of one arm.
   struct Entry {
     let label: String
     let secondsOfStep: Double
-    /// The runs that are not finished, and their steps that have not been made.
+    /// The number of runs that are not finished, and of their steps that are left.
     let runs: Int
     let steps: Int
   }
@@ -16,14 +16,14 @@ struct ExperimentCost {
   let entries: [Entry]
   private let parallel: Int
 
-  /// Steps are measured with so many images of a batch, and their time is multiplied.
+  /// Steps are measured with this number of images of a batch, and their time is scaled up.
   private static let images = 4
 
-  /// Takes a few steps of each arm on generated scenes, on one worker.
+  /// Measures a few steps of each arm on generated scenes, with one worker.
   ///
   /// - Parameters:
-  ///   - plan: the runs; those that are finished cost nothing.
-  ///   - parallel: how many run at a time.
+  ///   - plan: the runs; finished runs cost nothing.
+  ///   - parallel: the number of runs at a time.
   /// - Throws: what a step throws.
   init(of plan: ExperimentPlan, parallel: Int) throws {
     self.parallel = parallel
@@ -42,7 +42,8 @@ struct ExperimentCost {
     }
   }
 
-  /// The mean over a run: steps of the dVAE alone take another time than those after them.
+  /// The mean time of a step of the run: steps that train only the dVAE take another time than
+  /// later ones.
   private static func secondsOfStep(_ configuration: RunConfiguration) throws -> Double {
     var small = configuration
     small.batchSize = min(images, configuration.batchSize)
@@ -67,7 +68,7 @@ struct ExperimentCost {
       / Double(small.batchSize)
   }
 
-  /// Seconds of the whole, of training steps alone.
+  /// The seconds of all training steps of the experiment.
   var seconds: Double {
     entries.reduce(0) { $0 + Double($1.steps) * $1.secondsOfStep } / Double(parallel)
   }

@@ -7,19 +7,19 @@ struct ExperimentDisplay {
   private let isTerminal = isatty(STDOUT_FILENO) != 0
   private var start = ContinuousClock.now
   private var lastDraw = ContinuousClock.now
-  /// Runs that have ended, with those of earlier sessions.
+  /// The number of runs that have ended, including those of earlier sessions.
   private var ended = 0
-  /// Steps of runs that have ended.
+  /// The number of steps of those runs.
   private var stepsEnded = 0
-  /// Steps that had been made when this session began.
+  /// The number of steps that had been made when this session began.
   private var stepsBefore = 0
   private var percentSaid = 0
-  /// The run that was last said to wait.
+  /// The run that was last reported to wait.
   private var waiting: String?
 
   init(_ plan: ExperimentPlan) { self.plan = plan }
 
-  /// The session begins; `waiting` are the runs that are not finished.
+  /// Begins a session; `waiting` are the runs that are not finished.
   mutating func begin(waiting: [ExperimentPlan.Run]) {
     start = .now
     ended = plan.runs.count - waiting.count
@@ -28,7 +28,7 @@ struct ExperimentDisplay {
     percentSaid = percent(stepsBefore)
   }
 
-  /// Shows where the runs at work are.
+  /// Shows the progress of the running runs.
   mutating func show(active: [ExperimentPlan.Run]) {
     guard lastDraw.duration(to: .now) > .milliseconds(500) else { return }
     lastDraw = .now
@@ -45,13 +45,13 @@ struct ExperimentDisplay {
     }
   }
 
-  /// A run has ended well.
+  /// Reports that a run has ended with success.
   mutating func finished(_ run: ExperimentPlan.Run, _ measured: RunMeasurements?) {
     let entropy = measured?.values["val_cross_entropy"].map { ": cross-entropy \($0.short)" } ?? ""
     end(run, "\(run.name)\(entropy)")
   }
 
-  /// A run has failed.
+  /// Reports that a run has failed.
   mutating func failed(_ run: ExperimentPlan.Run, _ reason: String) {
     end(run, "\(run.name) failed: \(reason)")
   }
@@ -63,7 +63,7 @@ struct ExperimentDisplay {
     Console.tell("[\(ended)/\(plan.runs.count)] \(text)")
   }
 
-  /// Says, once, what a run waits for.
+  /// Reports, once, what a run is waiting for.
   mutating func waits(for run: ExperimentPlan.Run, _ reason: String) {
     guard waiting != run.name else { return }
     waiting = run.name
@@ -71,7 +71,7 @@ struct ExperimentDisplay {
     Console.tell("\(run.name) waits: \(reason)")
   }
 
-  /// Takes the bar away.
+  /// Removes the bar.
   func finish() { clear() }
 
   private func clear() {

@@ -4,10 +4,10 @@ import Training
 
 /// Makes the runs of an experiment that are not finished yet, several at a time.
 ///
-/// Each run is a process that trains, and then others that measure; all of them are ordinary commands
-/// of this program, and a run's folder is like any other's. A run that fails is noted, and does not
-/// stop the others. When the same plan is given again, finished runs are passed over, interrupted ones
-/// go on, and failed ones are tried again from their last checkpoint.
+/// Each run is a process that trains, followed by others that measure. All of them are ordinary
+/// commands of this program, and the folder of a run is like any other run's. A run that fails is
+/// recorded, and does not stop the others. When the same plan is given again, finished runs are
+/// skipped, interrupted ones continue, and failed ones are tried again from their last checkpoint.
 struct ExperimentEngine {
   private let plan: ExperimentPlan
   private let parallel: Int
@@ -15,11 +15,11 @@ struct ExperimentEngine {
   private let signal = StopSignal()
   private var display: ExperimentDisplay
 
-  /// A run at work.
+  /// A run whose process is running.
   private struct Active {
     let run: ExperimentPlan.Run
     let process: ChildProcess
-    /// The file that the process's output is for; nil where it trains.
+    /// The file to which the process's output is written; nil for a process that trains.
     let result: URL?
   }
 
@@ -27,9 +27,9 @@ struct ExperimentEngine {
   ///
   /// - Parameters:
   ///   - plan: the runs.
-  ///   - parallel: how many run at a time; nil for as many as there are processors, or runs if they are
-  ///     fewer. The processors are shared out evenly, whatever is finished already: how a batch is
-  ///     divided decides the last bits of its gradient.
+  ///   - parallel: the number of runs at a time; nil for the number of processors, or of runs if
+  ///     that is smaller. The processors are always divided evenly, even if some runs are finished,
+  ///     because the division of a batch determines the last bits of its gradient.
   init(_ plan: ExperimentPlan, parallel: Int?) {
     self.plan = plan
     let processors = Workers.count
@@ -38,20 +38,21 @@ struct ExperimentEngine {
     display = ExperimentDisplay(plan)
   }
 
-  /// How the processors are shared out.
+  /// The division of the processors among the runs.
   var division: String {
     if case .passes = plan.experiment.work { return "one after the other, so that they are alone" }
     return "\(parallel) \(parallel == 1 ? "run" : "runs") at a time, \(workers) "
       + "\(workers == 1 ? "worker" : "workers") each"
   }
 
-  /// How many runs are made at a time.
+  /// The number of runs at a time.
   var runsAtATime: Int { parallel }
 
   /// Makes the runs.
   ///
-  /// - Returns: whether all have been made, or have failed; otherwise a signal asked to stop.
-  /// - Throws: `RunError` for what concerns all runs, as a folder that cannot be written.
+  /// - Returns: whether all runs are finished or have failed; false if a signal asked to stop.
+  /// - Throws: `RunError` for a fault that concerns all runs, such as a folder that cannot be
+  ///   written.
   mutating func run() throws -> Bool {
     var waiting = plan.runs.filter { !plan.isFinished($0) }[...]
     display.begin(waiting: Array(waiting))
@@ -82,7 +83,8 @@ struct ExperimentEngine {
     return !signal.isReceived
   }
 
-  /// Whether a process that was begun by an earlier command, which was killed, has still to save.
+  /// Whether a process that an earlier command started, before it was killed, is still running and
+  /// has to save.
   private mutating func isHeldByAnother(_ run: ExperimentPlan.Run) -> Bool {
     guard let holder = HeldRun.otherHolder(of: run.folder) else { return false }
     display.waits(for: run, "\(holder) is still writing to it")
@@ -112,10 +114,10 @@ struct ExperimentEngine {
     }
   }
 
-  /// What comes after a process of a run; nil where the run is finished, failed or interrupted.
+  /// The next process of a run; nil if the run is finished, has failed or was interrupted.
   private mutating func ended(_ entry: Active) throws -> Active? {
     let (run, process) = (entry.run, entry.process)
-    // What a process that was asked to end has not finished is no failure.
+    // If the process was asked to end, an unfinished run is no failure.
     if signal.isReceived { return nil }
     guard process.hasSucceeded else { return try failed(run, process.failure) }
     if let result = entry.result {
@@ -139,7 +141,8 @@ struct ExperimentEngine {
     return nil
   }
 
-  /// Times passes here, one after the other: what runs beside would disturb them.
+  /// Times the passes in this process, one after the other, because runs at the same time would
+  /// disturb them.
   private mutating func measurePasses(of runs: ArraySlice<ExperimentPlan.Run>) throws -> Bool {
     for run in runs {
       if signal.isReceived { break }
@@ -153,16 +156,16 @@ struct ExperimentEngine {
   }
 }
 
-/// The last step that a run's metrics speak of; nil before the first.
+/// The last step in a run's metrics; nil before the first one.
 ///
-/// Only the end of the file is read: it is asked for often.
+/// Only the end of the file is read, because the function is called often.
 func lastStep(of folder: RunFolder) -> Int? {
   guard let file = try? FileHandle(forReadingFrom: folder.metrics),
     let end = try? file.seekToEnd()
   else { return nil }
   try? file.seek(toOffset: end - min(end, 4096))
   let text = String(decoding: (try? file.readToEnd()) ?? Data(), as: UTF8.self)
-  // The last line may still be being written.
+  // The last line may not be completely written yet.
   return text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().reversed()
     .lazy.compactMap { $0.firstMatch(of: /^\{"step": (\d+),/).flatMap { Int($0.output.1) } }.first
 }

@@ -3,7 +3,7 @@ import Foundation
 // results.json and times.json.
 
 extension ExperimentResults {
-  /// What results.json says: all that seeds and data decide.
+  /// The content of results.json: all that follows from seeds and data.
   private struct Determined: Encodable {
     struct ArmRecord: Encodable {
       let label: String
@@ -25,7 +25,7 @@ extension ExperimentResults {
     let slopes: [Slope]
   }
 
-  /// What times.json says: all that the machine decides as well.
+  /// The content of times.json: all that depends on the machine too.
   private struct Timed: Encodable {
     struct RunTimes: Encodable {
       let arm: String
@@ -40,7 +40,8 @@ extension ExperimentResults {
     let slopes: [Slope]
   }
 
-  /// The same on each repetition on the same machine, however often it was interrupted.
+  /// The results that are the same on each repetition on the same machine, however often it was
+  /// interrupted.
   func determinedJSON() throws -> String {
     let table = table.rows.map { row in
       SeedTable.Row(
@@ -64,7 +65,7 @@ extension ExperimentResults {
         }, table: table, slopes: slopes.filter { !isTime($0.quantity) }))
   }
 
-  /// What depends on how fast the machine was.
+  /// The results that depend on the speed of the machine.
   func timesJSON() throws -> String {
     try snakeCaseJSON(
       Timed(

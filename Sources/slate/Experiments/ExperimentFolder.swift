@@ -1,18 +1,18 @@
 import Foundation
 import Training
 
-/// The folder of an experiment's runs and results, held against other processes.
+/// The folder of an experiment's runs and results, locked against other processes.
 struct ExperimentFolder {
-  /// What experiment.json says: whose results these are.
+  /// The content of experiment.json, which says to what the results belong.
   private struct Description: Codable, Equatable {
     let experiment: String
     let scale: String
     let data: [DataSource]
-    /// What trained models are measured with.
+    /// The images and the network with which trained models are measured.
     let measuring: Measuring
   }
 
-  /// What decides scores besides the run.
+  /// The values that determine scores in addition to the run.
   private struct Measuring: Codable, Equatable {
     let images: Int?
     let inception: String?
@@ -22,8 +22,8 @@ struct ExperimentFolder {
 
   /// Makes the folder, or opens it again.
   ///
-  /// - Throws: `RunError` where it cannot be written, another process has it, it holds a run or another
-  ///   experiment, or runs that were begun with other values than the plan's.
+  /// - Throws: `RunError` when the folder cannot be written, is locked by another process, holds a
+  ///   run or another experiment, or holds runs that were begun with other values than the plan's.
   init(_ plan: ExperimentPlan) throws {
     let path = plan.folder.relativePath
     let folder = RunFolder(url: plan.folder)
@@ -52,7 +52,7 @@ struct ExperimentFolder {
     try folder.write(snakeCaseJSON(mine), to: file)
   }
 
-  /// Trained models are measured again, with other images or another network.
+  /// Measures trained models again if the images or the network have changed.
   private static func removeScores(of plan: ExperimentPlan) {
     guard case .training = plan.experiment.work else { return }
     for file in plan.runs.flatMap(plan.results) {
@@ -60,7 +60,7 @@ struct ExperimentFolder {
     }
   }
 
-  /// What the folder says of itself, where it is of the same experiment.
+  /// The record in the folder, if it belongs to the same experiment.
   private static func description(
     _ mine: Description, in data: Data, path: String
   ) throws -> Description {
@@ -94,7 +94,7 @@ struct ExperimentFolder {
         .joined(separator: ", ")
   }
 
-  /// A run that was begun is gone on with only as it was begun.
+  /// Stops a run from being continued with other values than those with which it was begun.
   private static func expectSameConfiguration(_ run: ExperimentPlan.Run) throws {
     guard let data = FileManager.default.contents(atPath: run.folder.configuration.path) else {
       return
@@ -104,7 +104,8 @@ struct ExperimentFolder {
     }
     let (former, wanted) = (values(data), values(Data(try run.configuration.json().utf8)))
     guard former != wanted else { return }
-    // Schedules follow from the steps.
+    // The steps are compared first: the schedules follow from them, so they differ as a
+    // consequence.
     let name =
       (["steps"] + wanted.keys.sorted()).first { former[$0] != wanted[$0] } ?? "configuration"
     func shown(_ value: NSObject?) -> String { value.map { "\($0)" } ?? "missing" }
@@ -117,7 +118,7 @@ struct ExperimentFolder {
 }
 
 extension DataSource {
-  /// How the images are read, as options.
+  /// The options that say how the images are read.
   fileprivate var options: [String] {
     let words = arguments
     return words.first == "--data" ? Array(words.dropFirst(2)) : words

@@ -1,8 +1,8 @@
 import Foundation
 
-/// The runs of an experiment, with their places under a folder.
+/// The runs of an experiment, with their places in a folder.
 struct ExperimentPlan: Sendable {
-  /// A run: an arm with a seed.
+  /// A run: one arm with one seed.
   struct Run: Sendable {
     let arm: Arm
     /// The arm's position in the plan.
@@ -11,29 +11,30 @@ struct ExperimentPlan: Sendable {
     let folder: RunFolder
 
     var seed: UInt64 { configuration.seed }
-    /// What its progress calls it.
+    /// The name of the run in progress displays.
     var name: String { "\(arm.label), seed \(seed)" }
-    /// What was measured of the trained model, with as many iterations as in training or others.
+    /// The file of measurements of the trained model, with the number of iterations of training or
+    /// another one.
     func scores(iterations: Int? = nil) -> URL {
       folder.url.appending(path: iterations.map { "scores-\($0).json" } ?? "scores.json")
     }
-    /// The cost of a pass.
+    /// The file of the cost of a pass.
     var cost: URL { folder.url.appending(path: "cost.json") }
-    /// Why it failed.
+    /// The file with the reason of a failure.
     var failure: URL { folder.url.appending(path: "failure.txt") }
   }
 
   let experiment: Experiment
   let setting: ExperimentSetting
   let arms: [Arm]
-  /// For each arm its seeds, one after the other.
+  /// The runs of each arm, one for each seed.
   let runs: [Run]
   let seeds: Int
-  /// The folder of everything.
+  /// The folder of the experiment.
   let folder: URL
-  /// The images that trained models are measured on; nil for as many as validations look at.
+  /// The number of images on which trained models are measured; nil for that of validations.
   var images: Int?
-  /// Weights of the network for the Frechet inception distance.
+  /// The weights of the network for the Frechet inception distance.
   var inception: String?
 
   /// All runs of an experiment, from seed 0 on.
@@ -48,7 +49,8 @@ struct ExperimentPlan: Sendable {
     self.folder = folder
     let arms = experiment.arms(setting)
     self.arms = arms
-    // Seeds first: after a third of the time every arm has been seen once.
+    // All arms have their first seed before any has its second, so with three seeds one sees every
+    // arm after a third of the time.
     runs = try (0..<seeds).flatMap { seed in
       try arms.enumerated().map { position, arm in
         var configuration = arm.configuration
@@ -61,7 +63,7 @@ struct ExperimentPlan: Sendable {
     }
   }
 
-  /// How many steps all runs take together.
+  /// The number of steps of all runs together.
   var steps: Int { runs.reduce(0) { $0 + $1.configuration.steps } }
 
   /// The files that a finished run has.
@@ -73,12 +75,12 @@ struct ExperimentPlan: Sendable {
     }
   }
 
-  /// Whether all of a run's results are there.
+  /// Whether all files of a run's results exist.
   func isFinished(_ run: Run) -> Bool {
     results(of: run).allSatisfy { FileManager.default.fileExists(atPath: $0.path) }
   }
 
-  /// The words after which `slate` begins a run or goes on with it.
+  /// The arguments with which `slate` begins or continues a run.
   func trainingArguments(_ run: Run, workers: Int) -> [String] {
     let path = run.folder.url.path
     let common = ["--workers", "\(workers)", "--num-workers", "1"]
@@ -87,7 +89,7 @@ struct ExperimentPlan: Sendable {
       + run.arm.data.arguments
   }
 
-  /// The words after which `slate` measures a trained model.
+  /// The arguments with which `slate` measures a trained model.
   func scoringArguments(_ run: Run, iterations: Int?) -> [String] {
     var words = ["evaluate", run.folder.url.path, "--json"]
     if let images { words += ["--images", "\(images)"] }

@@ -2,8 +2,8 @@ import Foundation
 import Images
 import Training
 
-/// What an experiment leaves in its folder besides the runs: results.json, times.json, table.csv, charts
-/// as SVG, pictures as PNG, and report.md, a page of all of them.
+/// The results that an experiment leaves in its folder beside the runs: results.json, times.json,
+/// table.csv, charts as SVG, pictures as PNG, and report.md, a page with all of them.
 struct ExperimentReport {
   private let results: ExperimentResults
   private let folder: RunFolder
@@ -15,7 +15,7 @@ struct ExperimentReport {
     folder = RunFolder(url: results.plan.folder)
   }
 
-  /// Writes everything.
+  /// Writes all files.
   ///
   /// - Returns: the text of the page.
   /// - Throws: `RunError` naming the file that cannot be written.
@@ -39,7 +39,7 @@ struct ExperimentReport {
     try folder.write(text, to: folder.url.appending(path: name))
   }
 
-  /// Draws a grid for each data set, of the first finished seed of each arm.
+  /// Draws a grid for each data set, with the first finished seed of each arm.
   private func pictures() throws -> [(name: String, rows: [String])] {
     guard case .training = plan.experiment.work else { return [] }
     var sources: [DataSource] = []

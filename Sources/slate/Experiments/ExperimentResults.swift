@@ -1,22 +1,22 @@
 import Foundation
 
-/// What the runs of an experiment have measured.
+/// The measurements of an experiment's runs.
 struct ExperimentResults: Sendable {
-  /// A run, as files have it.
+  /// A run as files store it.
   struct RunResult: Codable, Sendable {
     let arm: String
     let seed: UInt64
-    /// Why it failed.
+    /// The reason of a failure; nil if there was none.
     let failure: String?
     var values: [String: Double]
     var curves: [String: [CurvePoint]]
   }
 
-  /// How a quantity grows with an arm's `x`.
+  /// The growth of a quantity with an arm's `x`.
   struct Slope: Codable, Sendable {
     let group: String
     let quantity: String
-    /// Whether it is the base-10 logarithm that grows.
+    /// Whether the base-10 logarithm of the quantity was fitted.
     let isLogarithmic: Bool
     let fit: LineFit
   }
@@ -25,14 +25,14 @@ struct ExperimentResults: Sendable {
   static let atEqualTime = "val_cross_entropy_at_equal_time"
 
   let plan: ExperimentPlan
-  /// In the plan's order; those that are neither finished nor failed are left out.
+  /// The runs in the order of the plan; those that are neither finished nor failed are left out.
   private(set) var runs: [RunResult] = []
   /// The validation cross-entropy against seconds of training, in the order of the runs.
   private(set) var entropiesBySeconds: [[CurvePoint]] = []
-  /// The time at which the fastest arm has ended; nil where there are no times.
+  /// The time after which the fastest arm has ended; nil if times are missing.
   private(set) var equalTime: Double?
 
-  /// Reads what the runs have left in their folders.
+  /// Reads the files that the runs have left in their folders.
   ///
   /// - Throws: an error that names the file that cannot be read.
   init(of plan: ExperimentPlan) throws {
@@ -56,7 +56,8 @@ struct ExperimentResults: Sendable {
     compareAtEqualTime(measured)
   }
 
-  /// Adds the cross-entropy at the time at which the fastest arm, in the mean, has ended.
+  /// Adds the cross-entropy at the time after which the fastest arm has ended, averaged over its
+  /// seeds.
   private mutating func compareAtEqualTime(_ measured: [RunMeasurements?]) {
     let times = plan.arms.compactMap { arm in
       SeedStatistics(
@@ -66,7 +67,7 @@ struct ExperimentResults: Sendable {
     guard let time = times.min(), time > 0 else { return }
     equalTime = time
     for index in runs.indices {
-      // The fastest arm's seeds that ended a little earlier are at their end.
+      // A seed of the fastest arm that ended a little earlier counts with its last value.
       let found = measured[index].flatMap {
         $0.entropy(afterSeconds: time) ?? $0.entropyBySeconds.last?.y
       }
@@ -79,7 +80,7 @@ struct ExperimentResults: Sendable {
     runs.filter { $0.arm == arm.label && $0.failure == nil }
   }
 
-  /// How many runs have failed.
+  /// The number of runs that have failed.
   var failures: Int { runs.count { $0.failure != nil } }
 
   /// The table of the arms.
@@ -95,7 +96,7 @@ struct ExperimentResults: Sendable {
     return table
   }
 
-  /// The fitted growths, for each line of arms.
+  /// The fitted growths, one for each line of arms.
   var slopes: [Slope] {
     plan.experiment.slopes.flatMap { key, isLogarithmic in
       plan.lines.compactMap { group, arms -> Slope? in
@@ -116,7 +117,7 @@ struct ExperimentResults: Sendable {
 }
 
 extension ExperimentPlan {
-  /// The arms by what charts call their lines, in order.
+  /// The arms, grouped by the name of their line in charts, in order.
   var lines: [(group: String, arms: [Arm])] {
     var order: [String] = []
     for arm in arms where !order.contains(arm.group) { order.append(arm.group) }

@@ -1,35 +1,36 @@
 import ArgumentParser
 import ObjectCentric
 
-/// How large the runs of an experiment are.
+/// The size of an experiment's runs.
 enum ExperimentScale: String, CaseIterable, ExpressibleByArgument, Sendable {
-  /// Minutes a run on one core of a laptop.
+  /// Some minutes for a run on one core of a laptop.
   case small
-  /// The paper's: 250,000 steps at 64 x 64.
+  /// The size of the paper's runs: 250,000 steps at 64 x 64.
   case paper
 
   /// The steps of a run.
   var steps: Int { self == .small ? 2000 : 250_000 }
 
-  /// The runs that differ in nothing but the seed.
+  /// The number of seeds: runs that differ in nothing else.
   var seeds: Int { self == .small ? 3 : 5 }
 }
 
-/// What the arms of an experiment are made from.
+/// The values from which the arms of an experiment are made.
 struct ExperimentSetting: Sendable {
   var scale = ExperimentScale.small
   /// The steps of a run; nil for those of the scale.
   var steps: Int?
   /// The images; generated scenes unless they are given.
   var data: [DataSource] = []
-  /// Whether the weights of a network for the Frechet inception distance are there.
+  /// Whether weights for the Frechet inception distance were given.
   var hasInception = false
 
-  /// What all runs of all experiments begin with: the one place where an experiment's sizes stand.
+  /// The configuration with which all runs of all experiments begin; the sizes of experiments are
+  /// set only here.
   ///
-  /// Published tricks are on: clipping, a warm-up over 12% of the steps and decay. An experiment's arms
-  /// differ from it in the gradient, and in tricks that it names, alone: no method is tuned and
-  /// another is not.
+  /// The published tricks are on: clipping, a warm-up over 12% of the steps, and decay. The arms of
+  /// an experiment differ from it only in the gradient and in the tricks that they name, so that no
+  /// method is tuned more than another.
   var base: RunConfiguration {
     let steps = steps ?? scale.steps
     var result: RunConfiguration
@@ -51,7 +52,7 @@ struct ExperimentSetting: Sendable {
     if scale == .paper {
       result.tauSteps = steps * 12 / 100
     } else {
-      // The dVAE comes first, as in the quick start.
+      // The dVAE is trained first, as in the quick start.
       result.dvaeSteps = steps / 4
       result.tauSteps = result.dvaeSteps
     }
@@ -59,22 +60,22 @@ struct ExperimentSetting: Sendable {
     return result
   }
 
-  /// The images of an experiment that looks at one data set.
+  /// The images of an experiment that uses one data set.
   var source: DataSource { sources[0] }
 
-  /// The images, each set on its own.
+  /// The images of each data set on its own.
   var sources: [DataSource] { data.isEmpty ? [generatedScenes(.plain)] : data }
 
-  /// Scenes in a number that fits the scale.
+  /// Generated scenes, in a number that fits the scale.
   func generatedScenes(_ style: SceneStyle) -> DataSource {
     var generated = DataSource()
     generated.setScenes(style)
-    // Epochs of a hundred steps, so that the decay of the rates, which counts epochs, can act.
+    // An epoch has a hundred steps, so that the decay of the rates, which counts epochs, can act.
     generated.limit = scale == .small ? 1600 : nil
     return generated
   }
 
-  /// The base with changes.
+  /// The base configuration with changes.
   func configuration(_ change: (inout RunConfiguration) -> Void) -> RunConfiguration {
     var result = base
     change(&result)
@@ -83,11 +84,11 @@ struct ExperimentSetting: Sendable {
 }
 
 extension RunConfiguration {
-  /// Differentiated through its iterations.
+  /// The base configuration, differentiated through its iterations.
   mutating func unroll() { gradient = .unrolled }
 }
 
 extension GradientChoice {
-  /// Through all iterations.
+  /// Differentiation through all iterations.
   static let unrolled = GradientChoice(description: "unrolled", value: .unrolled)
 }

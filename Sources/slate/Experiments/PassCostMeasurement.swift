@@ -6,13 +6,13 @@ import ObjectCentric
 import Tensors
 import Training
 
-/// Time and memory of a pass, forward and backward, through slot attention of a model that was not
-/// trained, on a batch of its images.
+/// Time and memory of a forward and a backward pass through slot attention, for an untrained model
+/// and a batch of its images.
 struct PassCostMeasurement {
-  /// By the keys of the `complexity` experiment's quantities.
+  /// The measurements by the keys of the `complexity` experiment's quantities.
   let values: [String: Double]
 
-  /// The passes whose median counts.
+  /// The number of passes, of which the median counts.
   private static let repeats = 7
 
   /// Measures with the solver, the gradient and the number of iterations of a run.
@@ -37,7 +37,7 @@ struct PassCostMeasurement {
     var comparison = try EstimatorComparison(
       of: cell, input: input, parameters: ParameterGroup.grouping(parameters), loss: loss)
     comparison.repeats = PassCostMeasurement.repeats
-    // A pass costs the same wherever it ends.
+    // The cost of a pass does not depend on whether it converges.
     comparison.largestResidual = .infinity
     let costs = try comparison.costs(
       byIterations: [configuration.iterations],

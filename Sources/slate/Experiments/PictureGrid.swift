@@ -3,24 +3,24 @@ import Images
 import ObjectCentric
 import Tensors
 
-/// Images beside what the trained models of an experiment make of them.
+/// A grid of images and of what the trained models of an experiment make of them.
 ///
-/// A column an image. The first row shows the images; then each arm has two: the images regenerated
-/// through its slots, and which slot attends most to which pixel, in colours.
+/// Each column is an image. The first row shows the images. Then each arm has two rows: the images
+/// regenerated through its slots, and, in colours, the slot that attends most to each pixel.
 struct PictureGrid {
-  /// What the rows are, from the top.
+  /// The labels of the rows, from the top.
   private(set) var rows: [String] = ["the images"]
   let picture: Image
 
   /// The number of images.
   private static let columns = 8
 
-  /// The pictures of finished runs on one data set, an arm each.
+  /// The pictures of finished runs on one data set, one run for each arm.
   ///
   /// - Throws: an error that names the run or the image that cannot be read.
   init?(of runs: [ExperimentPlan.Run]) throws {
     guard let first = runs.first else { return nil }
-    // The same images for all, whatever the seeds are.
+    // All runs show the same images, whatever their seeds are.
     let dataset = try first.arm.data.open(
       imageSize: first.configuration.imageSize, seed: first.seed)
     let shown = try EvaluationImages(

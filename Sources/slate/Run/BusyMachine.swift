@@ -1,25 +1,25 @@
-/// Notices, once, that steps get far less processor time than their workers could use.
+/// Notices, once, that the steps get far less processor time than their workers could use.
 ///
-/// Workers spin while they wait for each other, so on a machine of its own a step takes nearly as much
-/// processor time as it lasts, times its workers. Where it takes less than half of that, other work has
-/// the processors.
+/// Workers spin while they wait for each other, so on an idle machine a step takes nearly its
+/// duration times the number of workers in processor time. If it takes less than half of that,
+/// other work occupies the processors.
 struct BusyMachine {
   private var steps = 0
   private var used = 0.0
   private var available = 0.0
   private var isSaid = false
 
-  /// The steps that are judged together: a short disturbance is none.
+  /// The number of steps that are judged together, so that a short disturbance does not count.
   private static let window = 20
-  /// Steps of less time are dominated by handing out work.
+  /// Shorter steps are not judged, because handing out work dominates them.
   private static let shortest = 0.005
 
-  /// Takes note of a step.
+  /// Records a step.
   ///
   /// - Parameters:
-  ///   - times: where its time went.
-  ///   - threads: the workers that had a part of it.
-  /// - Returns: what to tell the user, the first time that there is a reason.
+  ///   - times: the durations of the step.
+  ///   - threads: the number of workers that had a part of it.
+  /// - Returns: a warning for the user, the first time that there is a reason for one.
   mutating func add(_ times: Trainer.Times, threads: Int) -> String? {
     guard !isSaid else { return nil }
     steps += 1

@@ -1,54 +1,57 @@
 import Foundation
 import ObjectCentric
 
-/// Where the images of a run come from, as it is kept with the run.
+/// Where the images of a run come from; this is stored with the run.
 struct DataSource: Codable, Equatable {
-  /// A folder or file as it was given; nil for generated scenes.
+  /// The path of a folder or file as the user gave it; nil for generated scenes.
   var path: String?
-  /// How generated scenes are drawn; nil for shaded ones.
+  /// The style of generated scenes; nil for shaded ones.
   var scenes: SceneStyle?
-  /// The same from the root, so that the run can be used from any folder.
+  /// The absolute path, so that the run can be used from any folder.
   var absolutePath: String?
-  /// The side of a central square that is cut out.
+  /// The side of a central square that is cut out; nil for none.
   var centerCrop: Int?
-  /// At most this many images are used.
+  /// The largest number of images; nil for all.
   var limit: Int?
-  /// The value of pixels of masks that take part in no score.
+  /// The value of those pixels of masks that are left out of all scores; nil for none.
   var maskIgnore: Int?
   /// Whether pictures are turned as their EXIF data say; nil for no.
   var exifOrientation: Bool?
-  /// Unreadable images of a part that are only warned about; nil for the default.
+  /// The number of unreadable images of a part for which there is only a warning; nil for the
+  /// default.
   var maxUnreadable: Int?
 
-  /// The most training scenes that are generated: their order is kept in memory.
+  /// The largest number of generated training scenes; their order is kept in memory.
   private static let mostScenes = 10_000_000
 
-  /// A source at `path`, seen from the current folder; default generated scenes.
+  /// The source at `path`, relative to the current folder; default generated scenes.
   init(path: String? = nil) {
     if let path { setPath(path) } else { scenes = .plain }
   }
 
-  /// Other images, at `path` as seen from the current folder.
+  /// The same source with other images, at `path` relative to the current folder.
   mutating func setPath(_ path: String) {
     self.path = path
     absolutePath = URL(filePath: path).standardizedFileURL.path
   }
 
-  /// Generated scenes in place of other images.
+  /// The same source with generated scenes instead of other images.
   mutating func setScenes(_ style: SceneStyle) {
     (path, absolutePath, scenes) = (nil, nil, style)
   }
 
-  /// Where the images are: where they were, or, if nothing is there any more, where the path leads from
-  /// the current folder, as when a project was moved with its runs and images.
+  /// The place of the images: the stored absolute path or, if nothing is there any more, the path
+  /// relative to the current folder.
+  ///
+  /// The latter finds a project that was moved together with its runs and images.
   var place: String? {
     [absolutePath, path].compactMap { $0 }.first { FileManager.default.fileExists(atPath: $0) }
       ?? path
   }
 
-  /// Checks the numbers, which may come from a file.
+  /// Checks the numbers, because they may come from a file.
   ///
-  /// - Throws: `ConfigurationError` naming the first that makes no sense.
+  /// - Throws: `ConfigurationError` naming the first number that makes no sense.
   func validated() throws -> DataSource {
     func require(_ range: ClosedRange<Int>, _ option: String, _ value: Int?, _ rule: String) throws
     {
@@ -89,8 +92,10 @@ struct DataSource: Codable, Equatable {
     return try options.open(URL(filePath: place))
   }
 
-  /// How many unreadable images of a part of `dataset` are only warned about: by default one in a
-  /// hundred of all images, at most 10, so that in a small folder the first one is an error.
+  /// The number of unreadable images of a part of `dataset` for which there is only a warning.
+  ///
+  /// The default is one in a hundred of all images, at most 10, so in a small folder the first one
+  /// is an error.
   func tolerance(of dataset: any ImageDataset) -> Int {
     maxUnreadable ?? min(10, Split.allCases.reduce(0) { $0 + dataset.count(of: $1) } / 100)
   }

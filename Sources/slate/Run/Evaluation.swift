@@ -4,43 +4,46 @@ import NeuralLayers
 import ObjectCentric
 import Tensors
 
-/// How well a model does on a part of the data, with noise that is the same each time.
+/// Measurements of a model on a part of the data, with noise that is the same each time.
 struct Evaluation {
   let model: SLATE
   let configuration: RunConfiguration
   let images: EvaluationImages
-  /// The processes that measure together, each some pieces of the images.
+  /// The processes that measure together; each of them takes some pieces of the images.
   var ranks = Communicator.alone
-  /// Asked before each piece of the images: whether to give the measurement up.
+  /// Called before each piece of the images; says whether to give the measurement up.
   var isStopped: @Sendable () -> Bool = { false }
 
-  /// A measurement that was given up.
+  /// The error that a measurement was given up.
   struct Stopped: Error {}
 
-  /// Images are taken in pieces of at most this many, whatever the number of workers, so that sums do not
-  /// depend on it.
+  /// The largest number of images of a piece.
+  ///
+  /// It does not depend on the number of workers, and so neither do the sums.
   private static let piece = 8
 
-  /// The number of images looked at.
+  /// The number of images that are measured.
   var count: Int { images.count }
 
   /// Means over images.
   struct Losses: Equatable {
-    /// Of the tokens, summed over an image's tokens.
+    /// The cross-entropy of the tokens, summed over the tokens of an image.
     var crossEntropy: Double
-    /// Of the dVAE's reconstruction, summed over an image's pixels and channels.
+    /// The squared error of the dVAE's reconstruction, summed over the pixels and channels of an
+    /// image.
     var mse: Double
-    /// The same with the relaxed tokens made one-hot.
+    /// The same squared error with the relaxed tokens made one-hot.
     var hardMse: Double
 
-    /// What decides about learning rates, as in the published code: with one-hot tokens.
+    /// The loss that decides about learning rates; as in the published code, it is the one with
+    /// one-hot tokens.
     var published: Double { crossEntropy + hardMse }
   }
 
   /// The training losses at a temperature, without dropout.
   func losses(temperature: Double) throws -> Losses {
     let streams = RandomStreams(seed: configuration.seed)
-    // Of more images, features would take more memory than a training step.
+    // With more images at a time, the features would take more memory than a training step.
     let size = min(Evaluation.piece, configuration.model.imagesOfAChunk)
     let means = try means(piece: size) { range, images in
       var draws = streams.validation.startingAtSample(range.lowerBound)
@@ -66,7 +69,7 @@ struct Evaluation {
     }[0]
   }
 
-  /// How well what the slots attend to finds the objects; nil where the data has no masks.
+  /// Scores of the segmentation by the slots' attention; nil if the data has no masks.
   func segmentation() throws -> SegmentationScores? {
     guard try images.mask(0) != nil else { return nil }
     images.warnOfAmbiguousMasks()
@@ -78,7 +81,7 @@ struct Evaluation {
           attention.shape.prefix(2) + [configuration.model.tokenCount]),
         size: configuration.imageSize)
       return try zip(range, predicted).flatMap { position, mask -> [Double] in
-        // What is ignored wholly says nothing.
+        // A mask in which all pixels are ignored has no score.
         guard let truth = try images.mask(position), truth.isKnown else { return [] }
         return SegmentationScores(predicted: mask, truth: truth).numbers
       }
@@ -101,7 +104,7 @@ struct Evaluation {
       [range.count, configuration.numSlots, configuration.slotSize], using: &draws)
   }
 
-  /// Sums over pieces of the images, divided by the number of images.
+  /// The sums of `body` over pieces of the images, divided by the number of images.
   private func means(
     piece: Int = Evaluation.piece,
     _ body: @Sendable (_ range: Range<Int>, _ images: Tensor) throws -> [Double]
@@ -112,15 +115,15 @@ struct Evaluation {
     }
   }
 
-  /// What `body` makes of each piece of the images, in their order.
+  /// The results of `body` for the pieces of the images, in their order.
   ///
-  /// Ranks share the pieces; what comes back is the same, whatever their number.
+  /// Ranks share the pieces; the results are the same for every number of ranks.
   ///
   /// - Parameters:
-  ///   - size: the most images of a piece; default eight.
+  ///   - size: the largest number of images of a piece; default eight.
   ///   - body: gets the positions and the images of a piece.
-  /// - Returns: its results.
-  /// - Throws: `Stopped` when it was given up, or what `body` throws.
+  /// - Returns: the results of `body`.
+  /// - Throws: `Stopped` when the measurement was given up, or what `body` throws.
   func pieces(
     of size: Int = Evaluation.piece,
     _ body: @Sendable (_ range: Range<Int>, _ images: Tensor) throws -> [Double]
@@ -136,7 +139,7 @@ struct Evaluation {
 }
 
 extension SegmentationScores {
-  /// The scores as numbers, NaN for what is not defined.
+  /// The scores as numbers; NaN for a score that is not defined.
   var numbers: [Double] {
     [
       adjustedRandIndex, foregroundAdjustedRandIndex ?? .nan, meanIntersectionOverUnion ?? .nan,
@@ -144,7 +147,7 @@ extension SegmentationScores {
     ]
   }
 
-  /// The scores that `numbers` wrote one after the other.
+  /// The scores from the numbers that `numbers` gives.
   static func all(_ numbers: [Double]) -> [SegmentationScores] {
     stride(from: 0, to: numbers.count, by: 4).map { start in
       let optional = numbers[start..<start + 4].map { $0.isNaN ? nil : $0 }

@@ -2,23 +2,22 @@ import Images
 import ObjectCentric
 import Tensors
 
-/// The images of a part that an evaluation looks at: the first ones, without those that cannot be
-/// read.
+/// The images of a part that an evaluation uses: the first ones, without those that cannot be read.
 struct EvaluationImages: Sendable {
   let dataset: any ImageDataset
   let split: Split
-  /// Their positions in the part.
+  /// The positions of the images in the part.
   private let indices: [Int]
 
-  /// Looks for the first `limit` images of a part.
+  /// Finds the first `limit` readable images of a part.
   ///
   /// Each is decoded once, so that a damaged file is found now and not at the end of an epoch.
   ///
   /// - Parameters:
-  ///   - dataset: where they are.
+  ///   - dataset: the data set.
   ///   - split: the part.
-  ///   - limit: the most images.
-  ///   - tolerance: unreadable images that are only warned about, and left out.
+  ///   - limit: the largest number of images.
+  ///   - tolerance: the number of unreadable images that are left out with a warning.
   /// - Throws: `UnreadableImages` when there are more than `tolerance`; `RunError` when no image is
   ///   left.
   init(_ dataset: any ImageDataset, _ split: Split, limit: Int, tolerance: Int) throws {
@@ -50,18 +49,18 @@ struct EvaluationImages: Sendable {
     }
   }
 
-  /// How many there are.
+  /// The number of images.
   var count: Int { indices.count }
 
-  /// One of them.
+  /// One of the images.
   func image(_ position: Int) throws -> Image { try dataset.image(indices[position], of: split) }
 
-  /// Some of them as numbers in [0, 1], [batch, height, width, 3].
+  /// Some of the images as numbers in [0, 1], [batch, height, width, 3].
   func batch(_ range: Range<Int>) throws -> Tensor {
     Tensor(images: try range.map { try image($0) }, size: dataset.imageSize)
   }
 
-  /// Warns where 255 may be an object of the masks or what they leave out.
+  /// Warns if it is not known whether 255 in the masks is an object or stands for ignored pixels.
   func warnOfAmbiguousMasks() {
     guard let folder = dataset as? ImageFolder,
       let first = indices.first(where: { folder.hasAmbiguousMask($0, of: split) })
@@ -71,7 +70,7 @@ struct EvaluationImages: Sendable {
         + "an object; where it is to be ignored, as in PASCAL VOC, give --mask-ignore 255")
   }
 
-  /// The object of each pixel; nil where the data has no masks.
+  /// The mask of an image; nil if the data has no masks.
   func mask(_ position: Int) throws -> SegmentationMask? {
     try dataset.mask(indices[position], of: split)
   }

@@ -2,13 +2,13 @@ import Images
 import ObjectCentric
 import Tensors
 
-/// What `slate evaluate` measures of a run, under the names that it prints.
+/// The measurements of `slate evaluate`, under the names that it prints.
 struct EvaluationScores {
-  /// A measurement, with what other segmentations come to.
+  /// A measurement, with the values of segmentations that need no model.
   struct Row {
     let name: String
     let value: Double?
-    /// By name; empty where there is nothing to compare with.
+    /// These values by name; empty if there is nothing to compare with.
     var baselines: [(name: String, value: Double?)] = []
   }
 
@@ -18,9 +18,10 @@ struct EvaluationScores {
   ///
   /// - Parameters:
   ///   - evaluation: the model and the images.
-  ///   - step: the training steps that the model has had.
+  ///   - step: the number of training steps of the model.
   ///   - inception: computes the features of the Frechet inception distance; nil for no distance.
-  ///   - statistics: where the images' statistics for it are read from, or kept.
+  ///   - statistics: the file from which the images' statistics are read, or to which they are
+  ///     written.
   /// - Throws: `NotFinite` for losses that are not finite; what the measurements throw.
   init(
     _ evaluation: Evaluation, afterStep step: Int, inception: InceptionFile? = nil,
@@ -66,7 +67,8 @@ struct EvaluationScores {
     ]
   }
 
-  /// A JSON object on one line; baselines are `kmeans_NAME` and so on.
+  /// The measurements as a JSON object on one line; those of other segmentations are `kmeans_NAME`
+  /// and so on.
   var json: String {
     let values = rows.flatMap { row in
       [(row.name, row.value)] + row.baselines.map { ("\($0.name)_\(row.name)", $0.value) }
@@ -77,7 +79,7 @@ struct EvaluationScores {
     return "{" + fields.joined(separator: ", ") + "}"
   }
 
-  /// A line for each measurement; what segmentations without a model come to stands beside it.
+  /// A line for each measurement, with the values of other segmentations beside it.
   var lines: [String] {
     func shown(_ value: Double?) -> String { value.map(\.short) ?? "-" }
     return rows.map { row in
@@ -90,11 +92,11 @@ struct EvaluationScores {
 }
 
 extension Evaluation {
-  /// What segmentations without a model come to on the same images, as means.
+  /// The mean scores of segmentations that need no model, on the same images.
   ///
-  /// These are k-means of colours and positions, and random regions, each into as many segments as the
-  /// model has slots; and the true masks as whole tokens, which a model can hardly surpass. Nil where
-  /// the data has no masks.
+  /// These are k-means of colours and positions, and random regions, each with as many segments as
+  /// the model has slots; and the true masks made of whole tokens, which a model can hardly
+  /// surpass. Nil if the data has no masks.
   func baselines() throws -> [SegmentationScores]? {
     guard try images.mask(0) != nil else { return nil }
     let root = RandomStreams(seed: configuration.seed).validation.substream(2)
@@ -118,12 +120,12 @@ extension Evaluation {
 }
 
 extension SegmentationMask {
-  /// Whether any pixel says something.
+  /// Whether any pixel of the mask is not ignored.
   var isKnown: Bool { ids.contains { $0 != SegmentationMask.ignored } }
 }
 
 extension Array {
-  /// Rows as columns; the rows are equally long.
+  /// The transposed table; all rows have the same length.
   fileprivate func transposed<Element2>() -> [[Element2]] where Element == [Element2] {
     (first ?? []).indices.map { column in map { $0[column] } }
   }

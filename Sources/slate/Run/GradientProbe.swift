@@ -7,22 +7,24 @@ import Tensors
 
 /// What a probe found at the slots' fixed point, as means over the images it looked at.
 struct ProbeMeasurement: Sendable {
-  /// |J|_2 of the cell there: above 1, its iteration may grow before it contracts.
+  /// |J|_2 of the cell at the fixed point; if it is above 1, the iteration may grow before it
+  /// contracts.
   var spectralNorm = Double.nan
-  /// |f(z) - z| / |f(z)|.
+  /// The relative residual |f(z) - z| / |f(z)|.
   var relativeResidual = Double.nan
-  /// Applications of the cell until the solve ended.
+  /// The number of applications of the cell until the solve ended.
   var iterations = Double.nan
   /// The cosine between the estimator's adjoint and the exact one; NaN for unrolling, which has none.
   var cosine = Double.nan
   /// |w| / |u| of these adjoints.
   var normRatio = Double.nan
-  /// What the probe cost.
+  /// The duration of the probe in seconds.
   var seconds = 0.0
 }
 
-/// Looks at the training gradient in passing: compares the estimator's adjoint w with
-/// u = (I - J^T)^-1 v, from the dense Jacobian at the same point and for the same cotangent.
+/// Measures the accuracy of the training gradient: it compares the estimator's adjoint w with u =
+/// (I - J^T)^-1 v, which is computed from the dense Jacobian at the same point and for the same
+/// cotangent.
 struct GradientProbe {
   let model: SLATE
   let configuration: RunConfiguration
@@ -32,7 +34,8 @@ struct GradientProbe {
 
   /// Measures on a few images of a batch, [batch, height, width, 3].
   ///
-  /// Costs a training step on these images and as many pullbacks as an image's slots have numbers.
+  /// The cost is a training step on these images, and as many pullbacks as the slots of an image
+  /// have numbers.
   func measure(_ batch: Tensor, temperature: Double, noise: Philox) throws -> ProbeMeasurement {
     let start = ContinuousClock.now
     let images = batch.slice(0..<min(GradientProbe.images, batch.shape[0]))
@@ -54,7 +57,7 @@ struct GradientProbe {
   }
 }
 
-/// Finds the fixed point as ever, and measures how near to one it is.
+/// Finds the fixed point in the usual way, and measures the distance from it.
 private struct WatchedSolve: BackwardEstimator {
   let adjoint: WatchedAdjoint
 
@@ -74,7 +77,7 @@ private struct WatchedSolve: BackwardEstimator {
   }
 }
 
-/// The exact adjoint, beside which the estimate of another estimator is measured.
+/// The exact adjoint, with which the adjoint of an estimator is compared.
 private final class WatchedAdjoint: AdjointEstimator {
   let base: any BackwardEstimator
   let found = Mutex(ProbeMeasurement())
@@ -116,7 +119,7 @@ private func spectralNorms(_ matrices: Tensor) -> [Double] {
   return norms.map { $0.squareRoot() }
 }
 
-/// NaN of nothing.
+/// The mean of some numbers; NaN if there are none.
 private func mean(_ numbers: [Double]) -> Double {
   numbers.reduce(0, +) / Double(numbers.count)
 }

@@ -1,19 +1,19 @@
 import Foundation
 import Training
 
-/// A run's folder that no other process writes to as long as this one lives.
+/// The folder of a run, to which no other process writes as long as this one lives.
 ///
-/// The lock is the system's, on a file in the folder: it ends with the process, however that ends, so
-/// that nothing has to be cleared away after a crash. Reading is free: `evaluate` and the others may
-/// look at a run while it trains.
+/// The lock is one of the system, on a file in the folder. It ends with the process, however that
+/// ends, so nothing has to be cleared away after a crash. Reading needs no lock: `evaluate` and
+/// other commands may read a run while it trains.
 final class HeldRun {
   let folder: RunFolder
   private let descriptor: Int32
 
-  /// Takes hold of a folder that exists.
+  /// Locks a folder that exists.
   ///
-  /// - Throws: `RunError` when another process has it, naming that process, or when the folder cannot
-  ///   be written.
+  /// - Throws: `RunError` when another process holds the lock, naming that process, or when the
+  ///   folder cannot be written.
   init(_ folder: RunFolder) throws {
     self.folder = folder
     descriptor = open(folder.lock.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
@@ -31,7 +31,7 @@ final class HeldRun {
         remedy: "wait until it has ended, or stop it with `kill \(owner ?? "PID")`, which saves; "
           + "then resume the run")
     }
-    // A file system without locks trains as well.
+    // On a file system without locks, training works all the same.
     ftruncate(descriptor, 0)
     let number = Array("\(getpid())\n".utf8)
     pwrite(descriptor, number, number.count, 0)
@@ -39,8 +39,9 @@ final class HeldRun {
 
   deinit { close(descriptor) }
 
-  /// The process that has hold of a folder, "process 123", where it is not this one; nil where there
-  /// is none, or the lock cannot be looked at, which taking hold of the folder will explain.
+  /// The other process that holds the lock of a folder, as "process 123".
+  ///
+  /// Nil if there is none, or if the lock cannot be examined: locking the folder will then say why.
   static func otherHolder(of folder: RunFolder) -> String? {
     let descriptor = open(folder.lock.path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
@@ -49,7 +50,7 @@ final class HeldRun {
     return owner(in: descriptor).map { "process \($0)" } ?? "another process"
   }
 
-  /// Makes the folder for a new run, and takes hold of it.
+  /// Makes the folder of a new run, and locks it.
   ///
   /// - Parameter path: the folder; nil for the first of runs/slate-001, runs/slate-002 and so on that
   ///   does not exist. Processes that ask for it at the same time get one each.
@@ -91,7 +92,7 @@ final class HeldRun {
     }
   }
 
-  /// The number that the process which has the lock left in its file.
+  /// The number of the process that holds the lock, which it wrote into the lock's file.
   private static func owner(in descriptor: Int32) -> String? {
     var bytes = [UInt8](repeating: 0, count: 20)
     let count = pread(descriptor, &bytes, bytes.count, 0)

@@ -4,18 +4,18 @@ import ObjectCentric
 import Tensors
 import Training
 
-/// Statistics of a set of images, with what they were made of.
+/// Stored statistics of a set of images, with fingerprints of the images and the network.
 struct KeptStatistics {
   let statistics: FeatureStatistics
-  /// A fingerprint of the images; nil where nobody knows.
+  /// A fingerprint of the images; nil if it is not known.
   var data: String?
-  /// A fingerprint of the network's weights; nil where nobody knows.
+  /// A fingerprint of the network's weights; nil if it is not known.
   var network: String?
 
   /// Whether a path names a file of statistics.
   static func areAt(_ path: String) -> Bool { isOurs(path) || path.hasSuffix(".npz") }
 
-  /// Whether statistics can be written to a path, and be read again.
+  /// Whether statistics can be written to a path and read from it again.
   static func isOurs(_ path: String) -> Bool { path.hasSuffix(".safetensors") }
 
   init(_ statistics: FeatureStatistics, data: String?, network: String?) {
@@ -24,8 +24,8 @@ struct KeptStatistics {
     self.network = network
   }
 
-  /// Statistics from a file: what `write` wrote, or `mu` and `sigma` of the network's PyTorch port in a
-  /// .npz file.
+  /// Reads statistics from a file that `write` wrote, or `mu` and `sigma` of the network's PyTorch
+  /// port from a .npz file.
   ///
   /// - Throws: an error naming the file and what is wrong with it.
   init(contentsOf path: String) throws {
@@ -61,7 +61,7 @@ struct KeptStatistics {
     self.init(try FeatureStatistics(mean: mean, covariance: covariance), data: nil, network: nil)
   }
 
-  /// Keeps the statistics.
+  /// Writes the statistics to a file.
   ///
   /// - Throws: `SafetensorsError` naming the file that cannot be written.
   func write(to path: String) throws {
@@ -74,9 +74,9 @@ struct KeptStatistics {
     ).write(to: URL(filePath: path))
   }
 
-  /// Compares what statistics were made of with what they are used for.
+  /// Compares the images and the network of the statistics with those for which they are used.
   ///
-  /// - Throws: `RunError` where that differs; where nobody knows, there is a warning.
+  /// - Throws: `RunError` when they differ. If they are not known, there is only a warning.
   func expectMade(of data: String, by network: String, path: String) throws {
     for (what, found, wanted) in [("images", self.data, data), ("network", self.network, network)] {
       guard let found else {
@@ -95,7 +95,7 @@ struct KeptStatistics {
   }
 }
 
-/// The Inception network of a file, and a fingerprint of those weights that it uses.
+/// The Inception network of a file, with a fingerprint of the weights that it uses.
 struct InceptionFile {
   let network: Inception
   let fingerprint: String
@@ -129,10 +129,11 @@ struct InceptionFile {
   }
 }
 
-/// What images show, whatever their files and their order are: a fingerprint of their sizes and pixels.
+/// A fingerprint of a set of images, computed from their sizes and pixels, whatever their files and
+/// their order are.
 ///
-/// Statistics of features do not depend on the order either, so one set of images has one fingerprint,
-/// be it found in a folder or as the part of a data set.
+/// Statistics of features do not depend on the order either. So a set of images has the same
+/// fingerprint in a folder and as a part of a data set.
 struct ImagesFingerprint: Sendable {
   private var checks: [UInt32] = []
 
@@ -143,10 +144,10 @@ struct ImagesFingerprint: Sendable {
     return check.value
   }
 
-  /// Takes note of an image by its check.
+  /// Adds an image by its check value.
   mutating func note(_ check: UInt32) { checks.append(check) }
 
-  /// The number of images, and eight hexadecimal digits.
+  /// The fingerprint: the number of images, and eight hexadecimal digits.
   var text: String {
     var check = CRC32C()
     for value in checks.sorted() {

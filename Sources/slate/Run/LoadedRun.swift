@@ -4,15 +4,15 @@ import ObjectCentric
 import Tensors
 import Training
 
-/// What a checkpoint of a run holds besides tensors.
+/// The metadata of a run's checkpoint.
 struct RunState: Codable, Equatable {
-  /// How far the run has come.
+  /// The progress of the run.
   var progress: Trainer.Progress
-  /// What decides the computation.
+  /// The configuration, which decides the computation.
   var configuration: RunConfiguration
-  /// Where the images come from.
+  /// The source of the images.
   var data: DataSource
-  /// What the images were; nil for weights that were not trained here.
+  /// A fingerprint of the images; nil for weights that were not trained by this program.
   var fingerprint: String?
 
   private static let key = "run"
@@ -35,7 +35,8 @@ struct RunState: Codable, Equatable {
     self.fingerprint = fingerprint
   }
 
-  /// A description with the values that runs of before did not write: they trained as published.
+  /// A description in which values that older runs did not write are added: these runs trained as
+  /// published.
   private static func withLaterValues(_ json: Data) -> Data {
     guard
       var state = (try? JSONSerialization.jsonObject(with: json)) as? [String: Any],
@@ -47,8 +48,8 @@ struct RunState: Codable, Equatable {
 
   /// The state that a checkpoint holds.
   ///
-  /// - Throws: `RunError` naming the file when there is none, it makes no sense, or it is not that of
-  ///   a model with the checkpoint's tensors.
+  /// - Throws: `RunError` naming the file when the state is missing, makes no sense, or is not that
+  ///   of a model with the checkpoint's tensors.
   init(_ checkpoint: Checkpoint, path: String) throws {
     func damaged(_ reason: String) -> RunError {
       RunError(
@@ -90,8 +91,8 @@ struct LoadedRun {
   /// Reads the checkpoint of a run.
   ///
   /// - Parameter path: the run's folder, or one of the checkpoints in it.
-  /// - Throws: `RunError` or `SafetensorsError` naming the file and what is wrong with it, and the
-  ///   checkpoint before it where that one is whole.
+  /// - Throws: `RunError` or `SafetensorsError` naming the file and what is wrong with it. If the
+  ///   checkpoint before it is whole, the error names that one too.
   init(at path: String) throws {
     let (folder, checkpoint) = try LoadedRun.located(at: path)
     do {
@@ -105,7 +106,8 @@ struct LoadedRun {
     }
   }
 
-  /// The error, with the checkpoint before the one that it is about as its remedy if that one is whole.
+  /// The error; if the checkpoint before the damaged one is whole, its remedy names that
+  /// checkpoint.
   private static func pointing(_ error: RunError, toCheckpointBefore url: URL) -> RunError {
     let previous = Checkpoint.previous(of: url)
     guard Checkpoint.isWhole(previous) else { return error }
@@ -116,10 +118,10 @@ struct LoadedRun {
         + "`slate train --resume \(previous.relativePath.quotedForShell)`")
   }
 
-  /// The folder of a run, and the checkpoint that a path names.
+  /// The folder of a run and the checkpoint, to which a path leads.
   ///
   /// - Parameter path: the run's folder, or one of the checkpoints in it.
-  /// - Returns: both.
+  /// - Returns: the folder and the checkpoint.
   /// - Throws: `RunError` where there is no such file.
   static func located(at path: String) throws -> (folder: RunFolder, checkpoint: URL) {
     let isFile = path.hasSuffix(".safetensors")
@@ -147,9 +149,9 @@ struct LoadedRun {
   /// The run that a checkpoint describes.
   ///
   /// - Parameters:
-  ///   - checkpoint: what was read.
-  ///   - folder: the run's.
-  ///   - path: what errors call the checkpoint; default by the name that it has in a folder.
+  ///   - checkpoint: the checkpoint.
+  ///   - folder: the folder of the run.
+  ///   - path: the name of the checkpoint in errors; default its name in a run's folder.
   /// - Throws: `RunError` or `SafetensorsError` naming the file and what is wrong with it.
   init(_ checkpoint: Checkpoint, in folder: RunFolder, path: String? = nil) throws {
     self.folder = folder

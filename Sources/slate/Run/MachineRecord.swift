@@ -1,10 +1,10 @@
 import Tensors
 
-/// What computes, as run.json and `slate doctor` say it.
+/// The machine as run.json and `slate doctor` describe it.
 struct MachineRecord: Codable {
   /// Processor, kernels, workers and memory.
   let facts: Machine
-  /// How fast it multiplies matrices.
+  /// The measured rate of matrix products.
   let rate: ProductRate
 
   /// Measures for about 20 ms.
@@ -13,7 +13,8 @@ struct MachineRecord: Codable {
     rate = ProductRate()
   }
 
-  /// What to tell the user where matrix products are far slower than the processor could do them.
+  /// A warning for the user if matrix products are far slower than the processor could compute
+  /// them.
   var slowness: String? {
     guard rate.isSlow else { return nil }
     return "matrix products run at \(rate.perCore.short) Gflop/s a core, less than a quarter of "

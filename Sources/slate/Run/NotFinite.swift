@@ -1,15 +1,17 @@
-/// Training, or what it has led to, has reached NaN or infinity.
+/// The error that training, or its result, has reached NaN or infinity.
 struct NotFinite: Error, CustomStringConvertible {
-  /// The steps taken, or the one that was tried.
+  /// The number of steps taken, or of the step that was tried.
   let step: Int
-  /// The first tensor that is not finite: parameters come before losses, these before gradients.
+  /// The first tensor that is not finite: parameters are named before losses, and losses before
+  /// gradients.
   let tensor: String
-  /// The losses, where they are known.
+  /// The losses, if they are known.
   var crossEntropy: Double?
   var mse: Double?
-  /// The ranks whose part of the batch it came from, where there are several and they are known.
+  /// The ranks in whose part of the batch it arose; empty if there is one rank, or if they are not
+  /// known.
   var ranks: [Int] = []
-  /// What came of it.
+  /// What happened as a result.
   var consequence = Consequence.stop
 
   enum Consequence: String {

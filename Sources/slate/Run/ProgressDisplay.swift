@@ -6,11 +6,14 @@ struct ProgressDisplay {
   private let total: Int
   private let first: Int
   private let isTerminal = isatty(STDOUT_FILENO) != 0
-  /// When the first step was shown, and which it was: rates begin there, after the first
-  /// validation.
+  /// The time at which the first step was shown, and its number.
+  ///
+  /// Rates are counted from there, which is after the first validation.
   private var start: (time: ContinuousClock.Instant, step: Int)?
   private var lastDraw = ContinuousClock.now - .seconds(1)
-  /// Plain lines come at most this often, by steps, so that equal runs print equal lines.
+  /// The number of steps between plain lines.
+  ///
+  /// It does not depend on time, so that equal runs print equal lines.
   private let interval: Int
 
   /// A display for the steps from `first` to `total`.
@@ -40,32 +43,32 @@ struct ProgressDisplay {
     let text =
       " \(record.step)/\(total)  loss \(record.loss.short)  \(rate.short) steps/s  "
       + "\(duration(Double(total - record.step) / rate)) left"
-    // A line as wide as the terminal would wrap, and could not be redrawn.
+    // A line as wide as the terminal would wrap, and then could not be redrawn.
     let width = min(24, max(0, terminalWidth - 1 - text.count))
     let filled = Int(Double(width) * Double(record.step) / Double(max(total, 1)))
     let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
     draw(String((bar + text).prefix(terminalWidth - 1)))
   }
 
-  /// The columns of the terminal, 80 where it does not say.
+  /// The number of columns of the terminal; 80 if the system does not know it.
   private var terminalWidth: Int {
     var size = winsize()
     return ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 1
       ? Int(size.ws_col) : 80
   }
 
-  /// Prints a line that stays, above the bar.
+  /// Prints a permanent line above the bar.
   func note(_ line: String) {
     clear()
     Console.tell(line)
   }
 
-  /// Takes the bar away until the next step, so that another line can stand there.
+  /// Removes the bar until the next step, so that another line can be printed.
   func clear() {
     if isTerminal { draw("") }
   }
 
-  /// Leaves the bar as it is and begins a new line.
+  /// Leaves the bar as it is, and begins a new line.
   func finish() {
     if isTerminal { Console.tell("") }
   }
@@ -75,7 +78,7 @@ struct ProgressDisplay {
   }
 }
 
-/// "45s", "3m20s" or "2h05m".
+/// A duration as "45s", "3m20s" or "2h05m".
 func duration(_ seconds: Double) -> String {
   guard abs(seconds) < 1e15 else { return "?" }
   let whole = Int(seconds.rounded())
@@ -86,6 +89,6 @@ func duration(_ seconds: Double) -> String {
 }
 
 extension Double {
-  /// Five significant digits.
+  /// A number with five significant digits.
   var short: String { String(format: "%.5g", self) }
 }

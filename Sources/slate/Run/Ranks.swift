@@ -8,11 +8,15 @@ import Tensors
 enum Ranks {
   private static let started = Mutex<Communicator?>(nil)
 
-  /// Connects to the other ranks; the process alone where no launcher started it.
+  /// Connects to the other ranks.
   ///
-  /// From here on the other ranks' progress and warnings are not printed, being those of rank 0 too.
+  /// If no launcher started the process, it is alone.
   ///
-  /// - Parameter patience: seconds after which a rank that waits for others ends the job.
+  /// From then on, ranks other than 0 print neither progress nor warnings, because rank 0 prints
+  /// the same.
+  ///
+  /// - Parameter patience: the number of seconds after which a rank that waits for others ends the
+  ///   job.
   /// - Returns: the ranks.
   /// - Throws: `BuiltWithoutMPI`, `TasksWithoutPMI`.
   static func start(patience: Int = defaultPatience) throws -> Communicator {
@@ -22,10 +26,10 @@ enum Ranks {
     return ranks
   }
 
-  /// Seconds after which a rank that waits for others ends the job.
+  /// The number of seconds after which a rank that waits for others ends the job.
   static let defaultPatience = 600
 
-  /// Stops a command that one process does where a launcher started several, connected or not.
+  /// Stops a command that only one process can run, if a launcher started several, connected or not.
   static func expectOne(
     _ command: String, environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws {
@@ -39,7 +43,7 @@ enum Ranks {
       remedy: "\(remedy): train and evaluate are what ranks share")
   }
 
-  /// Says why the program ends, and sees to it that the other ranks end too.
+  /// Prints why the program ends, and makes the other ranks end too.
   static func fail(_ text: String, _ error: any Error, status: Int32) {
     guard let ranks = started.withLock({ $0 }), ranks.size > 1 else {
       Console.complain(text)
@@ -57,28 +61,28 @@ enum Ranks {
   static func end() { started.withLock { $0 }?.end() }
 }
 
-/// A command that several ranks share.
+/// A command that several ranks can share.
 protocol SharedCommand {}
 
 extension Train: SharedCommand {}
 extension Evaluate: SharedCommand {}
 extension Doctor: SharedCommand {}
 
-/// An error that every rank throws, so that none waits for another.
+/// An error that every rank throws, so that no rank waits for another.
 protocol KnownToAllRanks: Error {}
 
 extension RankFailure: KnownToAllRanks {}
 extension RanksDiffer: KnownToAllRanks {}
 extension NotFinite: KnownToAllRanks {}
 
-/// What all ranks have found wrong in the same way.
+/// An error that all ranks have found in the same way.
 struct SharedError: KnownToAllRanks, CustomStringConvertible {
   let underlying: any Error
   var description: String { "\(underlying)" }
 }
 
 extension BatchShare {
-  /// The part of a rank.
+  /// The part of a data set that belongs to a rank.
   init(_ ranks: Communicator) {
     self.init(rank: ranks.rank, size: ranks.size) { failed in
       // JSON, because a reason may be any text.
@@ -94,13 +98,15 @@ extension BatchShare {
 }
 
 extension Communicator {
-  /// What `body` makes of each number below `count`, on one of the ranks; all ranks get all of it.
+  /// The results of `body` for each number below `count`.
+  ///
+  /// Each number is computed on one of the ranks, and all ranks get all results.
   ///
   /// - Parameters:
-  ///   - count: how many.
-  ///   - isStopped: asked before each; whether to give up.
-  ///   - body: does not depend on the others; the workers of a rank call it.
-  /// - Returns: what it made of 0, 1, and so on.
+  ///   - count: the number of calls.
+  ///   - isStopped: called before each of them; says whether to give up.
+  ///   - body: must not depend on other calls; it is called by the workers of a rank.
+  /// - Returns: the results for 0, 1, and so on.
   /// - Throws: `Evaluation.Stopped` when any rank gave up; with one rank, what `body` throws; with
   ///   several, `RankFailure` on all.
   func sharing(
@@ -109,8 +115,9 @@ extension Communicator {
   ) throws -> [[Double]] {
     let (rank, size) = (rank, size)
     let own = Array(stride(from: rank, to: count, by: size))
-    // Workers share the products of a part that is alone, in another order of sums: a rank with one of
-    // several gets an empty part beside it, so that bits do not depend on the number of ranks.
+    // Workers share the products of a part that is alone, which changes the order of sums. So if a
+    // rank has one of several parts, it gets an empty part beside it, and bits do not depend on the
+    // number of ranks.
     let parts = count > 1 ? max(own.count, 2) : own.count
     let outcome = Result {
       try Workers.map(parts) { index -> [Double] in

@@ -11,14 +11,14 @@ extension Image {
   }
 }
 
-/// What a model sees in images, one row each: the image, the dVAE's reconstruction, the image
-/// regenerated through the slots, and for each slot the image where the slot attends and white
-/// elsewhere (image * a + 1 - a).
+/// A picture of how a model sees images, with one row for each: the image, the dVAE's
+/// reconstruction, the image regenerated through the slots, and for each slot the image where the
+/// slot attends, on white (image * a + 1 - a).
 ///
 /// - Parameters:
-///   - model: whose view is shown.
+///   - model: the model.
 ///   - images: [batch, height, width, 3].
-///   - noise: of the initial slots, [batch, slots, slot size].
+///   - noise: the normal noise of the initial slots, [batch, slots, slot size].
 /// - Returns: a picture on white.
 /// - Throws: what the fixed-point layer throws.
 func reconstructionSheet(_ model: SLATE, images: Tensor, slotNoise noise: Tensor) throws -> Image {

@@ -10,13 +10,13 @@ struct RunFolder {
   var configuration: URL { url.appending(path: "config.json") }
   var record: URL { url.appending(path: "run.json") }
   var reconstructions: URL { url.appending(path: "reconstructions.png") }
-  /// Whether there is a run in it, which must not be overwritten.
+  /// Whether the folder holds a run, which must not be overwritten.
   var holdsRun: Bool {
     [checkpoint, Checkpoint.previous(of: checkpoint)].contains {
       FileManager.default.fileExists(atPath: $0.path)
     }
   }
-  /// Removes what was measured of the model, which is about to change.
+  /// Removes the measurements of the model, which is about to change.
   func removeScores() {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
     for name in names where name.wholeMatch(of: /scores(-\d+)?\.json/) != nil {
@@ -24,10 +24,10 @@ struct RunFolder {
     }
   }
 
-  /// What the process that trains holds a lock on.
+  /// The file that the training process locks.
   var lock: URL { url.appending(path: "lock") }
 
-  /// Writes a small file, whole or not at all.
+  /// Writes a small file completely or, on failure, not at all.
   ///
   /// - Throws: `RunError` naming the file, for example when the disk is full.
   func write(_ text: String, to file: URL) throws {
@@ -39,7 +39,7 @@ struct RunFolder {
   }
 }
 
-/// A run that cannot be started, read or written.
+/// The error that a run cannot be started, read or written.
 struct RunError: Error, CustomStringConvertible {
   let path: String
   let reason: String

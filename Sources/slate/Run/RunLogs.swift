@@ -2,8 +2,7 @@ import Foundation
 import Images
 import Training
 
-/// What a run writes down as it goes: metrics.jsonl, and event files for TensorBoard under the
-/// published tags.
+/// The logs of a run: metrics.jsonl, and event files for TensorBoard with the published tags.
 struct RunLogs {
   private var metrics: MetricsLog
   private let events: EventFile
@@ -11,15 +10,15 @@ struct RunLogs {
   /// Opens the logs of a run.
   ///
   /// - Parameters:
-  ///   - folder: the run's.
-  ///   - step: the last step that the run goes on after; nil when it has still to measure step 0.
+  ///   - folder: the folder of the run.
+  ///   - step: the last step before the run continues; nil if it has still to measure step 0.
   /// - Throws: `LogError` naming the file that cannot be written.
   init(_ folder: RunFolder, resumingAt step: Int?) throws {
     metrics = try MetricsLog(folder.metrics, keepingStepsUpTo: step ?? -1)
     events = try EventFile(inFolder: folder.url, resumingAt: step.map { $0 + 1 })
   }
 
-  /// A training step.
+  /// Writes the measurements of a training step.
   mutating func append(_ record: Trainer.Record, seconds: Double) throws {
     let losses = [("cross_entropy", record.crossEntropy), ("mse", record.mse)].compactMap { loss in
       loss.1.map { (loss.0, $0) }
@@ -55,7 +54,7 @@ struct RunLogs {
     ]
   }
 
-  /// A validation.
+  /// Writes the results of a validation.
   mutating func append(
     _ losses: Evaluation.Losses, best: Double?, step: Int, seconds: Double
   ) throws {
@@ -64,8 +63,8 @@ struct RunLogs {
       ("val_mse", .number(losses.mse)), ("val_mse_hard", .number(losses.hardMse)),
       ("seconds", .number(seconds)),
     ])
-    // The published code validates with one-hot tokens, and calls the others relaxed; the
-    // cross-entropy is the same.
+    // The published code validates with one-hot tokens, and calls the other ones relaxed; the
+    // cross-entropy is the same for both.
     let entropy = losses.crossEntropy
     try events.append(
       scalars: [
@@ -75,7 +74,7 @@ struct RunLogs {
       ] + (best.map { [("VAL/best_loss", $0)] } ?? []), step: step)
   }
 
-  /// A picture of reconstructions.
+  /// Writes a picture of reconstructions.
   func append(_ sheet: Image, tag: String, epoch: Int, step: Int) throws {
     let number = String(epoch)
     let padded = String(repeating: "0", count: max(0, 3 - number.count)) + number

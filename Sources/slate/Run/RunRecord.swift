@@ -2,10 +2,10 @@ import Foundation
 import ObjectCentric
 import Tensors
 
-/// What run.json says: all that is needed to do the same again, and to see later whether it was the
-/// same.
+/// The content of run.json: all that is needed to repeat the run, and to see whether the repetition
+/// was the same.
 ///
-/// On resuming it is written anew, for what continues the run.
+/// A resumed run writes the file anew, with its own values.
 struct RunRecord: Codable {
   /// The images.
   struct Images: Codable {
@@ -24,14 +24,14 @@ struct RunRecord: Codable {
     let test: Int
   }
 
-  /// What computed.
+  /// The machine that computed.
   struct Versions: Codable {
     var slate = Slate.version
     var swift = Versions.compiler
     let openblas: String
     var system = ProcessInfo.processInfo.operatingSystemVersionString
 
-    /// The language version that this program was built with.
+    /// The language version with which this program was built.
     private static let compiler: String = {
       #if compiler(>=6.4)
         "6.4 or later"
@@ -47,7 +47,7 @@ struct RunRecord: Codable {
 
   let seed: UInt64
   let workers: Int
-  /// The processes that trained together; nil for one alone.
+  /// The number of processes that trained together; nil for a process alone.
   let ranks: Int?
   let configuration: RunConfiguration
   let data: Images

@@ -4,34 +4,37 @@ import Tensors
 
 /// The losses of a training step's images, and their gradients.
 ///
-/// Image i of a step draws the same noise however the step is divided into batches, shares of workers and
-/// chunks of shares.
+/// Image i of a step gets the same noise however the step is divided into batches, shares of
+/// workers and chunks of shares.
 struct StepLosses: Sendable {
   let model: SLATE
   let configuration: RunConfiguration
-  /// The steps taken before this one.
+  /// The number of steps before this one.
   let step: Int
-  /// What the loss of an image counts in the gradient.
+  /// The weight of an image's loss in the gradient.
   let share: Double
   /// The noise of the step.
   let noise: Philox
 
-  /// Sums over some images.
+  /// Sums over some of the images.
   struct Sums: Sendable {
-    /// Nil where only the dVAE is trained.
+    /// The cross-entropy; nil if only the dVAE is trained.
     var crossEntropy: Double?
-    /// Of the dVAE; nil where it is not trained any more.
+    /// The squared error of the dVAE; nil if the dVAE is not trained any more.
     var squaredError: Double?
     var gradients = Gradients()
   }
 
-  /// Sums over a batch, one for each worker's share, whose gradients the caller adds in their order.
+  /// Sums over a batch, one for each worker's share.
+  ///
+  /// The caller adds their gradients in the order of the shares.
   ///
   /// - Parameters:
   ///   - images: [batch, height, width, 3].
-  ///   - first: the number of the first image in its step.
-  ///   - chunk: the images that a worker differentiates at once; default the model's own choice.
-  /// - Returns: sums, which depend on the number of workers and on the chunk by rounding alone.
+  ///   - first: the number of the batch's first image in the step.
+  ///   - chunk: the number of images that a worker differentiates at once; default the model's own
+  ///     choice.
+  /// - Returns: the sums; the number of workers and the chunk change them only by rounding.
   /// - Throws: what the fixed-point layer throws.
   func sums(over images: Tensor, first: Int, inChunksOf chunk: Int? = nil) throws -> [Sums] {
     try Workers.reduceRanges(

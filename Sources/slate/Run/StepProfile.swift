@@ -1,14 +1,14 @@
 import Tensors
 
 extension Trainer {
-  /// Takes a few steps and says where their time went.
+  /// Takes a few steps, and reports which operators their time went to.
   ///
-  /// The first steps, in which memory is taken from the system, are not measured.
+  /// The first steps, which take memory from the system, are not measured.
   ///
-  /// Where the dVAE is trained first, its steps and those after them are two profiles.
+  /// If the dVAE is trained first, its steps and the later ones get separate profiles.
   ///
   /// - Returns: a summary, and a table by operator.
-  /// - Throws: as `advance`.
+  /// - Throws: what `advance` throws.
   mutating func profileOfSteps() throws -> String {
     guard configuration.trainedPart(at: progress.step) == .autoencoder else {
       return try profileOfNextSteps()

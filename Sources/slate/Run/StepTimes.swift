@@ -1,11 +1,11 @@
-/// Where the time of the steps that a process took went.
+/// Where the time of a process's steps went.
 ///
-/// The first step is left out: until it has run, memory is still being taken from the system.
+/// The first step is left out, because it still takes memory from the system.
 struct StepTimes {
   private var count = -1
   private var sum = Trainer.Times()
 
-  /// Takes note of a step.
+  /// Records a step.
   mutating func add(_ times: Trainer.Times) {
     count += 1
     guard count > 0 else { return }
@@ -14,8 +14,10 @@ struct StepTimes {
     sum.decoding += times.decoding
   }
 
-  /// The duration of a step, the part of it that no image was ready, and the processor time that
-  /// decoding took meanwhile; nil before the second step.
+  /// Of a mean step: its duration, the time that it waited for images, and the processor time of
+  /// decoding meanwhile.
+  ///
+  /// Nil before the second step.
   var summary: String? {
     guard count > 0, sum.step > 0 else { return nil }
     let (share, steps) = (100 * sum.waited / sum.step, Double(count))

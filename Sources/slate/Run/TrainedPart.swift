@@ -3,7 +3,7 @@ import Tensors
 import Training
 
 extension RunConfiguration {
-  /// The number of steps in an epoch; what does not fill a batch is left out.
+  /// The number of steps in an epoch; images that do not fill a batch are left out.
   func stepsPerEpoch(of loader: BatchLoader) -> Int {
     max(1, loader.batchesPerEpoch / accumulate)
   }
@@ -15,25 +15,25 @@ extension RunConfiguration {
 
   /// Noise for a batch.
   ///
-  /// Where the dVAE is trained first, what slots are trained on are its likeliest tokens.
+  /// If the dVAE is trained first, slots are trained on its most probable tokens.
   func noise(
     batch: Int, dtype: DType = .float32, using generator: inout Philox
   ) -> SLATE.Noise {
     SLATE.Noise(batch: batch, model, drawsTargets: dvaeSteps == 0, dtype: dtype, using: &generator)
   }
 
-  /// What a step trains after a number of steps.
+  /// The part of the model that is trained after a number of steps.
   func trainedPart(at step: Int) -> TrainedPart {
     step < dvaeSteps ? .autoencoder : dvaeSteps > 0 ? .slots : .everything
   }
 }
 
-/// What a step of training changes.
+/// The part of the model that a training step changes.
 enum TrainedPart: Sendable {
-  /// All of the model, as published.
+  /// The whole model, as published.
   case everything
-  /// The dVAE alone.
+  /// Only the dVAE.
   case autoencoder
-  /// All but the dVAE.
+  /// Everything except the dVAE.
   case slots
 }

@@ -14,30 +14,32 @@ struct Trainer {
   private(set) var model: SLATE
   private(set) var optimizer = Adam()
   private(set) var progress: Progress
-  /// The processes that take the steps together, each with its part of every batch.
+  /// The processes that take the steps together; each gets its part of every batch.
   let ranks: Communicator
   private var parallel: DataParallel
   private let streams: RandomStreams
   private let parameters: [NamedParameter]
   private let batches: BatchSequence
-  /// The seconds of decoding that steps have accounted for.
+  /// The seconds of decoding that earlier steps have accounted for.
   private var decodingSeen = 0.0
 
-  /// How far a run has come: with the seed, all that decides what it does next.
+  /// The progress of a run.
+  ///
+  /// Together with the seed, it determines everything that follows.
   struct Progress: Codable, Equatable {
-    /// The steps taken.
+    /// The number of steps taken.
     var step = 0
-    /// The epoch that batches are taken from.
+    /// The epoch from which batches are taken.
     var epoch = 0
-    /// The images of the epoch's order that are used up.
+    /// The number of images of the epoch's order that have been used.
     var position = 0
     /// The decay of the learning rates, if it is on.
     var plateau: PlateauDecay?
     /// The step after which the validation images were last measured.
     var validated: Int?
-    /// The smallest validation loss.
+    /// The smallest validation loss so far.
     var bestLoss: Double?
-    /// Seconds of training so far.
+    /// The seconds of training so far.
     var seconds = 0.0
   }
 
@@ -54,10 +56,12 @@ struct Trainer {
     try self.init(configuration, loader: loader, ranks: ranks, progress: progress)
   }
 
-  /// A run continued from its checkpoint: what follows is bitwise what would have followed, if there are
-  /// as many ranks and workers; up to the order of sums otherwise.
+  /// A run that continues from its checkpoint.
   ///
-  /// Where there are fewer images than the epoch had used up, the next epoch begins.
+  /// With the same number of ranks and workers, it is bitwise the same as without the interruption;
+  /// otherwise it differs by the order of sums.
+  ///
+  /// If the data set has fewer images than the epoch had used, the next epoch begins.
   init(
     resuming run: LoadedRun, configuration: RunConfiguration, loader: BatchLoader,
     ranks: Communicator = .alone
@@ -77,7 +81,7 @@ struct Trainer {
     try self.init(configuration, loader: loader, ranks: ranks, progress: progress)
     try run.checkpoint.restore(model)
     try run.checkpoint.restore(&optimizer, for: model)
-    // What other options train from here on has no moments, or stale ones.
+    // Parameters that other options train from here on have no moments, or old ones.
     let trained = run.state.configuration.trainedPart(at: max(0, progress.step - 1))
     if configuration.trainedPart(at: progress.step) != trained { optimizer = Adam() }
   }
@@ -117,28 +121,28 @@ struct Trainer {
       : loader.epoch(progress.epoch, from: progress.position, goingOn: true)
   }
 
-  /// The number of steps in an epoch; what does not fill a batch is left out.
+  /// The number of steps in an epoch; images that do not fill a batch are left out.
   var stepsPerEpoch: Int { configuration.stepsPerEpoch(of: loader) }
 
-  /// The temperature of the relaxed tokens now.
+  /// The present temperature of the relaxed tokens.
   var temperature: Double { configuration.temperature(at: progress.step) }
 
-  /// What a step measured.
+  /// The measurements of a step.
   struct Record {
-    /// The number of steps taken, this one included.
+    /// The number of steps taken, including this one.
     var step: Int
-    /// Nil where only the dVAE is trained.
+    /// The cross-entropy; nil if only the dVAE is trained.
     var crossEntropy: Double?
-    /// Of the dVAE; nil where it is not trained any more.
+    /// The squared error of the dVAE; nil if the dVAE is not trained any more.
     var mse: Double?
     var tau: Double
     /// The infinity norm of the gradient before clipping.
     var gradientNorm: Double
-    /// The same of slot attention's parameters alone; nil where only the dVAE is trained.
+    /// The infinity norm for slot attention's parameters alone; nil if only the dVAE is trained.
     var slotGradientNorm: Double?
     var rates: (dvae: Double, main: Double)
     var times: Times
-    /// What was found at the slots' fixed point, where it was looked at.
+    /// The measurements at the slots' fixed point; nil if this step made none.
     var probe: ProbeMeasurement?
 
     var loss: Double { (crossEntropy ?? 0) + (mse ?? 0) }
@@ -146,32 +150,35 @@ struct Trainer {
 
   /// Where the seconds of a step went.
   struct Times {
-    /// From its beginning to its end.
+    /// The duration from its beginning to its end.
     var step = 0.0
-    /// Of these, waiting for images that were not decoded yet: 0 where decoding is never the
-    /// bottleneck.
+    /// The part of the duration in which images had not been decoded yet; 0 if decoding is never
+    /// the bottleneck.
     var waited = 0.0
-    /// The processor time of decoding meanwhile, summed over its threads; next to none for images
-    /// kept in memory.
+    /// The processor time of decoding meanwhile, summed over its threads; almost none for images
+    /// that are kept in memory.
     var decoding = 0.0
     /// The processor time that all threads took meanwhile, without that of decoding.
     var processor = 0.0
   }
 
-  /// One step: the gradient of one batch, or the mean gradient of several, and one update.
+  /// Takes one step: it computes the gradient of one batch, or the mean gradient of several, and
+  /// updates the parameters.
   ///
-  /// With several ranks each differentiates its part of the batch, and all take the step with the sum;
-  /// the record is that of the whole batch.
+  /// With several ranks, each differentiates its part of the batch, and all take the step with the
+  /// sum; the record describes the whole batch.
   ///
-  /// - Throws: `NotFinite`, before any parameter is changed, when loss or gradient is not finite;
-  ///   `UnreadableImages` when too many images cannot be read; with several ranks, on all of them,
-  ///   `RankFailure` for what any other threw, and `RanksDiffer` when they have come apart.
+  /// - Throws: `NotFinite`, before any parameter is changed, when the loss or the gradient is not
+  ///   finite; `UnreadableImages` when too many images cannot be read. With several ranks, all of
+  ///   them throw `RankFailure` for an error of any other, and `RanksDiffer` when their models
+  ///   differ.
   mutating func advance() throws -> Record {
     let start = ContinuousClock.now
     let before = clock()
     var record = Record(
       step: progress.step + 1, tau: temperature, gradientNorm: 0, rates: rates, times: Times())
-    // Taking a batch is a collective of several ranks, which their gradients must not make.
+    // With several ranks, taking a batch is a collective operation, so gradients must not take it
+    // themselves.
     let taken =
       ranks.size > 1
       ? try (0..<configuration.accumulate).map { _ in try nextBatch(&record.times) } : []
@@ -199,7 +206,8 @@ struct Trainer {
         crossEntropy: record.crossEntropy, mse: record.mse, ranks: ranksNotFinite(sums))
     }
     let rates = record.rates
-    // The dVAE stays as it is now, and moments of what was not trained yet are counted from here.
+    // From now on the dVAE does not change, and the moments of the other parameters are counted
+    // from here.
     if progress.step == configuration.dvaeSteps { optimizer = Adam() }
     optimizer.step(
       parameters, gradients: table,
@@ -216,16 +224,18 @@ struct Trainer {
   /// The learning rates of the next step.
   private var rates: (dvae: Double, main: Double) {
     let decay = progress.plateau?.factor ?? 1
-    // What is trained after the dVAE warms up then.
+    // The parts that are trained after the dVAE have their warm-up at that time.
     let warmup = Schedule.warmup(steps: configuration.lrWarmupSteps)
       .delayed(by: configuration.dvaeSteps)
     return (configuration.lrDvae * decay, configuration.lrMain * decay * warmup(progress.step))
   }
 
-  /// This rank's part of the mean gradient over the batches of a step, and of cross-entropy and mse.
+  /// This rank's part of the mean gradient over the batches of a step, and of the cross-entropy and
+  /// the squared error.
   ///
-  /// The probe is noted in `record`. Where no batches were taken, each is when its turn comes. Shares are
-  /// let go as they are added, so that the first becomes the sum without a copy.
+  /// The result of the probe is stored in `record`. If no batches are given, each is taken when its
+  /// turn comes. Shares are released as they are added, so that the first one becomes the sum
+  /// without a copy.
   private mutating func accumulatedGradients(
     of taken: [Tensor], _ record: inout Record
   ) throws -> (Gradients, [Double]) {
@@ -252,7 +262,7 @@ struct Trainer {
           table.add(sum.gradients)
         }
       } catch {
-        // A solve that fails because of NaN is not the cause of it.
+        // If the loss is NaN, a failed backward solve is only a consequence.
         try expectFiniteParameters()
         throw error
       }
@@ -260,7 +270,8 @@ struct Trainer {
     return (table, losses)
   }
 
-  /// The ranks whose own part is not finite; none where only the sum is not, or there is one rank.
+  /// The ranks whose own part is not finite; empty if only the sum is not finite, or if there is
+  /// one rank.
   private func ranksNotFinite(_ sums: DataParallel.Sums) -> [Int] {
     guard ranks.size > 1 else { return [] }
     let isFinite =
@@ -270,7 +281,7 @@ struct Trainer {
     return flags.indices.filter { flags[$0] == [1] }
   }
 
-  /// Goes to the first step that does not train the dVAE.
+  /// Skips to the first step that does not train the dVAE.
   mutating func skipAutoencoder() { progress.step = configuration.dvaeSteps }
 
   private var probeIsDue: Bool {
@@ -279,7 +290,7 @@ struct Trainer {
       && progress.step % configuration.probeEvery == 0
   }
 
-  /// Takes note of a validation; at the end of an epoch it may lower the learning rates.
+  /// Records a validation; at the end of an epoch it may lower the learning rates.
   ///
   /// - Throws: `NotFinite` for a loss that is not finite.
   mutating func observe(_ losses: Evaluation.Losses) throws {
@@ -297,16 +308,17 @@ struct Trainer {
     progress.validated = progress.step
   }
 
-  /// Does nothing where every parameter of every rank is finite; all ranks call it.
+  /// Throws unless every parameter of every rank is finite; all ranks call it.
   ///
-  /// - Throws: `NotFinite` naming the first that is not; with several ranks, `RankFailure` with the same.
+  /// - Throws: `NotFinite` naming the first parameter that is not; with several ranks,
+  ///   `RankFailure` with the same text.
   func expectFiniteParametersOfAllRanks() throws {
     try ranks.together { try expectFiniteParameters() }
   }
 
-  /// Does nothing where every parameter is finite.
+  /// Throws unless every parameter is finite.
   ///
-  /// - Throws: `NotFinite` naming the first that is not.
+  /// - Throws: `NotFinite` naming the first parameter that is not.
   func expectFiniteParameters() throws {
     let parameters = parameters
     let areFinite = Workers.map(parameters.count) {
@@ -317,12 +329,13 @@ struct Trainer {
     }
   }
 
-  /// Adds to the time that training has taken.
+  /// Adds to the time of training.
   mutating func setSeconds(_ seconds: Double) { progress.seconds = seconds }
 
-  /// This rank's part of the next batch, of the next epoch where this one is used up.
+  /// This rank's part of the next batch, which is one of the next epoch if the present epoch is
+  /// used up.
   private mutating func nextBatch(_ times: inout Times) throws -> Tensor {
-    // The ranks agree about what cannot be read.
+    // The ranks agree about which images cannot be read.
     guard ranks.size > 1 else { return try nextBatchOfAnyEpoch(&times) }
     do {
       return try nextBatchOfAnyEpoch(&times)
@@ -348,7 +361,8 @@ struct Trainer {
     let waited = batches.secondsWaited
     guard let batch = try batches.next() else { return nil }
     times.waited += batches.secondsWaited - waited
-    // Decoding goes on while a step computes: what it took since the last batch was taken.
+    // Decoding continues while a step computes, so its time is counted since the last batch was
+    // taken.
     let decoding = batches.secondsDecoding
     times.decoding += decoding - decodingSeen
     decodingSeen = decoding

@@ -6,12 +6,12 @@ import ObjectCentric
 import Tensors
 import Training
 
-/// A training run at work: steps, validations, and what they leave in the run's folder.
+/// A training run in progress: steps, validations, and the files in the run's folder.
 ///
-/// With several ranks all take the steps, and rank 0 alone has a folder and writes.
+/// With several ranks, all of them take the steps, and only rank 0 has a folder and writes.
 struct TrainingSession {
   private var trainer: Trainer
-  /// Nil on all ranks but the first.
+  /// The folder of the run; nil on all ranks except rank 0.
   private let held: HeldRun?
   private let data: DataSource
   private let fingerprint: String
@@ -32,9 +32,10 @@ struct TrainingSession {
   ///
   /// - Parameters:
   ///   - trainer: the run in memory.
-  ///   - data: where its images come from.
-  ///   - tolerance: unreadable images of a part that are only warned about.
-  ///   - held: gives the run's folder; asked on rank 0, when everything else is known to be in order.
+  ///   - data: the source of its images.
+  ///   - tolerance: the number of unreadable images of a part for which there is only a warning.
+  ///   - held: returns the run's folder; called on rank 0 when everything else is known to be in
+  ///     order.
   /// - Throws: an error that names the file which cannot be read or written.
   init(
     _ trainer: Trainer, data: DataSource, tolerance: Int, held: () throws -> HeldRun?
@@ -66,7 +67,7 @@ struct TrainingSession {
     (self.held, logs) = try ranks.together {
       guard ranks.rank == 0 else { return (nil, nil) }
       guard let held = try held() else { return (nil, nil) }
-      // Before the first validation there is nothing that the log could say.
+      // Before the first validation, the log has no content yet.
       let logs = try RunLogs(
         held.folder,
         resumingAt: trainer.progress.validated == nil ? nil : trainer.progress.step)
@@ -92,8 +93,9 @@ struct TrainingSession {
     do {
       isComplete = try train(until: signal)
     } catch let error as LogError {
-      // The steps since the last checkpoint are not lost for a log that cannot be written. The other
-      // ranks do not know of it: they are ended with this one, as they would not be for NotFinite.
+      // The steps since the last checkpoint must not be lost because a log cannot be written. The
+      // other ranks do not know about it; they are ended together with this one, unlike for
+      // NotFinite.
       try? write()
       throw error
     }
@@ -109,12 +111,12 @@ struct TrainingSession {
         + place.quotedForShell)
   }
 
-  /// Steps and validations, until a signal asks to stop.
+  /// Takes steps and validations until a signal asks to stop.
   ///
-  /// - Returns: whether the last ones were made.
+  /// - Returns: whether the last step and its validation were made.
   private mutating func train(until signal: StopSignal) throws -> Bool {
     if trainer.progress.step < trainer.configuration.steps { folder?.removeScores() }
-    // A signal may reach the ranks at different steps, or one of them only.
+    // A signal may reach the ranks at different steps, or only one of them.
     while !trainer.ranks.any(signal.isReceived) {
       if validationIsDue {
         do {
@@ -139,7 +141,7 @@ struct TrainingSession {
     return false
   }
 
-  /// Draws the picture of a run that needed no validation, if it has none.
+  /// Draws the picture of a run that needed no validation, if it does not exist yet.
   private func drawIfMissing() throws {
     guard let folder, !FileManager.default.fileExists(atPath: folder.reconstructions.path) else {
       return
@@ -149,13 +151,14 @@ struct TrainingSession {
     ).sheet(of: TrainingSession.pictured).write(to: folder.reconstructions)
   }
 
-  /// Ends the display, and says where the time of the steps went.
+  /// Ends the display, and prints where the time of the steps went.
   private func finish() {
     display.finish()
     if let summary = times.summary { Console.tell(summary) }
   }
 
-  /// Every `valEvery` steps or every epoch, at the end, and where the learning rates ask for it.
+  /// Whether a validation is due: every `valEvery` steps or every epoch, at the end, and whenever
+  /// the learning rates need one.
   private var validationIsDue: Bool {
     let (step, epoch) = (trainer.progress.step, trainer.stepsPerEpoch)
     guard trainer.progress.validated != step else { return false }
@@ -193,8 +196,8 @@ struct TrainingSession {
 
   /// Measures the validation images, then saves checkpoint and picture.
   ///
-  /// - Throws: `Evaluation.Stopped` when `isStopped` says so before the images are measured: nothing
-  ///   is noted then, and the resumed run measures them first.
+  /// - Throws: `Evaluation.Stopped` when `isStopped` says so before the images are measured.
+  ///   Nothing is recorded then, and the resumed run measures them first.
   private mutating func validate(until isStopped: @escaping @Sendable () -> Bool) throws {
     let (configuration, step) = (trainer.configuration, trainer.progress.step)
     let evaluation = Evaluation(

@@ -1,25 +1,25 @@
 import Foundation
 import Training
 
-/// What a run has measured: numbers for tables, and curves.
+/// The measurements of a run: numbers for tables, and curves.
 struct RunMeasurements: Sendable {
-  /// Numbers by name; those that are not finite are left out.
+  /// The numbers by name; those that are not finite are left out.
   private(set) var values: [String: Double] = [:]
-  /// Points against steps, by name.
+  /// The curves by name, as points against steps.
   private(set) var curves: [String: [CurvePoint]] = [:]
   /// The validation cross-entropy against the seconds of the steps before it.
   private(set) var entropyBySeconds: [CurvePoint] = []
   /// The last step.
   private(set) var step = 0
 
-  /// Steps are divided into so many parts, of which the median is drawn.
+  /// The number of parts into which the steps are divided; the median of each part is drawn.
   private static let parts = 50
 
   /// Reads a run's metrics.
   ///
-  /// Validation: the last one. Gradient norms: their median over all steps, and the largest. Spectral
-  /// norms: the last probe and the largest. Residual and cosine: the mean over the probes. Time: the
-  /// median of the steps, and the sum of them without probes.
+  /// Of validations, the last one is used; of gradient norms, the median over all steps and the
+  /// largest; of spectral norms, the last and the largest; of residuals and cosines, the mean over
+  /// the probes; of times, the median of the steps, and their sum without probes.
   ///
   /// - Throws: `LogError` naming the file that cannot be read.
   init(metrics url: URL) throws {
@@ -63,7 +63,7 @@ struct RunMeasurements: Sendable {
 
   private init(values: [String: Double]) { self.values = values }
 
-  /// All that was measured of a run of an experiment.
+  /// All measurements of one run of an experiment.
   ///
   /// - Throws: `LogError` or `RunError` naming the file that cannot be read.
   init(of run: ExperimentPlan.Run, in plan: ExperimentPlan) throws {
@@ -82,16 +82,16 @@ struct RunMeasurements: Sendable {
     }
   }
 
-  /// Takes over what `slate evaluate --json` has said.
+  /// Adds the values that `slate evaluate --json` has printed.
   mutating func add(_ scores: [String: Double]) { values.merge(scores) { $1 } }
 
-  /// The validation cross-entropy after a number of steps; nil where there was no validation.
+  /// The validation cross-entropy after a number of steps; nil if there was no validation.
   func entropy(after step: Int) -> Double? {
     curves["val_cross_entropy"]?.first { $0.x == Double(step) }?.y
   }
 
-  /// The validation cross-entropy after a time of training, between validations on a straight line; nil
-  /// outside of them.
+  /// The validation cross-entropy after a time of training, interpolated linearly between
+  /// validations; nil outside of them.
   func entropy(afterSeconds seconds: Double) -> Double? {
     guard let next = entropyBySeconds.firstIndex(where: { $0.x >= seconds }) else { return nil }
     let end = entropyBySeconds[next]
@@ -122,7 +122,7 @@ struct RunMeasurements: Sendable {
     values[key] = value.flatMap { $0.isFinite ? $0 : nil }
   }
 
-  /// The median of each of equal parts of the steps.
+  /// The median of each of several equal parts of the steps.
   private static func medians(of points: [CurvePoint]) -> [CurvePoint] {
     let length = max(1, points.count / parts)
     return stride(from: 0, to: points.count, by: length).compactMap { start in
@@ -139,7 +139,9 @@ struct CurvePoint: Codable, Equatable, Sendable {
   let y: Double
 }
 
-/// The middle number, the mean of both in the middle of an even number of them; nil of none.
+/// The median; for an even count, the mean of both numbers in the middle.
+///
+/// Nil if there are no numbers.
 func median(_ numbers: [Double]) -> Double? {
   guard !numbers.isEmpty else { return nil }
   let sorted = numbers.sorted()

@@ -1,14 +1,14 @@
 import Foundation
 
-/// Mean and spread of a number over seeds.
+/// The mean and the spread of a number over seeds.
 struct SeedStatistics: Codable, Equatable, Sendable {
   let mean: Double
-  /// The sample's standard deviation, with n - 1; nil of one number.
+  /// The standard deviation of a sample, with n - 1; nil for one number.
   let deviation: Double?
-  /// How many numbers there are.
+  /// The count of the numbers.
   let count: Int
 
-  /// The statistics of some numbers; nil of none.
+  /// The statistics of some numbers; nil if there are none.
   init?(_ numbers: [Double]) {
     guard !numbers.isEmpty else { return nil }
     count = numbers.count
@@ -20,8 +20,10 @@ struct SeedStatistics: Codable, Equatable, Sendable {
       : nil
   }
 
-  /// "35.1 ± 2.3": the deviation with two digits, and the mean with as many decimals, but with no more
-  /// than one beyond its third digit.
+  /// The mean and the deviation as "35.1 ± 2.3".
+  ///
+  /// The deviation has two digits; the mean has as many decimals, but at most one beyond its third
+  /// digit.
   var text: String {
     guard let deviation, max(abs(mean), deviation) >= 1e-4 || deviation == 0 else {
       return deviation.map { "\(mean.brief) ± \($0.brief)" } ?? mean.brief
@@ -33,7 +35,7 @@ struct SeedStatistics: Codable, Equatable, Sendable {
     return String(format: "%.\(decimals)f ± %.\(decimals)f", mean, deviation)
   }
 
-  /// How many decimals show so many significant digits.
+  /// The number of decimals that show so many significant digits.
   private static func decimals(of number: Double, digits: Int) -> Int {
     guard number != 0 else { return digits - 1 }
     return max(0, digits - 1 - Int(log10(abs(number)).rounded(.down)))
@@ -42,17 +44,17 @@ struct SeedStatistics: Codable, Equatable, Sendable {
 
 /// A straight line through points by least squares.
 struct LineFit: Codable, Equatable, Sendable {
-  /// How much y grows with x.
+  /// The slope: how much y grows with x.
   let slope: Double
-  /// y at x = 0.
+  /// The intercept: y at x = 0.
   let intercept: Double
   /// Half the width of the slope's 95% confidence interval, by Student's distribution with n - 2
-  /// degrees of freedom; nil of two points.
+  /// degrees of freedom; nil for two points.
   let halfWidth: Double?
   /// The number of points.
   let count: Int
 
-  /// The line through points; nil where their x are all the same.
+  /// The line through points; nil if all of them have the same x.
   init?(_ points: [CurvePoint]) {
     count = points.count
     let n = Double(points.count)
@@ -76,9 +78,10 @@ struct LineFit: Codable, Equatable, Sendable {
     halfWidth = LineFit.quantile(degrees: points.count - 2) * error
   }
 
-  /// The 97.5% quantile of Student's distribution: closed forms for one and two degrees of freedom,
-  /// beyond them the expansion in their inverse (Fisher and Cornish 1960), which is right to 0.2% from
-  /// three on.
+  /// The 97.5% quantile of Student's distribution.
+  ///
+  /// For one and two degrees of freedom it is a closed form; for more, the expansion in the inverse
+  /// of their number (Fisher and Cornish 1960), which is accurate to 0.2% from three on.
   static func quantile(degrees: Int) -> Double {
     if degrees == 1 { return 12.706204736 }
     if degrees == 2 { return 4.3026527297 }
@@ -92,7 +95,7 @@ struct LineFit: Codable, Equatable, Sendable {
     return terms.enumerated().reduce(z) { $0 + $1.element / pow(n, Double($1.offset + 1)) }
   }
 
-  /// "0.123 [0.1, 0.146]".
+  /// The slope with its confidence interval, as "0.123 [0.1, 0.146]".
   var text: String {
     halfWidth.map { "\(slope.brief) [\((slope - $0).brief), \((slope + $0).brief)]" }
       ?? slope.brief
@@ -100,7 +103,7 @@ struct LineFit: Codable, Equatable, Sendable {
 }
 
 extension Double {
-  /// Three significant digits, whole numbers above a thousand.
+  /// A number with three significant digits; whole from a thousand on.
   var brief: String {
     if abs(self) >= 1000, abs(self) < 1e7 { return String(format: "%.0f", self) }
     return String(format: "%.3g", self)

@@ -1,15 +1,17 @@
 import EstimatorComparison
 import Foundation
 
-/// A table of runs: a row for each group of runs that differ in the seed alone, with mean and standard
+/// A table of runs.
+///
+/// It has a row for each group of runs that differ only in the seed, with mean and standard
 /// deviation over the seeds.
 struct SeedTable: Sendable {
   /// A run.
   struct Entry: Sendable {
-    /// The row that it belongs to.
+    /// The name of the row to which the run belongs.
     let group: String
     let seed: UInt64
-    /// Why it failed; nil where it did not.
+    /// The reason of a failure; nil if there was none.
     let failure: String?
     let values: [String: Double]
   }
@@ -27,14 +29,14 @@ struct SeedTable: Sendable {
   /// Published figures by group and column.
   var published: [String: [String: String]] = [:]
 
-  /// A table of the columns that any run has measured.
+  /// A table with those columns that at least one run has measured.
   init(groups: [String], columns: [Column], entries: [Entry]) {
     self.groups = groups
     self.columns = columns.filter { column in entries.contains { $0.values[column.key] != nil } }
     self.entries = entries
   }
 
-  /// Statistics over the runs of a group that have not failed; nil where none has the value.
+  /// Statistics over the runs of a group that have not failed; nil if none of them has the value.
   func statistics(of key: String, in group: String) -> SeedStatistics? {
     SeedStatistics(
       entries.filter { $0.group == group && $0.failure == nil }.compactMap { $0.values[key] })
@@ -42,7 +44,7 @@ struct SeedTable: Sendable {
 
   private func entries(in group: String) -> [Entry] { entries.filter { $0.group == group } }
 
-  /// A row a group.
+  /// The table with one row for each group.
   private var figures: FigureTable {
     let withPublished = columns.map { column in
       groups.contains { published[$0]?[column.key] != nil }
@@ -63,7 +65,7 @@ struct SeedTable: Sendable {
     return FigureTable(header: header, rows: rows, words: [0])
   }
 
-  /// A row a run.
+  /// The table with one row for each run.
   private var runFigures: FigureTable {
     let rows = groups.flatMap { group in
       entries(in: group).sorted { $0.seed < $1.seed }.map { entry in
@@ -77,10 +79,10 @@ struct SeedTable: Sendable {
       header: ["", "seed"] + columns.map(\.title), rows: rows, words: [0])
   }
 
-  /// For a page.
+  /// The table for a page.
   var markdown: String { figures.markdown + "\n" }
 
-  /// Every run, for a page.
+  /// All runs, for a page.
   var markdownOfRuns: String { runFigures.markdown + "\n" }
 
   /// A line for each group and column, in full precision: `group,quantity,mean,deviation,runs,failed`.
@@ -100,7 +102,7 @@ struct SeedTable: Sendable {
     ).csv
   }
 
-  /// A row as files have it.
+  /// A row as files store it.
   struct Row: Codable, Equatable {
     let group: String
     let runs: Int

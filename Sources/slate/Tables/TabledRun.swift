@@ -6,13 +6,13 @@ import Training
 struct TabledRun {
   let path: String
   let configuration: RunConfiguration
-  /// Where the images came from, as run.json says it.
+  /// The source of the images, as run.json names it.
   let images: String
   private(set) var measured: RunMeasurements
-  /// Why it does not count; nil where it does.
+  /// The reason why the run does not count; nil if it does.
   let failure: String?
 
-  /// The part of run.json that is looked at.
+  /// The part of run.json that is read.
   private struct Record: Decodable {
     struct Images: Decodable {
       let path: String?
@@ -28,8 +28,8 @@ struct TabledRun {
   /// Reads a run.
   ///
   /// - Parameters:
-  ///   - path: its folder.
-  ///   - isEvaluating: whether a trained model is measured if that was not done yet.
+  ///   - path: the folder of the run.
+  ///   - isEvaluating: whether a trained model is measured if this has not been done yet.
   /// - Throws: `RunError` or `LogError` naming the file that cannot be read.
   init(_ path: String, evaluating isEvaluating: Bool) throws {
     self.path = path
@@ -80,7 +80,7 @@ struct TabledRun {
     return ([name] + numbers + turned).joined(separator: " ")
   }
 
-  /// What `slate evaluate --json` prints of a run.
+  /// The output of `slate evaluate --json` for a run.
   private static func scores(_ path: String) throws -> String {
     let run = try LoadedRun(at: path)
     let (configuration, data) = (run.state.configuration, run.state.data)
@@ -93,9 +93,9 @@ struct TabledRun {
     return try EvaluationScores(evaluation, afterStep: run.state.progress.step).json
   }
 
-  /// What the rows of runs are called: the values in which they differ, without the seed.
+  /// The names of the rows of runs: the values in which the runs differ, except the seed.
   ///
-  /// - Returns: a name for each run; runs that differ in the seed alone have one.
+  /// - Returns: a name for each run; runs that differ only in the seed have the same name.
   static func names(of runs: [TabledRun]) -> [String] {
     let values = runs.map { run -> [String: String] in
       let json = (try? run.configuration.json()) ?? "{}"

@@ -1,12 +1,12 @@
 /// The stabilised bi-conjugate gradient method (van der Vorst 1992), one recurrence per sample.
 ///
-/// Two applications a step and a fixed number of vectors, whatever the number of steps; GMRES
-/// needs fewer applications but keeps its whole space. Products that vanish (breakdown) are
-/// recognised by their magnitude relative to the norms of their factors, so that neither signs
-/// nor scales matter, and answered by a restart from the current residual. The best iterate of
-/// each sample is returned, and its residual is computed from it once more before it counts.
+/// It takes two applications a step and keeps a fixed number of vectors, however many steps there
+/// are; GMRES needs fewer applications but keeps its whole space. A breakdown is an inner product
+/// that vanishes: it is recognised by its magnitude relative to the norms of its factors, so that
+/// neither signs nor scales matter, and the method then restarts from the current residual. The
+/// best iterate of each sample is returned, after its residual has been computed from it once more.
 public struct BiCGStab: LinearSolver {
-  /// |b - A x| / |b| that counts as converged.
+  /// The value of |b - A x| / |b| at which a sample counts as converged.
   public let tolerance: Double
   /// The largest number of applications of A.
   public let limit: Int
@@ -16,9 +16,9 @@ public struct BiCGStab: LinearSolver {
   /// Stops when a number is out of range.
   ///
   /// - Parameters:
-  ///   - tolerance: per sample, relative to |b|; default 1e-5, two digits above what single
-  ///     precision can represent.
-  ///   - limit: default 200.
+  ///   - tolerance: |b - A x| / |b| of each sample; default 1e-5, two digits above the rounding of
+  ///     single precision.
+  ///   - limit: the largest number of applications of A; default 200.
   public init(tolerance: Double = 1e-5, limit: Int = 200) {
     LinearProgress.expectBounds(tolerance: tolerance, limit: limit)
     self.tolerance = tolerance
@@ -39,8 +39,8 @@ public struct BiCGStab: LinearSolver {
     var residual = right
     var isExact = initial == nil
     var best = progress.residualNorms
-    // A pass runs the recurrence until it claims success or breaks down; then the residual is
-    // computed anew, and what is not settled starts over from it.
+    // A pass runs the recurrence until it claims success or breaks down. Then the residual is
+    // computed from x, and the samples that are not settled start again from it.
     while progress.isOpen {
       if !isExact {
         guard progress.applications < limit else { break }
@@ -63,7 +63,7 @@ public struct BiCGStab: LinearSolver {
       isExact = false
       guard progress.isOpen else { break }
       var pass = Pass(x: x, residual: residual, norms: progress.residualNorms, open: progress.open)
-      // One application is kept back for the residual.
+      // One application is kept in reserve for the residual.
       while pass.isOpen, progress.applications + 3 <= limit {
         try pass.step(&progress, preconditioner: preconditioner, applying: `operator`)
       }
@@ -142,7 +142,8 @@ private struct Pass {
     let halfway = keepBest()
     progress.trace(halfway, of: taking)
 
-    // omega minimises |s - omega t|, t = A s; where s is already small enough it is left alone.
+    // omega minimises |s - omega t| with t = A s. Where s is small enough already, it is left as it
+    // is.
     let pending = zip(open, zip(halfway, thresholds)).map { $0 && $1.0 > $1.1 }
     for sample in open.indices where open[sample] && !pending[sample] { open[sample] = false }
     guard isOpen else { return }
@@ -173,9 +174,10 @@ private struct Pass {
     }
   }
 
-  /// Selects the iterates that are better than all before.
+  /// Stores the iterates that are better than all earlier ones.
   ///
-  /// - Returns: the norms of the recurrence's residual; infinite where it is not finite.
+  /// - Returns: the norms of the residual that the recurrence computes; infinite where one is not
+  ///   finite.
   private mutating func keepBest() -> [Double] {
     let norms = residual.normsOfSamples.map { $0.isFinite ? $0 : .infinity }
     let improved = open.indices.map { open[$0] && norms[$0] < bestNorms[$0] }

@@ -3,16 +3,17 @@
 /// ```swift
 /// let found = try GMRES(tolerance: 1e-10).solve(v) { w in try w - pullback(w) }
 /// ```
-/// After j applications x minimises |b - A x| over x0 + span(r, A r, ..., A^(j-1) r): at most n
-/// applications for n unknowns. The basis V is made orthogonal twice at every step, because in
-/// single precision one pass loses it. At the end of each cycle b - A x is computed from the x that
-/// is returned, with one more application: the recurrence knows the residual of the exact
-/// combination, and where its terms cancel, of which a bad preconditioner is the usual cause, x is
-/// another. Where the computed residual is above the tolerance, the next cycle starts from it.
+/// After j applications x minimises |b - A x| over x0 + span(r, A r, ..., A^(j-1) r), so n unknowns
+/// take at most n applications. The basis V is made orthogonal twice at every step, because in
+/// single precision one pass does not suffice. At the end of each cycle b - A x is computed from
+/// the returned x, with one more application. This is necessary because the recurrence knows only
+/// the residual of the exact combination of basis vectors; where the terms of the combination
+/// cancel, as they do with a bad preconditioner, the computed x differs from it. If the computed
+/// residual is above the tolerance, the next cycle starts from it.
 public struct GMRES: LinearSolver {
   /// The dimension of the Krylov space at which the method restarts.
   public let dimension: Int
-  /// |b - A x| / |b| that counts as converged.
+  /// The value of |b - A x| / |b| at which a sample counts as converged.
   public let tolerance: Double
   /// The largest number of applications of A.
   public let limit: Int
@@ -22,11 +23,12 @@ public struct GMRES: LinearSolver {
   /// Stops when a number is out of range.
   ///
   /// - Parameters:
-  ///   - dimension: default 20; 2 x dimension vectors of the state's size are kept (3 x with a
+  ///   - dimension: the dimension of the Krylov space at which the method restarts; default 20. The
+  ///     method keeps 2 x dimension vectors of the state's size (3 x dimension with a
   ///     preconditioner).
-  ///   - tolerance: per sample, relative to |b|; default 1e-5, two digits above what single
-  ///     precision can represent.
-  ///   - limit: default 100.
+  ///   - tolerance: |b - A x| / |b| of each sample; default 1e-5, two digits above the rounding of
+  ///     single precision.
+  ///   - limit: the largest number of applications of A; default 100.
   public init(dimension: Int = 20, tolerance: Double = 1e-5, limit: Int = 100) {
     expect(dimension >= 1, "a Krylov space has at least one dimension, not \(dimension)")
     LinearProgress.expectBounds(tolerance: tolerance, limit: limit)
@@ -56,14 +58,14 @@ public struct GMRES: LinearSolver {
   ///   - tolerances: one per sample, relative to |b|.
   ///   - initial: where to start; nil starts from 0 and saves one application.
   ///   - preconditioner: an approximation of A^-1, applied on the right; nil for none.
-  ///   - isVerified: whether residuals are computed from x; else they are those of the recurrence,
-  ///     which is enough for a step of an inexact Newton method. Default true.
+  ///   - isVerified: whether residuals are computed from x; default true. If false, they are those
+  ///     of the recurrence, which is enough for a step of an inexact Newton method.
   ///   - operator: x -> A x.
-  /// - Returns: the solution and what happened. A sample is `stalled` where a whole cycle brought
-  ///   nothing, as happens when A is singular or the dimension is too small.
+  /// - Returns: the solution and a report. A sample is `stalled` if a whole cycle brought no
+  ///   progress, which happens when A is singular or the dimension is too small.
   /// - Throws: what the operators throw.
-  /// - Complexity: at most `limit` applications, one of them in each cycle for the residual; 4 j
-  ///   inner products at dimension j.
+  /// - Complexity: at most `limit` applications, one of which in each cycle computes the residual;
+  ///   the step at dimension j takes 4 j inner products.
   public func solve(
     _ right: Tensor, tolerances: [Double], from initial: Tensor? = nil,
     preconditioner: LinearOperator? = nil, isVerified: Bool = true,
@@ -106,7 +108,8 @@ public struct GMRES: LinearSolver {
         let taking = progress.open
         nextResidual = right - (try apply(next.keepingSamples(taking)))
         progress.count(for: taking)
-        // A step that cancels may lead away: the better point is kept.
+        // A step whose terms cancel may lead away from the solution, so the better of both points
+        // is kept.
         let isWorse = zip(nextResidual.normsOfSamples, before).map { !($0 <= $1) }
         next = next.replacingSamples(isWorse, with: x)
         nextResidual = nextResidual.replacingSamples(isWorse, with: residual)

@@ -1,21 +1,23 @@
 /// The Krylov space of every sample in one cycle, with the least-squares problem in it.
 ///
-/// A Z = V H with H upper Hessenberg; rotations keep H triangular, so that the least residual
-/// over the space is |s_last| at every step.
+/// A Z = V H with H upper Hessenberg. Rotations keep H triangular, so that the least residual over
+/// the space can be read off as |s_last| at every step.
 struct KrylovSpace {
-  /// The directions before the preconditioner (orthonormal), after it, and their images under A.
+  /// The orthonormal basis, the directions (the basis after the preconditioner), and their images
+  /// under A.
   private var basis: [Tensor] = []
   private var directions: [Tensor] = []
   private var images: [Tensor] = []
-  /// Per sample: columns of the triangle, rotations and the rotated right-hand side.
+  /// For each sample: the columns of the triangle, the rotations, and the rotated right-hand side.
   private var triangles: [[[Double]]]
   private var rotations: [[(cosine: Double, sine: Double)]]
   private var rotated: [[Double]]
-  /// The samples whose space still grows.
+  /// The samples whose space is still growing.
   private(set) var open: [Bool]
-  /// Where the operator returned what is not finite.
+  /// The samples for which the operator returned a number that is not finite.
   private(set) var failed: [Bool]
-  /// The largest |A z| so far, a measure of |A|: what is smaller by the unit roundoff is noise.
+  /// The largest |A z| so far, as a measure of |A|: a number smaller than this by the unit roundoff
+  /// is noise.
   private(set) var scales: [Double]
 
   var dimension: Int { images.count }
@@ -63,7 +65,7 @@ struct KrylovSpace {
     let norms = w.normsOfSamples
     let roundoff = image.dtype.machineEpsilon
     for sample in open.indices where open[sample] {
-      // What is left of A z after the projection is noise: the space holds the solution.
+      // The rest of A z after the projection is noise, so the space holds the solution.
       scales[sample] = max(scales[sample], sizes[sample])
       let noise = 4 * roundoff * scales[sample]
       let isInvariant = norms[sample] <= noise
@@ -76,7 +78,8 @@ struct KrylovSpace {
       w.keepingSamples(open).scalingSamples(by: zip(norms, open).map { $1 ? 1 / $0 : 0 }))
   }
 
-  /// Applies the former rotations to a new column and finds the one that removes `next` below it.
+  /// Applies the earlier rotations to a new column, and finds the rotation that removes `next`
+  /// below it.
   ///
   /// - Returns: false, with nothing added, where the column is zero up to `noise`: A is singular
   ///   on the space.

@@ -1,10 +1,11 @@
-/// The bookkeeping of a linear solve: what is open, how small the residuals are, what it cost.
+/// The bookkeeping of a linear solve: which samples are open, how small their residuals are, and
+/// the cost so far.
 struct LinearProgress {
   /// |b - A x| per sample.
   private(set) var residualNorms: [Double]
   /// The residual at which a sample counts as converged.
   let thresholds: [Double]
-  /// Which samples are not settled.
+  /// The samples whose solve has not ended.
   private(set) var open: [Bool]
   /// Applications of A so far.
   private(set) var applications = 0
@@ -25,7 +26,7 @@ struct LinearProgress {
     (floors ?? Array(repeating: 0, count: right.shape[0])).map { Swift.max(tolerance, $0) }
   }
 
-  /// Before the first application: x = 0, so that the residual is b.
+  /// The progress before the first application, when x = 0 and the residual is b.
   init(right: Tensor, tolerances: [Double]) {
     LinearProgress.expectConstant(right)
     rightNorms = right.normsOfSamples
@@ -42,8 +43,10 @@ struct LinearProgress {
     open = rightNorms.map { $0 > 0 && $0.isFinite }
   }
 
-  /// Stops where what is solved is recorded: coefficients are numbers, so that a derivative through the
-  /// steps of a method would be another one than that of x.
+  /// Stops when a part of the system is recorded.
+  ///
+  /// The methods compute coefficients as plain numbers, so a derivative taken through their steps
+  /// would differ from the derivative of x.
   private static func expectConstant(_ tensor: Tensor) {
     Tensors.expectConstant(
       tensor, in: "a linear solve by products A x",
@@ -51,7 +54,7 @@ struct LinearProgress {
         + "solves the same system with it")
   }
 
-  /// Counts one application of A, in which the samples of `mask` took part.
+  /// Counts one application of A; `mask` says which samples took part.
   mutating func count(for mask: [Bool]) {
     applications += 1
     for sample in mask.indices where mask[sample] { samples[sample].applications += 1 }
@@ -60,7 +63,8 @@ struct LinearProgress {
   /// Adds to the traces of the samples of `mask`.
   ///
   /// - Parameters:
-  ///   - norms: |b - A x| after an application, computed or as the method knows it.
+  ///   - norms: |b - A x| after an application, either computed from x or as the method's
+  ///     recurrence has it.
   ///   - mask: the samples that took part in it.
   mutating func trace(_ norms: [Double], of mask: [Bool]) {
     for sample in mask.indices where mask[sample] {
@@ -68,11 +72,11 @@ struct LinearProgress {
     }
   }
 
-  /// Takes note of b - A x in the open samples, and settles those that are small enough.
+  /// Records b - A x for the open samples, and settles those whose residual is small enough.
   ///
   /// - Parameters:
-  ///   - residual: b - A x, as computed.
-  ///   - failures: an outcome for samples that cannot go on.
+  ///   - residual: b - A x, computed from x.
+  ///   - failures: an outcome for each sample that cannot continue; nil for the others.
   mutating func record(_ residual: Tensor, ifOpen failures: [Outcome?] = []) {
     LinearProgress.expectConstant(residual)
     let norms = residual.normsOfSamples
@@ -91,7 +95,7 @@ struct LinearProgress {
 
   /// Judges a start x0: where |b - A x0| is not below |b|, zero is the better start.
   ///
-  /// - Returns: x0 and b - A x0, with the samples exchanged that start from 0 instead.
+  /// - Returns: x0 and b - A x0, with 0 and b in the samples that start from 0.
   func admit(_ start: Tensor, residual: Tensor, right: Tensor) -> (x: Tensor, residual: Tensor) {
     let norms = residual.normsOfSamples
     let isWorse = norms.indices.map { !(norms[$0] < rightNorms[$0]) }
@@ -101,7 +105,7 @@ struct LinearProgress {
     )
   }
 
-  /// Settles the open samples for which going on is of no use.
+  /// Settles the open samples for which `isStuck` says that continuing is useless.
   mutating func stall(where isStuck: (LinearProgress, Int) -> Bool) {
     for sample in open.indices where open[sample] && isStuck(self, sample) {
       settle(sample, .stalled)

@@ -3,7 +3,7 @@
 /// Axis 0 is the batch and samples do not mix.
 public typealias LinearOperator = (Tensor) throws -> Tensor
 
-/// A way to solve A x = b, sample by sample, with products A x alone.
+/// A method that solves A x = b for every sample and uses A only through products A x.
 ///
 /// ```swift
 /// let found = try GMRES(tolerance: 1e-8).solve(v) { w in try w - pullback(w) }
@@ -14,17 +14,19 @@ public typealias LinearOperator = (Tensor) throws -> Tensor
 public protocol LinearSolver: Sendable {
   /// Solves A x = b.
   ///
-  /// Not differentiated: the library's methods stop where b, or a product A x, is recorded.
+  /// A solve has no derivative: the methods of this library stop when b or a product A x is
+  /// recorded.
   ///
   /// - Parameters:
   ///   - right: b, [batch, ...].
   ///   - initial: where to start; nil starts from 0 and saves one application.
-  ///   - floors: per sample, a relative residual below which nothing is gained, because A or b is
-  ///     known no better; a tolerance below it is raised to it. Nil for none.
-  ///   - preconditioner: an approximation of A^-1, applied on the right: the residual that is
-  ///     tested stays that of A x = b. Nil for none.
+  ///   - floors: for each sample, a relative residual below which there is nothing to gain, because
+  ///     A or b is not known more accurately; a smaller tolerance is raised to it. Nil for none.
+  ///   - preconditioner: an approximation of A^-1, applied on the right, so that the residual that
+  ///     is tested is still that of A x = b. Nil for none.
   ///   - operator: x -> A x.
-  /// - Returns: the solution and what happened. Not converging is no error but an outcome.
+  /// - Returns: the solution and a report. A sample that does not converge is no error; its outcome
+  ///   says so.
   /// - Throws: what the operators throw.
   func solve(
     _ right: Tensor, from initial: Tensor?, floors: [Double]?, preconditioner: LinearOperator?,
@@ -36,7 +38,7 @@ public protocol LinearSolver: Sendable {
 }
 
 extension LinearSolver {
-  /// Solves A x = b.
+  /// Solves A x = b without floors; see `LinearSolver.solve`.
   public func solve(
     _ right: Tensor, from initial: Tensor? = nil, preconditioner: LinearOperator? = nil,
     applying operator: LinearOperator
@@ -71,17 +73,18 @@ public struct LinearSolveReport: Sendable, Equatable {
     public var outcome: Outcome
     /// |b - A x| / |b| at the returned x; 0 where b is 0, NaN where it was not measured.
     public var relativeResidual: Double
-    /// The applications of A after which the sample was settled; in a backward solve each is one
-    /// pullback.
+    /// The number of applications of A at which the sample was settled; in a backward solve each
+    /// application is one pullback.
     public var applications: Int
-    /// |b - A x| / |b| after each application, as the method knows it; empty where it knows none.
+    /// |b - A x| / |b| after each application, as the method knows it; empty if the method does not
+    /// know it.
     ///
-    /// These are numbers that the method needs itself, so they cost nothing.
+    /// The method needs these numbers anyway, so they cost nothing.
     public var trace: [Double]
-    /// An estimate of |A| |A^-1|; nil where the method has none.
+    /// An estimate of the condition number |A| |A^-1|; nil if the method has none.
     public var condition: Double?
 
-    /// A sample's entry.
+    /// An entry from its parts.
     public init(
       outcome: Outcome, relativeResidual: Double, applications: Int, trace: [Double] = [],
       condition: Double? = nil
@@ -96,7 +99,7 @@ public struct LinearSolveReport: Sendable, Equatable {
 
   /// One entry per sample.
   public var samples: [Sample]
-  /// Applications of A to the whole batch.
+  /// The number of applications of A to the whole batch.
   public var applications: Int
 
   /// A report from its parts.

@@ -1,5 +1,5 @@
 extension Experiment {
-  /// What a pass costs against the number of iterations.
+  /// The cost of a pass as a function of the number of iterations.
   static let complexity = Experiment(
     name: "complexity",
     shows:

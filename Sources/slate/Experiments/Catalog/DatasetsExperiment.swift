@@ -1,7 +1,7 @@
 import Foundation
 
 extension Experiment {
-  /// Images regenerated through the slots, on each data set.
+  /// The quality of images regenerated through the slots, for each data set.
   static let datasets = Experiment(
     name: "datasets",
     shows: "How near images regenerated through the slots come to the images, unrolled (vanilla) "
@@ -30,7 +30,7 @@ extension Experiment {
     ],
     charts: [.crossEntropy], takesSeveralDataSets: true)
 
-  /// What the data sets are called: their folders' names, numbered where several share one.
+  /// The names of the data sets: those of their folders, numbered if several are the same.
   private static func dataSetNames(_ sources: [DataSource]) -> [String] {
     let names = sources.map { source in
       source.path.map { URL(filePath: $0).standardizedFileURL.lastPathComponent }
@@ -42,7 +42,7 @@ extension Experiment {
     }
   }
 
-  /// Which of the published data sets a folder's name speaks of.
+  /// The published data set that a folder's name contains.
   private static func dataSetKind(_ source: DataSource) -> String {
     let name = source.path?.lowercased() ?? ""
     return published.keys.sorted().first { name.contains($0) } ?? ""

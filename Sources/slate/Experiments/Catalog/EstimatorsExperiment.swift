@@ -1,5 +1,5 @@
 extension Experiment {
-  /// Every way to differentiate, trained with.
+  /// Training with every way to differentiate.
   static let estimators = Experiment(
     name: "estimators",
     shows: "What training comes to with each gradient estimator, on the same network, data and "

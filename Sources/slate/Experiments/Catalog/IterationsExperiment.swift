@@ -1,5 +1,5 @@
 extension Experiment {
-  /// The number of iterations, in training and afterwards.
+  /// The number of iterations, in training and in evaluation.
   static let iterations = Experiment(
     name: "iterations",
     shows: "What more iterations of slot attention do to training without clipping, unrolled "

@@ -1,5 +1,5 @@
 extension Experiment {
-  /// Forward solvers against ways to differentiate.
+  /// Every forward solver, combined with several ways to differentiate.
   static let solvers = Experiment(
     name: "solvers",
     shows:

@@ -1,5 +1,5 @@
 extension Experiment {
-  /// What clipping, warm-up and decay are needed for.
+  /// Training without clipping, warm-up or decay, which shows what each of them is needed for.
   static let tricks = Experiment(
     name: "tricks",
     shows: "Whether training needs gradient clipping, warm-up of the learning rate and its decay, "
