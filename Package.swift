@@ -262,9 +262,12 @@ if let names = Context.environment["SWIFT_IMPLICIT_LAYERS_TESTED"] {
   var needed: Set<String> = []
   var waiting = names.split(separator: ",").map(String.init)
   while let name = waiting.popLast() {
-    guard needed.insert(name).inserted,
-      let target = package.targets.first(where: { $0.name == name })
-    else { continue }
+    guard needed.insert(name).inserted else { continue }
+    let target = package.targets.first { $0.name == name }
+    precondition(
+      target != nil || !names.split(separator: ",").contains(Substring(name)),
+      "SWIFT_IMPLICIT_LAYERS_TESTED names \(name), which is no target")
+    guard let target else { continue }
     waiting += target.dependencies.compactMap { dependency in
       switch dependency {
       case .targetItem(let name, _), .byNameItem(let name, _): name

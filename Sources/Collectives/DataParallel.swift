@@ -102,7 +102,8 @@ public struct DataParallel: Sendable {
     }
     let tensors = parameters.eachOnce.map(\.parameter).filter(\.isTrained).map(\.tensor)
     let own = try? outcome.get()
-    // The ranks exchange which parameters have a gradient on some rank, and which on all of them.
+    // One sum counts the ranks that failed and, for each parameter, those that have a gradient of
+    // it.
     var small =
       [own == nil ? 1 : 0] + tensors.map { own?.0[$0] == nil ? 0 : 1 }
       + (own?.1 ?? [Double](repeating: 0, count: numbers))

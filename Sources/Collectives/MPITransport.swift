@@ -33,7 +33,8 @@
       cmpi_version(&text)
       let bytes = text.prefix { $0 != 0 && $0 != 10 }.map { UInt8(bitPattern: $0) }
       let line = String(decoding: bytes, as: UTF8.self)
-      // More text follows, after a comma in Open MPI and after tabs in MPICH.
+      // Open MPI's text goes on after a comma, which ends it here; MPICH's has tabs, which become
+      // spaces.
       return line.prefix { $0 != "," }.split(whereSeparator: \.isWhitespace).joined(separator: " ")
     }
 

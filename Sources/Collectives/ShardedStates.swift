@@ -16,7 +16,9 @@ extension Communicator {
   /// Solvers and estimators need nothing of a state but norms and inner products of its samples. Here these
   /// are of whole samples: each rank computes its part, and the parts are summed. All ranks get the same bits
   /// and so take the same steps, and end together. The adjoint system on the way back is solved in the same
-  /// manner, whenever and wherever `gradients` is called; all ranks call it. Each rank differentiates its
+  /// manner, whenever and wherever `gradients` is called. All ranks call it, with a loss that depends on their
+  /// part of the solution, if only by `0 * z.sum()`: otherwise a rank takes no part in the adjoint system,
+  /// and the others wait for it. Each rank differentiates its
   /// own part of the loss; gradients of what all ranks have, such as a parameter, are parts that are to be
   /// summed, gradients of what belongs to a rank, such as its part of a source, are whole.
   ///
@@ -25,11 +27,13 @@ extension Communicator {
   /// adjoint system.
   ///
   /// Samples and their order are the same on all ranks; how many numbers of each a rank has is its own
-  /// business. Methods that need a matrix stop (`.newton`, `.exact`), as does unrolling a method that takes
-  /// inner products. The sizes of steps of `minimum` over a set are not sharded: give them.
+  /// business. Every number of a state belongs to one rank: one that several have counts several times.
+  /// Methods that need a matrix stop (`.newton`, `.exact`), as do unrolling a method that takes inner
+  /// products, and `minimum` over a set.
   ///
-  /// - Parameter body: solves; also linear systems, by `GMRES` and `BiCGStab`. What fails in it on one rank
-  ///   alone leaves the others waiting.
+  /// - Parameter body: solves and differentiates; also linear systems, by `GMRES` and `BiCGStab`. Norms of
+  ///   anything else that are taken in it are sums over the ranks too. What fails in it on one rank alone
+  ///   leaves the others waiting. Threads that it starts are not in it.
   /// - Returns: what `body` returns.
   /// - Throws: what `body` throws; an unconverged solve is one on all ranks.
   /// - Complexity: a sum of some numbers for each norm, and for each set of inner products that is taken

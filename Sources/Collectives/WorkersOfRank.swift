@@ -8,7 +8,8 @@ public struct WorkersOfRank: Sendable, Equatable {
   public let count: Int
   /// The reason for this number, such as "the processors that the launcher left this process".
   public let origin: String
-  /// A warning, on rank 0 only, if a machine has more workers than processors.
+  /// A warning, which rank 0 prints, if the ranks of this machine have more workers than it has
+  /// processors for them; nil otherwise.
   public let warning: String?
 
   /// What a rank knows about its machine.

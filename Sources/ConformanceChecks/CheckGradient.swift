@@ -18,7 +18,7 @@ import Tensors
 ///
 /// - Parameters:
 ///   - layer: the layer, with its own solver, estimator and stopping rule. A float64 layer is
-///     checked to ten digits, a float32 layer to one to three.
+///     checked to ten digits, a float32 layer to three.
 ///   - input: the input; only a batch of at least 2 samples shows whether samples are mixed.
 ///   - accuracy: the relative error up to which a gradient passes; default 1e-5 in float64 and 1e-2
 ///     in float32.

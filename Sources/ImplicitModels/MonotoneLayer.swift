@@ -13,7 +13,7 @@ import Tensors
 ///
 ///     W = (1 - m) I - A^T A + B - B^T,     so that     I - W >= m I
 ///
-/// in its symmetric part (proposition 1). Then z solves the equation exactly if 0 is in F(z) +
+/// in its symmetric part (proposition 1). Then z solves the equation if and only if 0 is in F(z) +
 /// G(z), with F(z) = (I - W) z - (U x + b), which is strongly monotone, and with G the
 /// subdifferential of an indicator function, whose prox is the rectifier (theorem 1). W may become
 /// as large as training makes it: z -> max(W z + ..., 0) need not contract, and its iteration need

@@ -53,8 +53,8 @@ package struct ImplicitFunction {
   /// f(x) with the derivatives of x.
   ///
   /// - Parameters:
-  ///   - start: a tensor that gets J^T w as its cotangent, as if x were `start` plus a constant
-  ///     difference (straight-through estimates); nil for none.
+  ///   - start: a tensor that gets J^T w as its cotangent, as if the x to which f is applied were
+  ///     `start` plus a constant difference (straight-through estimates); nil for none.
   ///   - isEquation: whether w solves the equation above, so that it has the derivatives of the
   ///     equation; otherwise w has the derivatives of whatever `solve` computes, at a constant x.
   ///   - order: 0 for a solution x, and k for the solution of a system for its k-th derivative.
@@ -66,10 +66,10 @@ package struct ImplicitFunction {
   ) -> (Tensor, ReportTicket?) {
     guard isRecording, image.isRecorded || start?.isRecorded == true else { return (image, nil) }
     let none = captured.map { _ in nil as Tensor? }
-    // The system on the way back has its state where the solution has it.
+    // The system on the way back has its state where the solution has it: in parts, or whole.
     let sharding = StateSharding.current
     let solveThere: Solve = { v, pullback, order in
-      guard let sharding else { return try solve(v, pullback, order) }
+      if sharding == nil && StateSharding.current == nil { return try solve(v, pullback, order) }
       return try StateSharding.with(sharding) {
         try solve(v, { w in try StateSharding.outside { try pullback(w) } }, order)
       }
@@ -81,20 +81,26 @@ package struct ImplicitFunction {
       guard isRecording, isEquation else {
         let (w, report) = try solveThere(v, pullback, order)
         expectCotangent(w, like: v)
-        return ([w, needs[1] ? try pullback(w) : nil] + none, report)
+        return ([w, needs[1] ? try StateSharding.outside { try pullback(w) } : nil] + none, report)
       }
-      let again = try Application(of: map, at: output.withElements(of: point))
+      let again = try StateSharding.outside {
+        try Application(of: map, at: output.withElements(of: point))
+      }
       let (found, report) = try withoutRecording {
         try solveThere(v.detached(), plainPullback, order)
       }
       expectCotangent(found, like: v)
-      let system = try ImplicitFunction({ w in try v + again.pullback(w) }, at: found)
+      let system = try StateSharding.outside {
+        try ImplicitFunction({ w in try v + again.pullback(w) }, at: found)
+      }
       let w = StateSharding.with(sharding) {
         system.solution(isEquation: true, order: order + 1, by: solve).0
       }.withElements(of: found)
-      let results = try again.cotangents(
-        w, of: captured.enumerated().map { needs[$0 + 2] ? $1 : nil })
-      return ([nil, needs[1] ? try again.pullback(w) : nil] + results, report)
+      return try StateSharding.outside {
+        let results = try again.cotangents(
+          w, of: captured.enumerated().map { needs[$0 + 2] ? $1 : nil })
+        return ([nil, needs[1] ? try again.pullback(w) : nil] + results, report)
+      }
     }
     return (
       Tensor(image.storage, image.shape, node: node), ReportTicket(sequence: node.sequence)

@@ -63,6 +63,12 @@ package final class RecomputedRun: Sendable {
 struct RecomputedSegment {
   let inputs: [Tensor]
   let body: ([Tensor]) throws -> [Tensor]
+  /// Every run is in the scope of the first, or the steps of a solve would be others.
+  private let sharding = StateSharding.current
+
+  init(inputs: [Tensor], body: @escaping ([Tensor]) throws -> [Tensor]) {
+    (self.inputs, self.body) = (inputs, body)
+  }
 
   /// Runs `body` at new points.
   ///
@@ -71,7 +77,7 @@ struct RecomputedSegment {
     let leaves = inputs.map { Node(passingTo: keepingHistory ? $0.node : nil) }
     let points = zip(inputs, leaves).map { Tensor($0.storage, $0.shape, node: $1) }
     let outputs = try RecomputedRun.$current.withValue(RecomputedRun()) {
-      try recording(true) { try body(points) }
+      try StateSharding.with(sharding) { try recording(true) { try body(points) } }
     }
     return (leaves, outputs)
   }

@@ -160,6 +160,78 @@ import Testing
     }
   }
 
+  private static let estimators: [String: any BackwardEstimator] = [
+    "bicgstab": .biCGStab(tolerance: 1e-12), "neumann": .neumann(terms: 4), "one step": .oneStep,
+    "iterative": .iterative(.anderson(), tolerance: 1e-12, limit: 300),
+    "reused": .quasiNewtonReuse(), "refined": .quasiNewtonReuse(refinements: 3),
+    "gmres with the inverse": .gmres(tolerance: 1e-12, reusingInverse: true),
+    "bicgstab with the inverse": .biCGStab(tolerance: 1e-12, reusingInverse: true),
+    "picard's steps again": .unrolled(keeping: .checkpoints(every: 3)),
+  ]
+
+  @Test(
+    "every estimator of products finds what it finds in one process",
+    arguments: [
+      "bicgstab", "neumann", "one step", "iterative", "reused", "refined", "gmres with the inverse",
+      "bicgstab with the inverse", "picard's steps again",
+    ])
+  func estimates(_ name: String) throws {
+    let start = ShardedStatesTests.uniform([2, 13], seed: 8)
+    let solver: any ForwardSolver =
+      name == "picard's steps again" ? .picard() : .broyden(updates: 8)
+    let solve: @Sendable (Communicator) throws -> (SolveReport, [Double], Double, Double) = {
+      try ShardedStatesTests.chain(
+        $0, start, using: solver, estimator: #require(ShardedStatesTests.estimators[name]))
+    }
+    let one = try solve(.alone)
+    #expect(one.0.converged && one.2 != 0)
+    for size in [2, 3] {
+      for found in try Communicator.threads(size, solve) {
+        #expect(zip(found.1, one.1).allSatisfy { abs($0 - $1) < 1e-10 } && found.1.count == 13)
+        #expect(abs(found.2 - one.2) < 1e-8 * abs(one.2), "\(found.2) instead of \(one.2)")
+        #expect(abs(found.3 - one.3) < 1e-6 * abs(one.3) + 1e-12, "\(found.3), \(one.3)")
+      }
+    }
+  }
+
+  @Test("a layer in the map, and its gradient, are whole wherever gradients are taken")
+  func nested() throws {
+    let x = ShardedStatesTests.uniform([1, 13], seed: 5)
+    @Sendable func solve(_ ranks: Communicator, inside: Bool) throws -> (Double, [Double]) {
+      let own = ShardedStatesTests.part(x, ranks)
+      let w = Tensor(0.3, dtype: .float64).variable()
+      let source = own.variable()
+      func loss() throws -> Tensor {
+        try fixedPoint(
+          from: own, using: .anderson(), estimator: .gmres(tolerance: 1e-12),
+          until: .tolerance(relative: 1e-12, limit: 200)
+        ) { z in
+          // As many steps as this rank's part needs: other ranks have other numbers of them.
+          let inner = try fixedPoint(
+            from: z.detached(), using: .picard(), estimator: .gmres(tolerance: 1e-13),
+            until: .tolerance(relative: 1e-14, limit: 300)
+          ) { y in (y * source).sin() * 0.5 + z * w }
+          return inner.tanh() * 0.5 + source
+        }.square().sum()
+      }
+      let table =
+        inside
+        ? try ranks.withShardedStates { try gradients(of: loss()) }
+        : try gradients(of: ranks.withShardedStates(loss))
+      return (
+        ranks.sum(table[w]?.scalar ?? .nan),
+        ranks.gather(table[source]?.scalars ?? []).flatMap { $0 }
+      )
+    }
+    let one = try solve(.alone, inside: false)
+    for inside in [false, true] {
+      for found in try Communicator.threads(3, { try solve($0, inside: inside) }) {
+        #expect(abs(found.0 - one.0) < 1e-9 * abs(one.0), "\(found.0) instead of \(one.0)")
+        #expect(zip(found.1, one.1).allSatisfy { abs($0 - $1) < 1e-9 } && found.1.count == 13)
+      }
+    }
+  }
+
   @Test("the second derivative is that of differences")
   func secondDerivative() throws {
     // dL/dw at w +- h, where L is found anew.
@@ -207,8 +279,8 @@ import Testing
     #expect(one.report.samples == alone.report.samples)
   }
 
-  @Test("a minimum of a loss whose parts lie on the ranks")
-  func minimum() throws {
+  @Test("a minimum of a loss whose parts lie on the ranks", arguments: [false, true])
+  func minimum(_ byCurvature: Bool) throws {
     let x = ShardedStatesTests.uniform([1, 13], seed: 5)
     @Sendable func solve(_ ranks: Communicator) throws -> [Double] {
       let b = ShardedStatesTests.part(x, ranks) * 8
@@ -220,7 +292,7 @@ import Testing
             // Every edge once: to the next one.
             let edges = wide.slice(2..<rows + 2, alongAxis: 1) - z
             return (z.square().square() * 0.25 + edges.square() - b * z).sum(alongAxis: 1)
-          }, from: b.zerosLike(), using: .lbfgs(), estimator: .gmres())
+          }, from: b.zerosLike(), using: byCurvature ? .newtonCG() : .lbfgs(), estimator: .gmres())
       }
       return ranks.gather(z.detached().scalars).flatMap { $0 }
     }

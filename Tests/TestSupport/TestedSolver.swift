@@ -47,7 +47,8 @@ public struct TestedSolver: Sendable, CustomStringConvertible {
     relaxation.map { problem.iterations(relaxation: $0) } ?? 150
   }
 
-  init(
+  /// A row, also for a test that needs settings of its own beside the table's.
+  public init(
     _ name: String, _ solver: any ForwardSolver, relaxation: Double? = nil, isDefault: Bool = false,
     uses: Uses = [.matrix, .sweep], solvedProblems: Int? = nil, foundRoots: Int? = nil
   ) {

@@ -40,7 +40,7 @@ public struct ConvexSet {
       "a box is empty where its lower bound is above its upper one: upper - lower has the entry "
         + "\(widths.scalars.first { !($0 >= 0) } ?? 0)")
     return ConvexSet { x in
-      // The bounds are stretched to all samples, so that they are selected and not computed.
+      // Every entry counts as a sample here, so that bounds are selected and not computed.
       let entries = Shape([x.count, 1])
       let low = lower.broadcast(to: x.shape).reshaped(entries)
       let high = upper.broadcast(to: x.shape).reshaped(entries)

@@ -99,6 +99,7 @@ public func minimum(
   stepSize: Double? = nil, using solver: any ForwardSolver = .automatic,
   estimator: any BackwardEstimator = .exact, until rule: StoppingRule = defaultEquationRule
 ) throws -> Tensor {
+  StateSharding.expectWhole("a minimum over a set")
   var start = try withoutRecording { try set.projection(initial.detached()) }
   var step = try withoutRecording { try GradientStep(stepSize, of: loss, over: set, at: start) }
   for attempt in 1... {

@@ -57,7 +57,9 @@ public struct KrylovAdjoint: AdjointEstimator {
     let v = problem.cotangent
     let memory = problem.order == 0 ? memory : nil
     let inverse = problem.inverse.map { inverse in
-      { (x: Tensor) throws -> Tensor in -inverse.transposeApplied(to: x) }
+      StateSharding.inPresentScope { (x: Tensor) throws -> Tensor in
+        -inverse.transposeApplied(to: x)
+      }
     }
     let own = preconditioner.map { own in
       { (x: Tensor) throws -> Tensor in

@@ -12,9 +12,9 @@ public struct Measured: AdjointEstimator {
   public let base: any AdjointEstimator
   /// The policy of the estimator that is measured.
   public var onFailure: FailurePolicy { base.onFailure }
-  /// The derivative of the estimator that is measured.
-  public var inverseUse: InverseUse { base.inverseUse }
   /// The use of the solver's inverse by the estimator that is measured.
+  public var inverseUse: InverseUse { base.inverseUse }
+  /// The derivative of the estimator that is measured.
   public var derivative: EstimateDerivative { base.derivative }
   /// The series that the measured estimator is.
   public var series: NeumannSeries? { base.series }

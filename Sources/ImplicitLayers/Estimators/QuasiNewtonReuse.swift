@@ -48,9 +48,11 @@ public struct QuasiNewtonReuse: AdjointEstimator {
     guard let inverse = problem.inverse else { throw MissingInverse() }
     let start = -inverse.transposeApplied(to: problem.cotangent)
     guard refinements > 0 else { return AdjointEstimate(value: start) }
+    let preconditioner = StateSharding.inPresentScope { (x: Tensor) throws -> Tensor in
+      -inverse.transposeApplied(to: x)
+    }
     let found = try GMRES(dimension: refinements, tolerance: 0, limit: refinements + 2).solve(
-      problem.cotangent, from: start, preconditioner: { -inverse.transposeApplied(to: $0) },
-      applying: problem.system)
+      problem.cotangent, from: start, preconditioner: preconditioner, applying: problem.system)
     var report = found.report
     for sample in report.samples.indices where report.samples[sample].outcome != .nonFinite {
       report.samples[sample].outcome = .notMeasured

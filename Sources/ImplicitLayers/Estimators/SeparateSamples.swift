@@ -15,7 +15,7 @@ package func mixedSample(
   of state: Tensor, pullback: (Tensor) throws -> Tensor
 ) throws -> String? {
   let batch = state.shape[0]
-  guard batch > 1, state.count > 0 else { return nil }
+  guard batch > 1, state.unknownsOfSamples > 0 else { return nil }
   let isProbed = (0..<batch).map { $0 == batch / 2 }
   let seed = Tensor.ones(state.shape, dtype: state.dtype).keepingSamples(isProbed)
   let norms = try pullback(seed).normsOfSamples

@@ -43,7 +43,7 @@ public struct ImageFolder: ImageDataset {
   ///
   /// Files are found recursively, through links too, and sorted by path. The parts are cut in that
   /// order, at floor(0.70 n) and floor(0.85 n). If there is a folder `masks` beside the images,
-  /// masks are the files of the same names in it. A folder that holds `images` and `masks` is
+  /// masks are the PNG files of the same names in it. A folder that holds `images` and `masks` is
   /// treated as its `images`.
   ///
   /// - Parameters:

@@ -78,7 +78,10 @@ public struct NewtonCG: ForwardSolver {
     var (residual, search) = (base.residual, base.residual)
     var squares = norms.map { $0 * $0 }
     var isOpen = zip(norms, goals).map { $0 > $1 && $0.isFinite }
-    for step in 0..<min(limit, 2 * base.z.shape[1]) where isOpen.contains(true) {
+    // Rounding may ask for more steps than there are unknowns, but not for more than twice as many.
+    let unknowns = base.z.unknownsOfSamples
+    let steps = unknowns < limit ? min(limit, 2 * unknowns) : limit
+    for step in 0..<steps where isOpen.contains(true) {
       try Task.checkCancellation()
       // f(x) = x - dL/dx, so that H = I - J.
       let product = try search - near.pushforward(search)

@@ -98,7 +98,7 @@ struct SlopeGauge: PerSample, Sendable {
   private func chordSlopes(at point: Iterate, along direction: Tensor) throws -> [Double] {
     let third = point.z.dtype.machineEpsilon.exponent / 3
     let share = Double(sign: .plus, exponent: third, significand: 1)
-    // If F is not finite there, it is evaluated once more at the original point.
+    // Where z or F(z) is not finite, h is 0: F is then evaluated once more at z itself.
     let lengths = zip(point.z.normsOfSamples, point.norms).map { size, norm in
       size.isFinite && norm.isFinite ? share * max(size, self.size) : 0
     }

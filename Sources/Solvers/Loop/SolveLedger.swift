@@ -94,7 +94,8 @@ package final class SolveLedger {
     entries.map { rule.tolerance == nil ? rule.limit : $0.bestIterate }
   }
 
-  /// Whether all samples are settled.
+  /// Whether the solve has ended: all samples are settled or, under a rule that measures no
+  /// residual, the number of evaluations is reached.
   package var isOver: Bool {
     rule.tolerance == nil ? iterations >= rule.limit : iterations > 0 && openCount == 0
   }

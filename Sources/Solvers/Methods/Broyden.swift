@@ -13,9 +13,9 @@ import Tensors
 ///
 /// On a linear map of n unknowns the method ends within 2n steps (Gay 1979). When the memory is
 /// full and there are fewer unknowns than updates, H is rewritten as n pairs that represent the
-/// same matrix, and nothing is forgotten. With more unknowns, H starts again from -I, because
-/// dropping single pairs would break the secant equation. The method keeps 2 updates + 6 vectors of
-/// the state's size.
+/// same matrix, and nothing is forgotten. Otherwise H starts again from -I, because dropping single
+/// pairs would break the secant equation. The method keeps 2 updates + 6 vectors of the state's
+/// size.
 public struct Broyden: ForwardSolver {
   /// The number of updates that H remembers, at least 1.
   public let updates: Int

@@ -39,6 +39,15 @@ package final class StateSharding: Sendable {
     ck_sharding() == nil ? try body() : try with(nil, body)
   }
 
+  /// A function that runs in the scope in which it was made, wherever it is called: one that takes inner
+  /// products of states itself, such as a solver's inverse that preconditions another method.
+  package static func inPresentScope<Input, Result>(
+    _ function: @escaping (Input) throws -> Result
+  ) -> (Input) throws -> Result {
+    guard let scope = current else { return function }
+    return { input in try with(scope) { try function(input) } }
+  }
+
   /// The sums of the processes' numbers.
   package func sums(_ own: [Double]) -> [Double] {
     var sums = own
@@ -48,9 +57,14 @@ package final class StateSharding: Sendable {
 
   /// The norms of samples from those of their parts.
   func norms(_ own: [Double]) -> [Double] {
-    let squares = sums(own.map { $0 * $0 })
+    // Beside the squares, in how many parts a norm is not 0: a sample that is 0 needs no second look.
+    let both = sums(own.map { $0 * $0 } + own.map { $0 == 0 ? 0 : 1 })
+    let squares = Array(both[..<own.count])
     // As of one process: outside this range squares lose digits. All processes see the same sums.
-    let isSafe = squares.map { $0.isNaN || ($0 > 1e-280 && $0.isFinite) }
+    let isSafe = own.indices.map {
+      squares[$0].isNaN || both[own.count + $0] == 0
+        || (squares[$0] > 1e-280 && squares[$0].isFinite)
+    }
     guard isSafe.contains(false) else { return squares.map { $0.squareRoot() } }
     var largest = zip(own, isSafe).map { $1 ? 0 : $0 }
     maximum(&largest)

@@ -35,7 +35,7 @@ struct CheckpointNames: Sendable {
       entries.enumerated().map { (ExactString($1.fullName), $0) }, uniquingKeysWith: { a, _ in a })
   }
 
-  /// The tensor with a name, of the given kind if there is one.
+  /// The tensor with a name, which begins with its kind if it has one.
   subscript(name: String) -> SafetensorsFile.Entry? {
     positions[ExactString(name)].map { entries[$0].entry }
   }

@@ -100,8 +100,8 @@ extension Checkpoint {
     optimizer.state = state
   }
 
-  /// The name under which the file has the state of a parameter, given its present name and its
-  /// saved one; nil if it has none.
+  /// The name under which the file has the state of a parameter, as it is called now and as it was
+  /// saved; nil if the file has none.
   private func savedName(
     of entry: NamedParameter, _ kinds: [String]
   ) -> (name: String, original: String)? {

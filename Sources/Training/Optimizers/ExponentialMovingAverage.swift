@@ -17,7 +17,7 @@ import Tensors
 /// running statistics, is copied at each update. The average takes the memory of the model's
 /// numbers.
 public struct ExponentialMovingAverage: Sendable {
-  /// The share of the average that an update keeps, in [0, 1).
+  /// The share of the average that an update keeps, in [0, 1].
   public let decay: Double
   /// The number of updates.
   public internal(set) var stepCount = 0

@@ -23,8 +23,7 @@ extension SafetensorsFile.Entry {
   ///   - name: the name of the tensor in the file.
   ///   - integers: the elements, row-major.
   ///   - shape: the shape; `[]` for a single number.
-  ///   - type: the type in the file; default I64. It is another type of integers, or BOOL (0 and
-  ///     1).
+  ///   - type: the type in the file, which is a type of integers or BOOL (0 and 1); default I64.
   public init(
     _ name: String, integers: [Int], shape: [Int], as type: SafetensorsFile.ScalarType = .i64
   ) {

@@ -59,7 +59,7 @@ public struct Schedule: Sendable, Equatable {
   /// - Parameters:
   ///   - start: the value at step 0.
   ///   - factor: the factor per `every` steps, above 0.
-  ///   - every: the number of steps in which the value is multiplied by `factor`; default 1.
+  ///   - every: the number of steps over which the value is multiplied by `factor` once; default 1.
   /// - Returns: the schedule.
   public static func exponential(
     from start: Double, factor: Double, every: Int = 1

@@ -110,7 +110,7 @@ extension Evaluation {
         path: images.dataset.description, reason: "one image has no covariance",
         remedy: "look at more images with --images")
     }
-    // Ranks share the features of the images only if none of them has read the statistics from the
+    // Ranks share the features of the images only if none of them reads the statistics from the
     // file.
     let isKept = path.map { FileManager.default.fileExists(atPath: $0) } ?? false
     try ranks.expectEqual(

@@ -82,7 +82,7 @@ struct SharedError: KnownToAllRanks, CustomStringConvertible {
 }
 
 extension BatchShare {
-  /// The part of a data set that belongs to a rank.
+  /// The part of each batch that belongs to a rank.
   init(_ ranks: Communicator) {
     self.init(rank: ranks.rank, size: ranks.size) { failed in
       // JSON, because a reason may be any text.

@@ -177,8 +177,8 @@ struct Trainer {
     let before = clock()
     var record = Record(
       step: progress.step + 1, tau: temperature, gradientNorm: 0, rates: rates, times: Times())
-    // With several ranks, taking a batch is a collective operation, so gradients must not take it
-    // themselves.
+    // With several ranks, taking a batch is a collective operation, which must not be called while
+    // gradients are computed.
     let taken =
       ranks.size > 1
       ? try (0..<configuration.accumulate).map { _ in try nextBatch(&record.times) } : []
@@ -262,7 +262,7 @@ struct Trainer {
           table.add(sum.gradients)
         }
       } catch {
-        // If the loss is NaN, a failed backward solve is only a consequence.
+        // If a parameter is not finite, the failed solve is only a consequence, and is not reported.
         try expectFiniteParameters()
         throw error
       }
@@ -329,7 +329,7 @@ struct Trainer {
     }
   }
 
-  /// Adds to the time of training.
+  /// Sets the time of training so far.
   mutating func setSeconds(_ seconds: Double) { progress.seconds = seconds }
 
   /// This rank's part of the next batch, which is one of the next epoch if the present epoch is

@@ -9,7 +9,12 @@ import Testing
 
   @Test(
     "checkpoints change no gradient, with a fixed number of evaluations and a tolerance",
-    arguments: ClosedFormProblem.all, TestedSolver.defaults)
+    arguments: ClosedFormProblem.all,
+    // With memories that are full, and cleared, within eleven evaluations too.
+    TestedSolver.defaults + [
+      TestedSolver("broyden of 6 updates", .broyden(updates: 6)),
+      TestedSolver("anderson of depth 3", .anderson(depth: 3)),
+    ])
   func checkpoints(_ problem: ClosedFormProblem, _ tested: TestedSolver) throws {
     let kinds: [Unrolled.Kept] = [
       .checkpoints(every: 1), .checkpoints(every: 4), .checkpoints(every: 100), .squareRoot,

@@ -65,7 +65,7 @@ struct KrylovSpace {
     let norms = w.normsOfSamples
     let roundoff = image.dtype.machineEpsilon
     for sample in open.indices where open[sample] {
-      // The rest of A z after the projection is noise, so the space holds the solution.
+      // If the rest of A z after the projection is noise, the space holds the solution.
       scales[sample] = max(scales[sample], sizes[sample])
       let noise = 4 * roundoff * scales[sample]
       let isInvariant = norms[sample] <= noise
