@@ -98,7 +98,7 @@
       try train(2, ["--resume", "b", "--steps", "20", "--val-every", "9", "--workers", "1"])
       #expect(try tensors("a") == tensors("b") && numbers("a") == numbers("b"))
       // Ranks that read different checkpoints do not measure a mixture of them.
-      let program = Launched.folder.appending(path: "slate").path
+      let program = builtPrograms.appending(path: "slate").path
       let mixed = try Launched.run(
         1, "slate", "evaluate", "whole", ":", "-n", "1", program, "evaluate", "a", in: folder.url)
       #expect(mixed.status != 0 && !mixed.output.contains("cross_entropy"))
