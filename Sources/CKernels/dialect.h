@@ -91,3 +91,23 @@ CK_INLINE float ck_tanh1(float x) {
   float far = 1.0f - 2.0f / (ck_exp1(a + a) + 1.0f);
   return a < 0.625f ? near : (x < 0.0f ? -far : far);
 }
+
+// Up to this size ck_sin1 and ck_cos1 hold.
+#define CK_FEW_TURNS 1e5f
+
+// sin(x + quarter pi / 2), by Taylor's polynomials of r = x - k pi / 2, |r| <= pi / 4. In double
+// precision, so that an r near 0 keeps its digits; pi / 2 is in two parts, of which k times the first
+// is exact.
+CK_INLINE float ck_sin_of_quarters(float x, int32_t quarter) {
+  double shifted = x * 0.63661977236758134 + 6755399441055744.0;
+  double k = shifted - 6755399441055744.0;
+  double r = x - k * 1.5707963267341256 - k * 6.0771005065061922e-11, z = r * r;
+  double sine = r * (1 + z * (-1.0 / 6 + z * (1.0 / 120 + z * (-1.0 / 5040 + z * (1.0 / 362880)))));
+  double cosine = 1 + z * (-1.0 / 2 + z * (1.0 / 24 + z * (-1.0 / 720 + z * (1.0 / 40320
+                  - z * (1.0 / 3628800)))));
+  int32_t turn = (int32_t)k + quarter;
+  double value = turn & 1 ? cosine : sine;
+  return (float)(turn & 2 ? -value : value);
+}
+CK_INLINE float ck_sin1(float x) { return ck_sin_of_quarters(x, 0); }
+CK_INLINE float ck_cos1(float x) { return ck_sin_of_quarters(x, 1); }

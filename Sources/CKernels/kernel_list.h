@@ -8,7 +8,7 @@
   BOTH(X, log) BOTH(X, tanh) BOTH(X, sigmoid) BOTH(X, sqrt) BOTH(X, sin) BOTH(X, cos)           \
   BOTH(X, square) BOTH(X, abs) BOTH(X, relu) BOTH(X, step_gt0) BOTH(X, tanh_vjp)                \
   BOTH(X, sigmoid_vjp) BOTH(X, relu_vjp) BOTH(X, reduce_sum)                                    \
-  BOTH(X, sum_squares_rows) BOTH(X, max_abs) BOTH(X, first_nonfinite)                           \
+  BOTH(X, norms_rows) BOTH(X, small_products) BOTH(X, max_abs) BOTH(X, first_nonfinite)         \
   BOTH(X, permute_copy) BOTH(X, transpose) BOTH(X, pixel_shuffle2) BOTH(X, im2col)              \
   BOTH(X, col2im) BOTH(X, gather_rows) BOTH(X, scatter_add_rows) BOTH(X, softmax_rows)          \
   BOTH(X, softmax_vjp_rows) BOTH(X, log_softmax_rows) BOTH(X, log_softmax_vjp_rows)             \

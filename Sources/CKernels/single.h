@@ -6,7 +6,7 @@
 #define LOG(x) ck_log1(x)
 #define TANH(x) ck_tanh1(x)
 #define SQRT(x) sqrtf(x)
-#define SIN(x) sinf(x)
-#define COS(x) cosf(x)
+#define SIN(x) ck_sin1(x)
+#define COS(x) ck_cos1(x)
 #define ABS(x) fabsf(x)
 #define LIBM(name) name##f

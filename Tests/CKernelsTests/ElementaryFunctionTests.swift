@@ -67,6 +67,25 @@ struct ElementaryFunction: Sendable, CustomTestStringConvertible {
     }
   }
 
+  @Test("angles near multiples of pi / 2, and beyond those that the polynomials reach")
+  func angles() {
+    let multiples = (-70_000...70_000).flatMap { turn -> [Float] in
+      let angle = Float(Double(turn) * .pi / 2)
+      return [angle.nextDown, angle, angle.nextUp]
+    }
+    let sine = applied(ck_sin_f32, multiples)
+    let cosine = applied(ck_cos_f32, multiples)
+    #expect(worstUlps(sine, multiples) { sin($0) }.ulps <= 0.51)
+    #expect(worstUlps(cosine, multiples) { cos($0) }.ulps <= 0.51)
+    // A neighbour for which libm is asked changes no bit.
+    for index in stride(from: 0, to: multiples.count, by: 997) {
+      let pair = [multiples[index], 3e30]
+      #expect(applied(ck_sin_f32, pair)[0].bitPattern == sine[index].bitPattern)
+      #expect(applied(ck_cos_f32, pair)[0].bitPattern == cosine[index].bitPattern)
+    }
+    #expect(applied(ck_sin_f32, [-0.0])[0].sign == .minus)
+  }
+
   @Test(
     "double precision is libm's", arguments: ElementaryFunction.all + ElementaryFunction.library)
   func doublePrecision(_ function: ElementaryFunction) {

@@ -32,6 +32,22 @@ import Testing
     }
   }
 
+  @Test(
+    "systems of one equation are divisions", arguments: [DType.float32, .float64], [false, true])
+  func single(_ dtype: DType, transposed: Bool) throws {
+    let factors = LUFactorization(
+      ofPossiblySingular: Tensor([4, -0.5, 0, .nan], shape: [4, 1, 1], dtype: dtype))
+    let x = factors.solve(
+      Tensor([2, 3, 1, 1], shape: [4, 1], dtype: dtype), transposed: transposed)
+    #expect(Array(x.scalars.prefix(2)) == [0.5, -6])
+    #expect(x.scalars.suffix(2).allSatisfy { $0.isNaN })
+    #expect(Array(factors.reciprocalConditions.prefix(3)) == [1, 1, 0])
+    #expect(factors.reciprocalConditions[3].isNaN)
+    #expect(throws: LUFactorization.SingularMatrix.self) {
+      _ = try LUFactorization(of: Tensor([1, 0], shape: [2, 1, 1], dtype: dtype))
+    }
+  }
+
   @Test func gradientOfTheSolution() throws {
     let gap = try gradientDifference([systems, rights]) { try $0[0].solving($0[1]) }
     #expect(gap == nil, "\(gap ?? "")")

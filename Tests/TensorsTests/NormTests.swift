@@ -17,4 +17,14 @@ import Testing
     #expect(Tensor([.nan, 1e200], shape: [1, 2], dtype: .float64).normsOfSamples[0].isNaN)
     #expect(Tensor.zeros([2, 0], dtype: .float64).normsOfSamples == [0, 0])
   }
+
+  @Test("norms of samples of one number are its modulus", arguments: [DType.float32, .float64])
+  func moduli(_ dtype: DType) {
+    let values: [Double] = [3, -0.25, 0, -.infinity]
+    let norms = Tensor(values + [.nan], shape: [5, 1], dtype: dtype).normsOfSamples
+    #expect(Array(norms.prefix(4)) == values.map(\.magnitude))
+    #expect(norms[4].isNaN)
+    #expect(
+      Tensor([-1e-200, 1e200], shape: [2, 1], dtype: .float64).normsOfSamples == [1e-200, 1e200])
+  }
 }

@@ -96,11 +96,17 @@ void ck_inside_f64(const double *a, double low, double high, double *out, long n
 
 // Sums, maxima and searches.
 void ck_reduce_sum_f32(const float *a, float *out, long outer, long reduce, long inner);
-void ck_sum_squares_rows_f32(const float *a, double *out, long rows, long cols);
+void ck_norms_rows_f32(const float *a, double *out, long rows, long cols);
+void ck_small_products_f32(const float *a, long a_step, long a_row, long a_column, const float *b,
+                           long b_step, long b_row, long b_column, float *out, long count, long m,
+                           long n, long k);
 double ck_max_abs_f32(const float *a, long n);
 long ck_first_nonfinite_f32(const float *a, long n);
 void ck_reduce_sum_f64(const double *a, double *out, long outer, long reduce, long inner);
-void ck_sum_squares_rows_f64(const double *a, double *out, long rows, long cols);
+void ck_norms_rows_f64(const double *a, double *out, long rows, long cols);
+void ck_small_products_f64(const double *a, long a_step, long a_row, long a_column, const double *b,
+                           long b_step, long b_row, long b_column, double *out, long count, long m,
+                           long n, long k);
 double ck_max_abs_f64(const double *a, long n);
 long ck_first_nonfinite_f64(const double *a, long n);
 

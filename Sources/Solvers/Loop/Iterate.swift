@@ -51,6 +51,7 @@ public final class Iterate {
 
   /// The same point in some of the rows.
   func rows(_ rows: [Int], map: CountedMap) -> Iterate {
+    let (norms, imageNorms) = (norms, imageNorms)
     let smaller = Iterate(z: z.samples(rows), image: image.samples(rows), map: map)
     smaller.residual = residual.samples(rows)
     smaller.norms = rows.map { norms[$0] }

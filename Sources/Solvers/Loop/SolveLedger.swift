@@ -80,6 +80,7 @@ package final class SolveLedger {
   func rows(of samples: [Int]) -> (open: [Int], settled: [Int]) {
     let entries = entries
     var (open, settled): ([Int], [Int]) = ([], [])
+    open.reserveCapacity(openCount)
     for (row, sample) in samples.enumerated() {
       if entries[sample].isOpen { open.append(row) } else { settled.append(row) }
     }
@@ -151,24 +152,29 @@ package final class SolveLedger {
       }
     }
     guard let tolerance = rule.tolerance else { return [] }
-    let isConverged = try convergence(of: point, slopes: slopes, tolerance)
+    let accepted = try slopes.map { try acceptance(of: point, slopes: $0, tolerance) }
     let (samples, norms, imageNorms) = (point.map.samples, point.norms, point.imageNorms)
     let (iteration, rule, tolerated) = (iterations, rule, toleratedFailures)
     var improved: [Int] = []
+    improved.reserveCapacity(samples.count)
     var settled: [(sample: Int, outcome: Outcome)] = []
     // Each array is accessed only once, because a batch may have tens of thousands of small
     // samples.
     entries.withUnsafeMutableBufferPointer { entries in
       report.samples.withUnsafeMutableBufferPointer { known in
         for (row, sample) in samples.enumerated() where entries[sample].isOpen {
+          let isConverged =
+            accepted?[row]
+            ?? tolerance.accepts(
+              residual: norms[row], imageNorm: imageNorms[row], largest: entries[sample].largest)
           let (isBest, failure) = entries[sample].judge(
-            &known[sample], norms[row], imageNorms[row], isConverged: isConverged[row],
-            at: iteration, by: rule, tolerated: tolerated)
+            &known[sample], norms[row], imageNorms[row], isConverged: isConverged, at: iteration,
+            by: rule, tolerated: tolerated)
           if isBest {
             improved.append(row)
             known[sample].slope = slopes?[row]
           }
-          if isConverged[row] {
+          if isConverged {
             settled.append((sample, .converged))
           } else if let failure {
             settled.append((sample, failure))
@@ -180,22 +186,14 @@ package final class SolveLedger {
     return improved
   }
 
-  /// Whether the tolerance accepts the iterate, in each of its rows that are open.
+  /// Whether a tolerance of distance accepts the iterate, in each of its rows that are open.
   ///
   /// - Throws: what the map throws, where a residual of 0 has to be looked at more closely.
-  private func convergence(
-    of point: Iterate, slopes: [Double]?, _ tolerance: StoppingRule.Tolerance
+  private func acceptance(
+    of point: Iterate, slopes: [Double], _ tolerance: StoppingRule.Tolerance
   ) throws -> [Bool] {
     let (samples, norms, imageNorms) = (point.map.samples, point.norms, point.imageNorms)
     let entries = entries
-    guard let slopes else {
-      return samples.indices.map { row in
-        let entry = entries[samples[row]]
-        return entry.isOpen
-          && tolerance.accepts(
-            residual: norms[row], imageNorm: imageNorms[row], largest: entry.largest)
-      }
-    }
     let (sizes, resolution) = (point.z.normsOfSamples, report.dtype.machineEpsilon)
     var accepted = samples.indices.map { row in
       entries[samples[row]].isOpen

@@ -74,9 +74,11 @@ public struct LUFactorization: Sendable {
     var pivots = [Int32](repeating: 0, count: batch * n)
     // LAPACK stores by columns, so it sees our rows as columns: it factors the transpose, and its
     // transposed solve is a solve with our matrix. No element has to be moved.
-    var isRegular = matrices.normsOfSamples.map(\.isFinite)
+    let sizes = matrices.normsOfSamples
+    var isRegular = sizes.map(\.isFinite)
     let norms = (0..<batch).map { sample in
-      isRegular[sample] ? LUFactorization.norm(factors, sample, n) : Double.nan
+      !isRegular[sample]
+        ? Double.nan : n == 1 ? sizes[sample] : LUFactorization.norm(factors, sample, n)
     }
     var zeroPivots = [Int](repeating: 0, count: batch)
     let isFinite = isRegular
@@ -86,6 +88,8 @@ public struct LUFactorization: Sendable {
         nonisolated(unsafe) let (pivots, zeroPivots) = (pivots, zeroPivots)
         Workers.shareWork(batch, operations: n * n * n / 3) { sample in
           guard n > 0, isFinite[sample] else { return }
+          // A single number is its own factor.
+          if n == 1 { return zeroPivots[sample] = sizes[sample] == 0 ? 1 : 0 }
           zeroPivots[sample] = LUFactorization.factor(
             factors, sample, n, pivots.baseAddress?.advanced(by: sample * n))
         }
@@ -216,6 +220,7 @@ public struct LUFactorization: Sendable {
       "the factors are \(dtype) [\(batch), \(size), \(size)]; a right-hand side of "
         + "\(right.dtype) \(right.shape) does not fit [\(batch), \(size)]")
     let mode = transposed ? CChar(UInt8(ascii: "N")) : CChar(UInt8(ascii: "T"))
+    if size == 1 { return quotients(right) }
     return Tensor(shape: right.shape, dtype: dtype) { out in
       out.copy(from: right.storage, offset: 0, to: 0, count: right.count)
       for sample in 0..<batch where size > 0 {
@@ -238,6 +243,22 @@ public struct LUFactorization: Sendable {
               LAPACK_COL_MAJOR, mode, Int32(size), 1, factors.f64 + sample * size * size,
               Int32(size), pivot, out.f64 + sample * size, Int32(size))
           }
+        }
+      }
+    }
+  }
+
+  /// The solutions for matrices of one number, b / a.
+  private func quotients(_ right: Tensor) -> Tensor {
+    Tensor(shape: right.shape, dtype: dtype) { out in
+      for sample in 0..<batch {
+        switch dtype {
+        case .float32:
+          out.f32[sample] =
+            isRegular[sample] ? right.storage.f32[sample] / factors.f32[sample] : .nan
+        case .float64:
+          out.f64[sample] =
+            isRegular[sample] ? right.storage.f64[sample] / factors.f64[sample] : .nan
         }
       }
     }

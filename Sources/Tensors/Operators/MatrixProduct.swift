@@ -64,6 +64,11 @@ extension Tensor {
     let bStride = otherLead.rank == 0 ? 0 : k * n
 
     let result = Tensor(shape: outLead + [m, n], dtype: dtype) { out in
+      if m * n * k <= Tensor.fewMultiplications {
+        return smallProducts(
+          storage, aStride, transposed: transposingSelf, other.storage, bStride,
+          transposed: transposingOther, out, batch: batch, m: m, n: n, k: k)
+      }
       // A few large products are each shared among the workers, one after the other.
       let isShared = batch >= ProductBands.threads(m * n * k)
       Workers.shareWork(batch, operations: isShared ? m * n * k : 0) { index in
@@ -93,6 +98,9 @@ extension Tensor {
         return [da?.summed(to: shape), db?.summed(to: other.shape)]
       })
   }
+
+  /// Up to so many multiplications a call of BLAS takes longer than the product.
+  private static let fewMultiplications = 64
 
   /// x W^T + b, optionally followed by a rectifier, computed in one pass over the result.
   ///
@@ -150,6 +158,34 @@ extension Tensor {
         if bias != nil { results.append(needs[2] ? rows2.sum(alongAxis: 0) : nil) }
         return results
       })
+  }
+}
+
+/// out = a b, [batch, m, n], of matrices of a few numbers each, one after the other in the buffers; a step
+/// of 0 is one matrix for all.
+private func smallProducts(
+  _ a: Storage, _ aStep: Int, transposed aTransposed: Bool, _ b: Storage, _ bStep: Int,
+  transposed bTransposed: Bool, _ out: Storage, batch: Int, m: Int, n: Int, k: Int
+) {
+  let (aRow, aColumn) = aTransposed ? (1, m) : (k, 1)
+  let (bRow, bColumn) = bTransposed ? (1, k) : (n, 1)
+  let share = 4096
+  measured("product") {
+    Workers.shareWork((batch + share - 1) / share, operations: share * m * n * k) { part in
+      let first = part * share
+      let count = min(share, batch - first)
+      switch out.dtype {
+      case .float32:
+        ck_small_products_f32(
+          a.f32 + first * aStep, aStep, aRow, aColumn, b.f32 + first * bStep, bStep, bRow, bColumn,
+          out.f32 + first * m * n, count, m, n, k)
+      case .float64:
+        ck_small_products_f64(
+          a.f64 + first * aStep, aStep, aRow, aColumn, b.f64 + first * bStep, bStep, bRow, bColumn,
+          out.f64 + first * m * n, count, m, n, k)
+      }
+    }
+    if ck_profile_is_on() { ck_profile_add_operations(2 * batch * m * n * k) }
   }
 }
 

@@ -44,16 +44,13 @@ extension Tensor {
     let cols = rows == 0 ? 0 : count / rows
     var norms = [Double](repeating: 0, count: rows)
     switch dtype {
-    case .float32: ck_sum_squares_rows_f32(storage.f32, &norms, rows, cols)
-    case .float64: ck_sum_squares_rows_f64(storage.f64, &norms, rows, cols)
-    }
-    for row in 0..<rows {
-      // Outside of this range the squares of doubles lose digits or under- or overflow; the squares
-      // of floats fit.
-      let isSafe = norms[row].isNaN || (norms[row] > 1e-280 && norms[row].isFinite)
-      norms[row] =
-        isSafe || dtype == .float32
-        ? norms[row].squareRoot() : scaledNorm(of: row * cols..<(row + 1) * cols)
+    case .float32: ck_norms_rows_f32(storage.f32, &norms, rows, cols)
+    case .float64:
+      ck_norms_rows_f64(storage.f64, &norms, rows, cols)
+      // Beyond these bounds the squares of doubles have lost digits, or under- or overflowed.
+      for row in norms.indices where norms[row] <= 1e-140 || norms[row] == .infinity {
+        norms[row] = scaledNorm(of: row * cols..<(row + 1) * cols)
+      }
     }
     return StateSharding.current?.norms(norms) ?? norms
   }

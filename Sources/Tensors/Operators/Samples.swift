@@ -63,10 +63,13 @@ extension Tensor {
 
   private func checkedBatch(_ positions: [Int]) -> Int {
     expect(rank > 0, "a scalar has no batch axis")
-    if let wrong = positions.first(where: { $0 < 0 || $0 >= shape[0] }) {
+    let batch = shape[0]
+    // A negative position is larger than all others without its sign.
+    let largest = positions.reduce(UInt(0)) { Swift.max($0, UInt(bitPattern: $1)) }
+    if largest >= UInt(batch), let wrong = positions.first(where: { !(0..<batch).contains($0) }) {
       callerMistake("sample \(wrong) does not exist in a batch of shape \(shape)")
     }
-    return shape[0]
+    return batch
   }
 }
 
