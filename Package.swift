@@ -257,7 +257,7 @@ let package = Package(
 )
 
 // With SWIFT_IMPLICIT_LAYERS_TESTED=SomeTests,OtherTests, tests are built of these targets alone, and with
-// them no more than they need: .ci/test-mpi has a build for each MPI.
+// them no more than they need: .ci/test-mpi has a build for each MPI, and .ci/run one with a sanitizer.
 if let names = Context.environment["SWIFT_IMPLICIT_LAYERS_TESTED"] {
   var needed: Set<String> = []
   var waiting = names.split(separator: ",").map(String.init)
