@@ -219,8 +219,8 @@ public struct LUFactorization: Sendable {
       right.shape == [batch, size] && right.dtype == dtype,
       "the factors are \(dtype) [\(batch), \(size), \(size)]; a right-hand side of "
         + "\(right.dtype) \(right.shape) does not fit [\(batch), \(size)]")
-    let mode = transposed ? CChar(UInt8(ascii: "N")) : CChar(UInt8(ascii: "T"))
     if size == 1 { return quotients(right) }
+    let mode = transposed ? CChar(UInt8(ascii: "N")) : CChar(UInt8(ascii: "T"))
     return Tensor(shape: right.shape, dtype: dtype) { out in
       out.copy(from: right.storage, offset: 0, to: 0, count: right.count)
       for sample in 0..<batch where size > 0 {
