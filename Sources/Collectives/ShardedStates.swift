@@ -23,8 +23,9 @@ extension Communicator {
   /// summed, gradients of what belongs to a rank, such as its part of a source, are whole.
   ///
   /// The function that is solved runs outside of it: its norms are those of its own tensors, and what it
-  /// needs of other ranks it fetches (`addingHalos`). So do preconditioners and the pullbacks of an
-  /// adjoint system.
+  /// needs of other ranks it fetches (`addingHalos`). So do preconditioners, the pullbacks of an adjoint
+  /// system and, wherever `gradients` is called, all rules of a backward pass but that of a
+  /// `CustomOperator`, which takes norms as its value did.
   ///
   /// Samples and their order are the same on all ranks; how many numbers of each a rank has is its own
   /// business. Every number of a state belongs to one rank: one that several have counts several times.

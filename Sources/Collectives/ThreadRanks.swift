@@ -89,12 +89,18 @@ private final class MemoryExchange: @unchecked Sendable {
   }
 
   /// Shows a buffer, and calls `read` while the buffers of all ranks are visible.
+  ///
+  /// Stops when they are not of one length, because the ranks are then in different operations.
   func exchange(
     _ own: UnsafeRawBufferPointer, of rank: Int, _ read: ([UnsafeRawBufferPointer]) -> Void
   ) {
     condition.withLock { shown[rank] = own }
     meet()
     let all = condition.withLock { shown.compactMap { $0 } }
+    expect(
+      all.allSatisfy { $0.count == own.count },
+      "the ranks are in different operations, with \(all.map(\.count)) bytes: all ranks make the same "
+        + "calls in the same order, with values of the same shape")
     read(all)
     meet()
   }

@@ -97,6 +97,9 @@ struct BackwardPath {
 
   /// Carries cotangents from the outputs to the targets.
   ///
+  /// Rules take states for whole ones, wherever this is called: what was recorded where states lie in
+  /// parts goes back there itself (`StateSharding`).
+  ///
   /// - Parameters:
   ///   - seeds: dL/doutput, one for each output.
   ///   - releasing: whether nodes are forgotten as soon as they have been used, which frees what
@@ -131,13 +134,15 @@ struct BackwardPath {
         // A rule that is missing here was released by another thread: only an operator, which has a
         // rule, has inputs that matter.
         guard let rule = node.rule else { BackwardPath.stopAtReleasedNode() }
-        let results = try measured(node.operation) { () -> [Tensor?] in
-          switch rule {
-          case .plain(let rule): return try rule(cotangent, node.keptOutput, needs[index])
-          case .reporting(let rule):
-            let (results, words) = try rule(cotangent, node.keptOutput, needs[index])
-            if let words { report(node, words) }
-            return results
+        let results = try StateSharding.outside {
+          try measured(node.operation) { () -> [Tensor?] in
+            switch rule {
+            case .plain(let rule): return try rule(cotangent, node.keptOutput, needs[index])
+            case .reporting(let rule):
+              let (results, words) = try rule(cotangent, node.keptOutput, needs[index])
+              if let words { report(node, words) }
+              return results
+            }
           }
         }
         for (input, target) in inputs[index].enumerated() where target >= 0 {

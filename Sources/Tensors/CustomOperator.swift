@@ -65,10 +65,12 @@ public struct CustomOperator: Sendable {
   /// The value of f at a list of tensors; see `callAsFunction(_:)`.
   public func of(_ inputs: [Tensor]) throws -> Tensor {
     let output = try withoutRecording { try value(inputs.map { $0.detached() }) }.detached()
+    // The rule's norms are of what those of the value are.
+    let sharding = StateSharding.current
     return output.recorded(
       from: inputs, keepingOutput: true, opaque: !differentiatesAgain, operation: name,
       { v, output, needs in
-        let products = try pullback(v, inputs, output)
+        let products = try StateSharding.with(sharding) { try pullback(v, inputs, output) }
         expect(
           products.count == inputs.count,
           "the pullback of \(name) returned \(products.count) tensors for \(inputs.count) inputs")

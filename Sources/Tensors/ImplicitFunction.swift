@@ -66,10 +66,11 @@ package struct ImplicitFunction {
   ) -> (Tensor, ReportTicket?) {
     guard isRecording, image.isRecorded || start?.isRecorded == true else { return (image, nil) }
     let none = captured.map { _ in nil as Tensor? }
-    // The system on the way back has its state where the solution has it: in parts, or whole.
+    // The system on the way back has its state where the solution has it: in parts, or whole, as a rule
+    // finds it.
     let sharding = StateSharding.current
     let solveThere: Solve = { v, pullback, order in
-      if sharding == nil && StateSharding.current == nil { return try solve(v, pullback, order) }
+      guard let sharding else { return try solve(v, pullback, order) }
       return try StateSharding.with(sharding) {
         try solve(v, { w in try StateSharding.outside { try pullback(w) } }, order)
       }
@@ -81,26 +82,20 @@ package struct ImplicitFunction {
       guard isRecording, isEquation else {
         let (w, report) = try solveThere(v, pullback, order)
         expectCotangent(w, like: v)
-        return ([w, needs[1] ? try StateSharding.outside { try pullback(w) } : nil] + none, report)
+        return ([w, needs[1] ? try pullback(w) : nil] + none, report)
       }
-      let again = try StateSharding.outside {
-        try Application(of: map, at: output.withElements(of: point))
-      }
+      let again = try Application(of: map, at: output.withElements(of: point))
       let (found, report) = try withoutRecording {
         try solveThere(v.detached(), plainPullback, order)
       }
       expectCotangent(found, like: v)
-      let system = try StateSharding.outside {
-        try ImplicitFunction({ w in try v + again.pullback(w) }, at: found)
-      }
+      let system = try ImplicitFunction({ w in try v + again.pullback(w) }, at: found)
       let w = StateSharding.with(sharding) {
         system.solution(isEquation: true, order: order + 1, by: solve).0
       }.withElements(of: found)
-      return try StateSharding.outside {
-        let results = try again.cotangents(
-          w, of: captured.enumerated().map { needs[$0 + 2] ? $1 : nil })
-        return ([nil, needs[1] ? try again.pullback(w) : nil] + results, report)
-      }
+      let results = try again.cotangents(
+        w, of: captured.enumerated().map { needs[$0 + 2] ? $1 : nil })
+      return ([nil, needs[1] ? try again.pullback(w) : nil] + results, report)
     }
     return (
       Tensor(image.storage, image.shape, node: node), ReportTicket(sequence: node.sequence)

@@ -84,6 +84,21 @@ import Testing
     #expect(found.map(\.1) == [false, false, true, false])
   }
 
+  @Test("threads that are in different operations stop, and read nothing that is not there")
+  func differentOperations() async throws {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      _ = try Communicator.threads(3) { ranks in
+        var numbers = [Double](repeating: 1, count: ranks.rank + 1)
+        ranks.sum(&numbers)
+        return numbers
+      }
+    }
+    let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(text.contains("in different operations, with [8, 16, 24] bytes"), "\(text)")
+  }
+
   @Test("the ranks that differ from most are named")
   func differences() throws {
     let found = try Communicator.threads(4) { ranks -> RanksDiffer? in

@@ -25,14 +25,14 @@ import Testing
     let whole = Tensor(rows.flatMap { $0 }, shape: [7, 5], dtype: .float64)
     let expected = whole.normsOfSamples
     for size in [2, 3, 5] {
-      let found = try Communicator.threads(size) { ranks in
+      let found = try Communicator.watched(size) { ranks in
         let own = ShardedStatesTests.part(whole, ranks)
         let outside = own.normsOfSamples
         let norms = ranks.withShardedStates { own.normsOfSamples }
         #expect(own.normsOfSamples.elementsEqual(outside) { $0 == $1 || ($0.isNaN && $1.isNaN) })
         return norms
       }
-      for norms in found {
+      for norms in found.values {
         for (norm, exact) in zip(norms, expected) {
           let isSame =
             norm == exact || (norm.isNaN && exact.isNaN)
@@ -65,7 +65,7 @@ import Testing
     }
     let one = try numbers(.alone)
     for size in [2, 3, 4] {
-      for found in try Communicator.threads(size, numbers) {
+      for found in try Communicator.watched(size, numbers).values {
         let worst = zip(found, one).map { abs($0 - $1) }.max() ?? .nan
         #expect(found.count == one.count && worst < (dtype == .float32 ? 1e-4 : 1e-12), "\(worst)")
       }
@@ -99,7 +99,7 @@ import Testing
     }
     let one = try solve(.alone)
     for size in [2, 4] {
-      for found in try Communicator.threads(size, solve) {
+      for found in try Communicator.watched(size, solve).values {
         #expect(found.1 == one.1)
         #expect(zip(found.0, one.0).allSatisfy { abs($0 - $1) < 1e-10 } && found.0.count == 18)
       }
@@ -151,7 +151,7 @@ import Testing
     let one = try solve(.alone)
     #expect(one.0.converged && one.2 != 0 && one.3 != 0)
     for size in [2, 3, 4] {
-      for found in try Communicator.threads(size, solve) {
+      for found in try Communicator.watched(size, solve).values {
         #expect(found.0.converged, "\(found.0)")
         #expect(zip(found.1, one.1).allSatisfy { abs($0 - $1) < 1e-11 } && found.1.count == 13)
         #expect(abs(found.2 - one.2) < 1e-9 * abs(one.2), "\(found.2) instead of \(one.2)")
@@ -186,7 +186,7 @@ import Testing
     let one = try solve(.alone)
     #expect(one.0.converged && one.2 != 0)
     for size in [2, 3] {
-      for found in try Communicator.threads(size, solve) {
+      for found in try Communicator.watched(size, solve).values {
         #expect(zip(found.1, one.1).allSatisfy { abs($0 - $1) < 1e-10 } && found.1.count == 13)
         #expect(abs(found.2 - one.2) < 1e-8 * abs(one.2), "\(found.2) instead of \(one.2)")
         #expect(abs(found.3 - one.3) < 1e-6 * abs(one.3) + 1e-12, "\(found.3), \(one.3)")
@@ -225,7 +225,7 @@ import Testing
     }
     let one = try solve(.alone, inside: false)
     for inside in [false, true] {
-      for found in try Communicator.threads(3, { try solve($0, inside: inside) }) {
+      for found in try Communicator.watched(3, { try solve($0, inside: inside) }).values {
         #expect(abs(found.0 - one.0) < 1e-9 * abs(one.0), "\(found.0) instead of \(one.0)")
         #expect(zip(found.1, one.1).allSatisfy { abs($0 - $1) < 1e-9 } && found.1.count == 13)
       }
@@ -261,9 +261,10 @@ import Testing
     var numbers = ShardedStatesTests.uniform([2, 13], seed: 8).scalars
     numbers[3] = .nan
     let start = Tensor(numbers, shape: [2, 13], dtype: .float64)
-    for found in try Communicator.threads(
-      3, { try ShardedStatesTests.chain($0, start, using: .anderson()).report })
-    {
+    let found = try Communicator.watched(3) {
+      try ShardedStatesTests.chain($0, start, using: .anderson()).report
+    }
+    for found in found.values {
       #expect(found.samples.map(\.outcome) == [.nonFinite, .converged])
     }
   }
@@ -272,9 +273,9 @@ import Testing
   func oneRank() throws {
     let start = ShardedStatesTests.uniform([2, 13], seed: 8)
     let alone = try ShardedStatesTests.chain(.alone, start, using: .anderson())
-    let one = try Communicator.threads(1) {
+    let one = try Communicator.watched(1) {
       try ShardedStatesTests.chain($0, start, using: .anderson())
-    }[0]
+    }.values[0]
     #expect(one.z == alone.z && one.gradient == alone.gradient && one.second == alone.second)
     #expect(one.report.samples == alone.report.samples)
   }
@@ -297,7 +298,7 @@ import Testing
       return ranks.gather(z.detached().scalars).flatMap { $0 }
     }
     let one = try solve(.alone)
-    for found in try Communicator.threads(3, solve) {
+    for found in try Communicator.watched(3, solve).values {
       #expect(zip(found, one).allSatisfy { abs($0 - $1) < 1e-5 } && found.count == 13)
     }
   }
@@ -311,7 +312,7 @@ import Testing
         let solver: any ForwardSolver = word == "newton" ? .newton() : .anderson()
         let estimator: any BackwardEstimator =
           word == "exact" ? .exact : word == "unrolled" ? .unrolled : .gmres()
-        _ = try Communicator.threads(2) {
+        _ = try Communicator.watched(2) {
           try ShardedStatesTests.chain(
             $0, .zeros([2, 13], dtype: .float64), using: solver, estimator: estimator
           ).gradient

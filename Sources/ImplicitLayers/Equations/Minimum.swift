@@ -99,7 +99,11 @@ public func minimum(
   stepSize: Double? = nil, using solver: any ForwardSolver = .automatic,
   estimator: any BackwardEstimator = .exact, until rule: StoppingRule = defaultEquationRule
 ) throws -> Tensor {
-  StateSharding.expectWhole("a minimum over a set")
+  StateSharding.expectWhole(
+    "a minimum over a set",
+    instead: "where the projection is that of each part, as into a box, solve its equation with a "
+      + "step of your own, solve(.stationary(loss, over: set, stepSize: s), from: start, "
+      + "using: .anderson(), estimator: .gmres())")
   var start = try withoutRecording { try set.projection(initial.detached()) }
   var step = try withoutRecording { try GradientStep(stepSize, of: loss, over: set, at: start) }
   for attempt in 1... {

@@ -6,7 +6,9 @@ import CKernels
 /// each process computes its part, and the parts are summed. All processes get the same bits, so that
 /// whatever a solver decides by norms and inner products it decides alike everywhere. It belongs to the
 /// thread, like recording, because it concerns every product that a method takes, of its own or of
-/// another's making, and none that the function which is solved takes: that runs outside of it.
+/// another's making, and none that the function which is solved takes: that runs outside of it. So do the
+/// rules of a backward pass, except those that remember the scope in which they were recorded: of a
+/// solution, of steps that are run again, and of custom operators.
 package final class StateSharding: Sendable {
   private let sum: @Sendable (inout [Double]) -> Void
   private let maximum: @Sendable (inout [Double]) -> Void
@@ -89,12 +91,15 @@ package final class StateSharding: Sendable {
         + "an implicit estimator such as .gmres()")
   }
 
-  /// Stops where a matrix is to be made of a state that is not all here.
-  package static func expectWhole(_ what: String) {
+  /// Stops where something is to be made of a state that is not all here: a matrix, unless it is said what
+  /// else to use.
+  package static func expectWhole(
+    _ what: String,
+    instead: String = "use methods of products alone, such as .anderson() or .newtonKrylov() to "
+      + "solve, and .gmres() to differentiate"
+  ) {
     expect(
-      current == nil,
-      "\(what) needs the whole state, which is sharded over ranks: use methods of products alone, such as "
-        + ".anderson() or .newtonKrylov() to solve, and .gmres() to differentiate")
+      current == nil, "\(what) needs the whole state, which is sharded over ranks: \(instead)")
   }
 }
 
