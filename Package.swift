@@ -234,8 +234,8 @@ let package = Package(
     .testTarget(
       name: "SlateTests",
       dependencies: [
-        "slate", "ObjectCentric", "ImplicitLayers", "NeuralLayers", "Tensors", "Images", "Training",
-        "TestFolders",
+        "slate", "Collectives", "ObjectCentric", "ImplicitLayers", "NeuralLayers", "Tensors",
+        "Images", "Training", "TestFolders",
       ],
       resources: [.copy("Fixtures")]),
     .testTarget(

@@ -1,6 +1,5 @@
 import Collectives
 import Foundation
-import ImplicitLayers
 import NeuralLayers
 import Tensors
 import Training
@@ -20,28 +19,6 @@ func demand(_ isTrue: Bool, _ what: String) {
   guard !isTrue else { return }
   FileHandle.standardError.write(Data("rank \(ranks.rank) of \(ranks.size): \(what)\n".utf8))
   ranks.abort(status: 1)
-}
-
-/// A model with an equilibrium z = tanh(0.3 z + W x).
-struct Model: Module {
-  let first: Linear
-  let second: Linear
-
-  init() {
-    var draws = Philox(seed: 5)
-    first = Linear(3, 5, using: &draws)
-    second = Linear(5, 2, using: &draws)
-    convertParameters(to: .float64)
-  }
-
-  func loss(_ x: Tensor, whole: Int) throws -> Tensor {
-    let injected = first(x)
-    let z = try fixedPoint(
-      from: injected.detached(), using: .anderson(), estimator: .exact,
-      until: .tolerance(relative: 1e-13, limit: 200)
-    ) { ($0 * 0.3 + injected).tanh() }
-    return second(z).square().sum() / Double(whole)
-  }
 }
 
 func checkCollectives() {
@@ -69,7 +46,7 @@ func checkCollectives() {
 }
 
 func train(_ ranks: Communicator) throws -> [Double] {
-  let model = Model()
+  let model = ProbedModel(seed: 5)
   var draws = Philox(seed: 6)
   let batch = Tensor.uniform([12, 3], dtype: .float64, using: &draws)
   var (parallel, optimizer) = (DataParallel(ranks, checkEvery: 1), SGD(rate: 0.1))
@@ -78,7 +55,7 @@ func train(_ ranks: Communicator) throws -> [Double] {
     let sums = try parallel.sum(of: model, numbers: 1) {
       let isLast = ranks.size > 1 && ranks.rank == ranks.size - 1 && step == 2
       if isLast, word == "fail" { throw Failure() }
-      let loss = try model.loss(batch.slice(ranks.share(of: 12)), whole: 12)
+      let loss = try model.equilibriumLoss(batch.slice(ranks.share(of: 12)), whole: 12)
       return (try gradients(of: loss), [loss.scalar])
     }
     optimizer.step(model, gradients: sums.gradients)

@@ -1,37 +1,10 @@
 import Collectives
-import ImplicitLayers
 import NeuralLayers
 import Tensors
 import Testing
 import Training
 
-/// A model of two parts of which one may rest, and a count that is not trained.
-private struct Model: Module {
-  let first: Linear
-  let second: Linear
-  let seen = Parameter(Tensor(0, dtype: .float64), isTrained: false)
-
-  init(seed: UInt64) {
-    var draws = Philox(seed: seed)
-    first = Linear(3, 5, using: &draws)
-    second = Linear(5, 2, using: &draws)
-    convertParameters(to: .float64)
-  }
-
-  func loss(_ x: Tensor, whole: Int) -> Tensor {
-    second(first(x).tanh()).square().sum() / Double(whole)
-  }
-
-  /// Of an equilibrium z = tanh(0.3 z + W x) in place of the first layer's value.
-  func equilibriumLoss(_ x: Tensor, whole: Int) throws -> Tensor {
-    let injected = first(x)
-    let z = try fixedPoint(
-      from: injected.detached(), using: .anderson(), estimator: .exact,
-      until: .tolerance(relative: 1e-13, limit: 200)
-    ) { ($0 * 0.3 + injected).tanh() }
-    return second(z).square().sum() / Double(whole)
-  }
-}
+@testable import CollectivesProbe
 
 /// The sum of gradients over ranks, beside one process.
 @Suite struct DataParallelTests {
@@ -45,7 +18,7 @@ private struct Model: Module {
     let batch = batch()
     return try Communicator.threads(size) { ranks in
       // Other initial values on each rank: those of rank 0 count.
-      let model = Model(seed: 4 + UInt64(ranks.rank))
+      let model = ProbedModel(seed: 4 + UInt64(ranks.rank))
       var (parallel, optimizer) = (DataParallel(ranks, checkEvery: 2), SGD(rate: 0.1))
       parallel.begin(model)
       for _ in 0..<5 {
@@ -103,7 +76,7 @@ private struct Model: Module {
   func failingPart() throws {
     struct Failure: Error, CustomStringConvertible { let description = "the solve did not end" }
     let messages = try Communicator.threads(3) { ranks -> String in
-      let model = Model(seed: 1)
+      let model = ProbedModel(seed: 1)
       do {
         _ = try DataParallel(ranks).sum(of: model) {
           if ranks.rank == 1 { throw Failure() }
@@ -120,7 +93,7 @@ private struct Model: Module {
   @Test("a parameter of one rank that differs in its last bit is found, with rank and name")
   func lastBit() throws {
     let errors = try Communicator.threads(4) { ranks -> RanksDiffer? in
-      let model = Model(seed: 2)
+      let model = ProbedModel(seed: 2)
       var parallel = DataParallel(ranks, checkEvery: 3)
       // The first call compares, the next two do not, the fourth does.
       try parallel.check(model)

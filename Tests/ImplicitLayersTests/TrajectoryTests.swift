@@ -12,45 +12,47 @@ import Testing
     { z in (z.matmul(w) + x).tanh() }
   }
 
-  private static let rules: [StoppingRule] = [
-    .evaluations(7), .tolerance(relative: 1e-6, limit: 100),
-  ]
+  /// The estimators that give iterates gradients of their own: those that estimate an adjoint, and the one
+  /// that keeps every step.
+  private static let followed =
+    TestedEstimator.all.filter { $0.make(.init(tolerance: 1e-9)).adjoint != nil }
+    + [.plainUnrolling]
 
-  @Test("the last iterate is the solution of a plain solve, for any solver", arguments: rules)
-  func last(_ rule: StoppingRule) throws {
-    let estimators: [any BackwardEstimator] = [.oneStep, .exact, .unrolled, .straightThrough()]
-    for solver in TestedSolver.matrix {
-      for estimator in estimators {
-        let what = "\(solver.name), \(estimator.name)"
-        func solve(
-          _ solve: (Tensor, Tensor, Tensor) throws -> Tensor
-        ) throws -> (value: Tensor, gradients: [Tensor?]) {
-          let (w, x) = (Self.weight.variable(), Self.input.variable())
-          let z0 = Self.input.zerosLike().variable()
-          let z = try solve(w, x, z0)
-          let table = try gradients(of: z.square().sum())
-          return (z.detached(), [table[w], table[x], table[z0]])
-        }
-        let plain = try solve { w, x, z0 in
-          try solveFixedPoint(
-            from: z0, using: solver.solver, estimator: estimator, until: rule, Self.map(w, x)
-          ).value
-        }
-        let found = try solve { w, x, z0 in
-          let way = try fixedPointTrajectory(
-            from: z0, using: solver.solver, estimator: estimator, until: rule,
-            choosing: .evenly(4), Self.map(w, x))
-          #expect(way.iterates.count == 4, "\(what)")
-          #expect(way.solution.report.failed.isEmpty, "\(what): \(way.solution.report)")
-          #expect(way.iterates[3].scalars == way.solution.value.scalars, "\(what)")
-          return way.iterates[3]
-        }
-        #expect(difference(found.value, plain.value, absolute: 1e-15) == nil, "\(what)")
-        for (gradient, expected) in zip(found.gradients, plain.gradients) {
-          #expect((gradient == nil) == (expected == nil), "\(what)")
-          if let gradient, let expected {
-            #expect(relativeError(gradient, expected) < 1e-12, "\(what)")
-          }
+  @Test(
+    "the last iterate is the solution of a plain solve",
+    arguments: TestedSolver.pairs(TestedSolver.matrix, followed))
+  func last(_ tested: TestedSolver, _ estimator: TestedEstimator) throws {
+    let rules: [StoppingRule] = [.evaluations(7), .tolerance(relative: 1e-6, limit: 100)]
+    for rule in rules {
+      let what = "\(rule)"
+      func solve(
+        _ solve: (any BackwardEstimator, Tensor, Tensor, Tensor) throws -> Tensor
+      ) throws -> (value: Tensor, gradients: [Tensor?]) {
+        let (w, x) = (Self.weight.variable(), Self.input.variable())
+        let z0 = Self.input.zerosLike().variable()
+        let z = try solve(estimator.make(.init(tolerance: 1e-9, onFailure: .keeping)), w, x, z0)
+        let table = try gradients(of: z.square().sum())
+        return (z.detached(), [table[w], table[x], table[z0]])
+      }
+      let plain = try solve { estimator, w, x, z0 in
+        try solveFixedPoint(
+          from: z0, using: tested.solver, estimator: estimator, until: rule, Self.map(w, x)
+        ).value
+      }
+      let found = try solve { estimator, w, x, z0 in
+        let way = try fixedPointTrajectory(
+          from: z0, using: tested.solver, estimator: estimator, until: rule,
+          choosing: .evenly(4), Self.map(w, x))
+        #expect(way.iterates.count == 4, "\(what)")
+        #expect(way.solution.report.failed.isEmpty, "\(what): \(way.solution.report)")
+        #expect(way.iterates[3].scalars == way.solution.value.scalars, "\(what)")
+        return way.iterates[3]
+      }
+      #expect(difference(found.value, plain.value, absolute: 1e-15) == nil, "\(what)")
+      for (gradient, expected) in zip(found.gradients, plain.gradients) {
+        #expect((gradient == nil) == (expected == nil), "\(what)")
+        if let gradient, let expected {
+          #expect(relativeError(gradient, expected) < 1e-12, "\(what)")
         }
       }
     }
@@ -145,18 +147,19 @@ import Testing
     #expect(relativeError(found, expected[2]) > 0.01)
   }
 
-  @Test("estimators that do not keep the way say so; without recording all are good")
-  func refused() throws {
+  @Test(
+    "estimators that do not keep the way say so; without recording all are good",
+    arguments: TestedEstimator.ofSteps.dropFirst().map { $0.make(.init(tolerance: 1e-9)) }
+      + [.reversible()])
+  func refused(_ estimator: any BackwardEstimator) throws {
     let w = Self.weight.variable()
-    for estimator in [.unrolled(lastSteps: 2), .reversible()] as [any BackwardEstimator] {
-      let solve = {
-        try fixedPointTrajectory(
-          from: Self.input, using: .paired(), estimator: estimator, until: .evaluations(6),
-          Self.map(w, Self.input))
-      }
-      let error = #expect(throws: NoTrajectory.self) { try solve() }
-      #expect(error.map { "\($0)" }?.contains(estimator.name) == true)
-      #expect(try withoutRecording { try solve() }.iterates.count == 3)
+    let solve = {
+      try fixedPointTrajectory(
+        from: Self.input, using: .paired(), estimator: estimator, until: .evaluations(6),
+        Self.map(w, Self.input))
     }
+    let error = #expect(throws: NoTrajectory.self) { try solve() }
+    #expect(error.map { "\($0)" }?.contains(estimator.name) == true)
+    #expect(try withoutRecording { try solve() }.iterates.count == 3)
   }
 }

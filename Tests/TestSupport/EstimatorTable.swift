@@ -10,6 +10,12 @@ extension TestedEstimator {
   /// Differentiation of every step, without and with checkpoints.
   public static let everyStep = unrolled.filter { $0.promise == .everyStep }
 
+  /// Those that estimate an adjoint at the solution, which they take from any solver.
+  public static let ofAnySolver = all.filter { $0.makeAdjoint != nil && !$0.needsInverse }
+
+  /// Those that differentiate steps of the solve itself, all or some; plain unrolling first.
+  public static let ofSteps = all.filter { [.everyStep, .someSteps].contains($0.promise) }
+
   /// What every other form of unrolling is compared with.
   public static let plainUnrolling = unrolled[0]
 
@@ -104,7 +110,10 @@ extension TestedEstimator {
     ]
 
   private static let tied = [
-    TestedEstimator(whole: "straight-through", .cotangent, .swept) { _ in .straightThrough() }
+    TestedEstimator(whole: "straight-through", .cotangent, .swept) { _ in .straightThrough() },
+    TestedEstimator(whole: "straight-through Neumann 3", .terms(3), []) { _ in
+      .straightThrough(.neumann(terms: 3))
+    },
   ]
 
   private static let unrolled = [

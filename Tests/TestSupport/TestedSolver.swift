@@ -87,6 +87,19 @@ public struct TestedSolver: Sendable, CustomStringConvertible {
   public static let swept = all.filter { $0.uses.contains(.sweep) }
 }
 
+extension TestedSolver {
+  /// Some of these solvers with each estimator that can go with it.
+  ///
+  /// An estimator that needs the inverse that a solver learned goes only with those that learn one.
+  public static func pairs(
+    _ solvers: [TestedSolver], _ estimators: [TestedEstimator]
+  ) -> [(TestedSolver, TestedEstimator)] {
+    solvers.flatMap { solver in
+      estimators.filter { !$0.needsInverse || solver.solver.learnsInverse }.map { (solver, $0) }
+    }
+  }
+}
+
 /// A name as an argument of a program: small letters, and "-" between words.
 func argument(of name: String) -> String {
   name.lowercased().split(separator: " ").joined(separator: "-")

@@ -4,45 +4,34 @@ import TestSupport
 import Testing
 
 @Suite struct CotangentScaleTests {
-  /// What is scaled: an estimator, made anew for each pass so that a memory starts from nothing,
-  /// after a solver.
-  private typealias Pass = (
-    name: String, solver: any ForwardSolver, make: () -> any BackwardEstimator
-  )
-
-  private func passes(_ tolerance: Double, for problem: ClosedFormProblem) -> [Pass] {
-    let broyden: any ForwardSolver = .broyden()
-    let count = implicitEstimators(tolerance, for: problem).count
-    let implicit = (0..<count).map { index -> Pass in
-      let make = { implicitEstimators(tolerance, for: problem)[index] }
-      return (make().name, broyden, { make().estimator })
-    }
-    let reused = [0, 3].map { refinements -> Pass in
-      ("quasi-Newton reuse", broyden, { .quasiNewtonReuse(refinements: refinements) })
-    }
-    let tied: Pass = ("straight-through", broyden, { .straightThrough(.neumann(terms: 3)) })
-    let unrolled = TestedSolver.matrix.flatMap { solver in
-      unrolledEstimators(steps: 5).map { name, estimator -> Pass in
-        ("\(name), \(solver.name)", solver.solver, { estimator })
-      }
-    }
-    return implicit + reused + [tied] + unrolled
+  @Test(
+    "powers of two scale every gradient exactly, with the same pullbacks",
+    arguments: TestedEstimator.all, ClosedFormProblem.all)
+  func exactness(_ estimator: TestedEstimator, _ problem: ClosedFormProblem) throws {
+    try expectExactness(of: estimator, after: .broyden(), problem)
   }
 
   @Test(
-    "powers of two scale every gradient exactly, with the same pullbacks",
-    arguments: ClosedFormProblem.all, [DType.float64, .float32])
-  func exactness(_ problem: ClosedFormProblem, _ dtype: DType) throws {
-    let tolerance = max(Accuracy(dtype: dtype).adjoint(for: problem), 1e-9)
-    for (name, solver, make) in passes(tolerance, for: problem) {
+    "and so do the gradients of steps of any solver",
+    arguments: TestedSolver.matrix, TestedEstimator.ofSteps)
+  func exactnessOfSteps(_ tested: TestedSolver, _ estimator: TestedEstimator) throws {
+    for problem in ClosedFormProblem.all {
+      try expectExactness(of: estimator, after: tested.solver, problem)
+    }
+  }
+
+  private func expectExactness(
+    of estimator: TestedEstimator, after solver: any ForwardSolver, _ problem: ClosedFormProblem
+  ) throws {
+    for dtype in [DType.float64, .float32] {
       let pass = { (scale: Double) in
         try differentiate(
-          problem, make(), using: solver, dtype: dtype, until: .evaluations(30),
-          scale: scale)
+          problem, estimator.make(settings(dtype, problem)), using: solver, dtype: dtype,
+          until: .evaluations(30), scale: scale)
       }
       let unit = try pass(1)
       for power in [-40, -17, 23, 40] {
-        let what = "\(name), 2^\(power)"
+        let what = "\(problem), \(dtype), 2^\(power)"
         let factor = Double(sign: .plus, exponent: power, significand: 1)
         let scaled = try pass(factor)
         for (a, b) in zip(scaled.gradients, unit.gradients) {
@@ -61,34 +50,35 @@ import Testing
     }
   }
 
-  @Test("cotangents whose squares underflow or overflow")
-  func farScales() throws {
+  /// An estimator is made anew for each pass, so that a memory starts from nothing.
+  private func settings(_ dtype: DType, _ problem: ClosedFormProblem) -> TestedEstimator.Settings {
+    .init(tolerance: max(Accuracy(dtype: dtype).adjoint(for: problem), 1e-9), problem: problem)
+  }
+
+  @Test("cotangents whose squares underflow or overflow", arguments: TestedEstimator.ofAnySolver)
+  func farScales(_ estimator: TestedEstimator) throws {
     let problem = ClosedFormProblem.manufacturedTanh(0.45)
     for (dtype, powers) in [(DType.float64, [-900, -600, 600, 900]), (.float32, [-100, 100])] {
-      let tolerance = max(Accuracy(dtype: dtype).adjoint(for: problem), 1e-9)
-      let count = implicitEstimators(tolerance).count
-      for index in 0..<count {
-        let pass = { (scale: Double) in
-          try differentiate(
-            problem, implicitEstimators(tolerance)[index].estimator, dtype: dtype,
-            until: .evaluations(60), scale: scale)
-        }
-        let unit = try pass(1)
-        for power in powers {
-          let factor = Double(sign: .plus, exponent: power, significand: 1)
-          for (a, b) in zip(try pass(factor).gradients, unit.gradients) {
-            #expect(
-              a.map { $0.scalars.map { $0 / factor } } == b?.scalars,
-              "\(implicitEstimators(tolerance)[index].name), \(dtype), 2^\(power)")
-          }
+      let pass = { (scale: Double) in
+        try differentiate(
+          problem, estimator.make(settings(dtype, problem)), dtype: dtype,
+          until: .evaluations(60), scale: scale)
+      }
+      let unit = try pass(1)
+      for power in powers {
+        let factor = Double(sign: .plus, exponent: power, significand: 1)
+        for (a, b) in zip(try pass(factor).gradients, unit.gradients) {
+          #expect(
+            a.map { $0.scalars.map { $0 / factor } } == b?.scalars, "\(dtype), 2^\(power)")
         }
       }
     }
   }
 
-  @Test("a cotangent of zeros costs no pullback", arguments: implicitEstimators(1e-9))
-  func zeroCotangent(tabled: TabledEstimator) throws {
-    let result = try differentiate(.manufacturedTanh(0.45), tabled.estimator, scale: 0)
+  @Test("a cotangent of zeros costs no pullback", arguments: TestedEstimator.ofAnySolver)
+  func zeroCotangent(_ estimator: TestedEstimator) throws {
+    let result = try differentiate(
+      .manufacturedTanh(0.45), estimator.make(.init(tolerance: 1e-9)), scale: 0)
     let report = try #require(result.backward)
     #expect(report.pullbacks == 0)
     #expect(report.converged)
@@ -96,12 +86,13 @@ import Testing
   }
 
   @Test(
-    "a zero cotangent in one sample leaves that sample alone", arguments: implicitEstimators(1e-9))
-  func zeroInOneSample(tabled: TabledEstimator) throws {
+    "a zero cotangent in one sample leaves that sample alone",
+    arguments: TestedEstimator.ofAnySolver)
+  func zeroInOneSample(_ estimator: TestedEstimator) throws {
     let a = testTensor([4, 4], seed: 2, scale: 0.3)
     let b = testTensor([3, 4], seed: 5).variable()
     let weights = Tensor([1, 0, 1e-12], shape: [3, 1], dtype: .float64)
-    let solution = try tabled.estimator.solution(
+    let solution = try estimator.make(.init(tolerance: 1e-9)).solution(
       of: FixedPointMap { $0.matmul(a, transposingOther: true) + b },
       from: b.zerosLike(), using: .picard(), until: .evaluations(80))
     let gradient = try #require(gradients(of: (solution.value * weights).sum())[b])

@@ -60,77 +60,72 @@ extension Tensor {
 @Suite struct PoisonTests {
   @Test(
     "NaN in one sample changes no other, bit by bit, and leaves that sample its best iterate",
-    arguments: [DType.float64, .float32], [true, false])
-  func oneSample(_ dtype: DType, _ isRestrictable: Bool) throws {
+    arguments: TestedSolver.matrix, [DType.float64, .float32])
+  func oneSample(_ tested: TestedSolver, _ dtype: DType) throws {
     let rule = StoppingRule.tolerance(
       relative: Accuracy(dtype: dtype).residual,
       limit: ClosedFormProblem.keplerBatch.iterations(relaxation: 0.5))
-    for solver in TestedSolver.matrix {
-      for healthyCalls in [0, 1, 4, 6] {
-        let orbits = PoisonedOrbits(
-          after: healthyCalls, dtype: dtype, isRestrictable: isRestrictable)
-        // Recorded, Newton's method would evaluate its map once more at every step.
-        let (healthy, poisoned) = try withoutRecording {
-          (
-            try solver.solver.solve(orbits.clean, from: orbits.initial, until: rule),
-            try solver.solver.solve(orbits.map, from: orbits.initial, until: rule)
-          )
-        }
-        let what = "\(solver.name) after \(healthyCalls) calls"
-        let report = poisoned.report.samples[PoisonedOrbits.sample]
-        #expect(report.outcome == .nonFinite, "\(what): \(report)")
-        #expect(poisoned.value.scalars[PoisonedOrbits.sample] == orbits.best, "\(what)")
-        for sample in 0..<5 where sample != PoisonedOrbits.sample {
-          #expect(
-            poisoned.value.scalars[sample] == healthy.value.scalars[sample],
-            "\(what), sample \(sample)")
-          #expect(
-            poisoned.report.samples[sample] == healthy.report.samples[sample],
-            "\(what), sample \(sample)")
-        }
+    for (isRestrictable, healthyCalls) in [true, false].flatMap({ isRestrictable in
+      [0, 1, 4, 6].map { (isRestrictable, $0) }
+    }) {
+      let orbits = PoisonedOrbits(after: healthyCalls, dtype: dtype, isRestrictable: isRestrictable)
+      // Recorded, Newton's method would evaluate its map once more at every step.
+      let (healthy, poisoned) = try withoutRecording {
+        (
+          try tested.solver.solve(orbits.clean, from: orbits.initial, until: rule),
+          try tested.solver.solve(orbits.map, from: orbits.initial, until: rule)
+        )
+      }
+      let what = "after \(healthyCalls) calls, restrictable: \(isRestrictable)"
+      let report = poisoned.report.samples[PoisonedOrbits.sample]
+      #expect(report.outcome == .nonFinite, "\(what): \(report)")
+      #expect(poisoned.value.scalars[PoisonedOrbits.sample] == orbits.best, "\(what)")
+      for sample in 0..<5 where sample != PoisonedOrbits.sample {
+        #expect(
+          poisoned.value.scalars[sample] == healthy.value.scalars[sample],
+          "\(what), sample \(sample)")
+        #expect(
+          poisoned.report.samples[sample] == healthy.report.samples[sample],
+          "\(what), sample \(sample)")
       }
     }
   }
 
   @Test(
     "NaN in one sample's cotangent, or in its map, reaches no other sample's gradient",
-    arguments: [DType.float64, .float32])
-  func gradient(_ dtype: DType) throws {
-    let tolerance = dtype == .float32 ? 1e-5 : 1e-10
-    let implicit = implicitEstimators(tolerance, onFailure: .keeping).count
-    for index in 0..<implicit {
-      for poison in Poison.allCases {
-        // A new table each time: a memory has to start from nothing.
-        let make = { implicitEstimators(tolerance, onFailure: .keeping)[index] }
-        try expectUnchanged(poison, dtype, using: .broyden(), make().name) { make().estimator }
-      }
-    }
-    for solver in TestedSolver.matrix {
-      for poison in Poison.allCases {
-        for kept in [Unrolled.Kept.everyStep, .squareRoot] {
-          try expectUnchanged(
-            poison, dtype, using: solver.solver, "unrolled, \(kept), \(solver.name)"
-          ) { .unrolled(keeping: kept) }
-        }
-      }
+    arguments: TestedEstimator.all, [DType.float64, .float32])
+  func estimators(_ estimator: TestedEstimator, _ dtype: DType) throws {
+    try expectUnchanged(estimator, dtype, using: .broyden())
+  }
+
+  @Test(
+    "nor does it by differentiating the steps of any solver",
+    arguments: TestedSolver.matrix, TestedEstimator.ofSteps)
+  func steps(_ tested: TestedSolver, _ estimator: TestedEstimator) throws {
+    for dtype in [DType.float64, .float32] {
+      try expectUnchanged(estimator, dtype, using: tested.solver)
     }
   }
 
   private enum Poison: CaseIterable { case none, cotangent, map }
 
   private func expectUnchanged(
-    _ poison: Poison, _ dtype: DType, using solver: any ForwardSolver, _ name: String,
-    _ make: () -> any BackwardEstimator
+    _ estimator: TestedEstimator, _ dtype: DType, using solver: any ForwardSolver
   ) throws {
-    let healthy = try gradient(.none, dtype, make(), solver)
-    let poisoned = try gradient(poison, dtype, make(), solver)
-    for sample in [0, 2] {
-      #expect(
-        poisoned.slice(sample..<sample + 1).scalars == healthy.slice(sample..<sample + 1).scalars,
-        "\(name), \(poison), \(dtype)")
+    let settings = TestedEstimator.Settings(
+      tolerance: dtype == .float32 ? 1e-5 : 1e-10, onFailure: .keeping)
+    // An estimator is made anew each time: a memory has to start from nothing.
+    let healthy = try gradient(.none, dtype, estimator.make(settings), solver)
+    for poison in Poison.allCases {
+      let poisoned = try gradient(poison, dtype, estimator.make(settings), solver)
+      for sample in [0, 2] {
+        #expect(
+          poisoned.slice(sample..<sample + 1).scalars == healthy.slice(sample..<sample + 1).scalars,
+          "\(poison), \(dtype)")
+      }
+      let own = poisoned.slice(1..<2).scalars
+      #expect((poison == .none) == own.allSatisfy(\.isFinite), "\(poison), \(dtype)")
     }
-    let own = poisoned.slice(1..<2).scalars
-    #expect((poison == .none) == own.allSatisfy(\.isFinite), "\(name), \(poison), \(dtype)")
   }
 
   /// dL/dx of z = tanh(z W + x), three samples, with NaN at one place in sample 1.

@@ -11,21 +11,10 @@ import Testing
   private static let data = GeneratedScenes(imageSize: 16, training: 40, held: 30)
 
   private static func configuration() throws -> RunConfiguration {
-    var result = RunConfiguration()
-    result.imageSize = 16
-    result.vocabSize = 9
-    result.dModel = 8
-    result.numSlots = 3
-    result.slotSize = 6
-    result.mlpHiddenSize = 10
-    result.numDecBlocks = 1
-    result.numHeads = 2
-    result.batchSize = 7
-    result.accumulate = 2
-    result.dvaeSteps = 0
-    result.steps = 6
-    result.probeEvery = 3
-    return try result.validated()
+    try .tiny {
+      ($0.batchSize, $0.accumulate) = (7, 2)
+      ($0.dvaeSteps, $0.steps, $0.probeEvery) = (0, 6, 3)
+    }
   }
 
   private static func trainer(_ ranks: Communicator) throws -> Trainer {
