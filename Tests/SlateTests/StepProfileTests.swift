@@ -81,4 +81,13 @@ import Testing
       try StepProfileTests.expect(parts[1][...], calls: rest.calls, operations: rest.operations)
     }
   }
+
+  @Test("a dVAE that is trained for fewer steps than are measured is measured alone all the same")
+  func fewSteps() throws {
+    let outcome = try SlateProgram.trainTiny("--profile", "--dvae-steps", "2", out: nil)
+    let parts = outcome.output.components(separatedBy: "\nall else: ")
+    try #require(parts.count == 2, "\(outcome.output) \(outcome.errors)")
+    #expect(!parts[0].contains("layerNorm"))
+    #expect(parts[1].contains("layerNorm"))
+  }
 }

@@ -105,6 +105,10 @@ struct Train: ParsableCommand {
       let data = source.source()
       var (configuration, loader) = try prepared(values.resolved(), data)
       configuration.probeEvery = 0
+      if configuration.dvaeSteps > 0 {
+        // So many that none of the steps that are measured as the dVAE's trains all else.
+        configuration.dvaeSteps = max(configuration.dvaeSteps, Trainer.profiledSteps)
+      }
       var trainer = try Trainer(configuration, loader: loader)
       Console.print(try trainer.profileOfSteps())
       return

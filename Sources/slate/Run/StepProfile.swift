@@ -18,9 +18,14 @@ extension Trainer {
     return "the dVAE: \(autoencoder)\nall else: \(try profileOfNextSteps())"
   }
 
+  /// The steps before those that are measured, and these.
+  private static let unmeasured = 2, measured = 5
+  /// How many steps of the dVAE alone its profile takes.
+  static let profiledSteps = unmeasured + measured
+
   private mutating func profileOfNextSteps() throws -> String {
-    for _ in 0..<2 { _ = try advance() }
-    let steps = 5
+    for _ in 0..<Self.unmeasured { _ = try advance() }
+    let steps = Self.measured
     let start = ContinuousClock.now
     let profile = try Profile.measuring { for _ in 0..<steps { _ = try advance() } }.profile
     let seconds = start.duration(to: .now) / .seconds(1)
