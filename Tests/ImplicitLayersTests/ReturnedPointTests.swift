@@ -8,21 +8,21 @@ import Testing
 
 @Suite struct ReturnedPointTests {
   @Test(
-    "the value of every estimator has the residual that is reported", arguments: TestedSolver.all,
+    "the value of every estimator has the residual that is reported",
+    arguments: TestedSolver.pairs(TestedSolver.all, TestedEstimator.all),
     [DType.float64, .float32])
-  func residual(_ tested: TestedSolver, _ dtype: DType) throws {
+  func residual(_ pair: (TestedSolver, TestedEstimator), _ dtype: DType) throws {
+    let (tested, estimator) = pair
     let tolerance = dtype == .float64 ? 1e-9 : 1e-5
     let w = testTensor([6, 6], seed: 3, scale: 0.3, dtype: dtype).variable()
     let x = testTensor([3, 6], seed: 4, dtype: dtype)
     let map = FixedPointMap { z in (z.matmul(w) + x).tanh() }
-    for row in TestedEstimator.all where !row.needsInverse || tested.solver.learnsInverse {
-      let solution = try row.make(.init(tolerance: tolerance)).solution(
-        of: map, from: x.zerosLike(), using: tested.solver,
-        until: .tolerance(relative: tolerance, limit: 200))
-      let z = solution.value.detached()
-      let residuals = try withoutRecording { try (map(z) - z).normsOfSamples }
-      #expect(residuals == solution.report.samples.map(\.residual), "\(row)")
-    }
+    let solution = try estimator.make(.init(tolerance: tolerance)).solution(
+      of: map, from: x.zerosLike(), using: tested.solver,
+      until: .tolerance(relative: tolerance, limit: 200))
+    let z = solution.value.detached()
+    let residuals = try withoutRecording { try (map(z) - z).normsOfSamples }
+    #expect(residuals == solution.report.samples.map(\.residual))
   }
 
   @Test("where nothing was found an estimator returns the best iterate, not its image")
@@ -51,17 +51,16 @@ import Testing
 
   @Test(
     "no sample takes more evaluations than granted, those of a linearisation included",
-    arguments: TestedSolver.all, 1...6)
-  func limit(_ tested: TestedSolver, _ limit: Int) throws {
+    arguments: TestedSolver.all,
+    [.exact, .unrolled, .unrolled(keeping: .squareRoot)] as [any BackwardEstimator])
+  func limit(_ tested: TestedSolver, _ estimator: any BackwardEstimator) throws {
     let orbits = KeplerBatch.five
-    let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-12, limit: limit)
-    for estimator in [.exact, .unrolled, .unrolled(keeping: .squareRoot)]
-      as [any BackwardEstimator]
-    {
+    for limit in 1...6 {
       let solution = try estimator.solution(
-        of: orbits.map(), from: orbits.meanAnomalies.variable(), using: tested.solver, until: rule)
+        of: orbits.map(), from: orbits.meanAnomalies.variable(), using: tested.solver,
+        until: .tolerance(relative: 0, absolute: 1e-12, limit: limit))
       let evaluations = solution.report.samples.map(\.evaluations)
-      #expect(evaluations.allSatisfy { $0 <= limit }, "\(estimator.name): \(evaluations)")
+      #expect(evaluations.allSatisfy { $0 <= limit }, "\(limit): \(evaluations)")
     }
   }
 

@@ -26,16 +26,15 @@ private let rule = StoppingRule.tolerance(relative: 0, absolute: 1e-10, limit: 6
     #expect(solution.report.description.contains("damp"))
   }
 
-  @Test func theResidualIsThatOfTheReturnedPoint() throws {
-    for solver in [Picard(), Picard(relaxation: 0.5)] {
-      let map = linear([0.2, 0.6])
-      let solution = try solver.solve(
-        map, from: .zeros([2, 3], dtype: .float64),
-        until: .tolerance(relative: 0, absolute: 1e-10, limit: 200))
-      let residuals = try (map(solution.value) - solution.value).normsOfSamples
-      #expect(residuals == solution.report.samples.map(\.residual))
-      #expect(residuals.allSatisfy { $0 <= 1e-10 })
-    }
+  @Test(arguments: TestedSolver.matrix)
+  func theResidualIsThatOfTheReturnedPoint(_ tested: TestedSolver) throws {
+    let map = linear([0.2, 0.6])
+    let solution = try tested.solver.solve(
+      map, from: .zeros([2, 3], dtype: .float64),
+      until: .tolerance(relative: 0, absolute: 1e-10, limit: 200))
+    let residuals = try (map(solution.value) - solution.value).normsOfSamples
+    #expect(residuals == solution.report.samples.map(\.residual))
+    #expect(residuals.allSatisfy { $0 <= 1e-10 })
   }
 
   @Test func aSampleDoesNotDependOnItsBatch() throws {

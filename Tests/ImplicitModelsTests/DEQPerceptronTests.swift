@@ -52,7 +52,7 @@ import Testing
   @Test(
     "one solution and one gradient by every solver and every accurate estimator",
     arguments: TestedSolver.defaults,
-    TestedEstimator.all.filter { $0.traits.contains(.accurate) } + TestedEstimator.everyStep)
+    TestedEstimator.accurate + TestedEstimator.everyStep)
   func anySolver(_ tested: TestedSolver, _ estimator: TestedEstimator) throws {
     var model = Self.model(.softplus)
     let weight = model.recurrence.weight.tensor

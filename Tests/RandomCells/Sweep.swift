@@ -38,7 +38,7 @@ public struct Sweep: Sendable {
         position += 1
         guard position >= skipped, (position + number) % share == 0 else { continue }
         starting(position, solver.word, estimator.word)
-        let isPlain = estimator.name == TestedEstimator.plainUnrolling.name
+        let isPlain = estimator.traits.contains(.plain)
         if estimator.promise == .everyStep, !isPlain, plain == nil {
           plain = cell.judge(solver, .plainUnrolling).adjoint
         }

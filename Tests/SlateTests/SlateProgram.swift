@@ -26,9 +26,8 @@ struct SlateProgram {
   static func trainTiny(
     _ arguments: [String], out: String?, patience: Double = patience
   ) throws -> Outcome {
-    // The last of several values of an option counts.
     try run(
-      executable, ["train"] + tiny + arguments + (out.map { ["--out", $0] } ?? []),
+      executable, ["train"] + tinyOptions + arguments + (out.map { ["--out", $0] } ?? []),
       patience: patience)
   }
 
@@ -56,7 +55,7 @@ struct SlateProgram {
   ) throws -> Process {
     let process = Process()
     process.executableURL = executable
-    process.arguments = ["train"] + tiny + arguments + (out.map { ["--out", $0] } ?? [])
+    process.arguments = ["train"] + tinyOptions + arguments + (out.map { ["--out", $0] } ?? [])
     if let folder { process.currentDirectoryURL = folder }
     process.standardOutput = output ?? FileHandle.nullDevice
     if let errors { process.standardError = errors }
@@ -80,14 +79,8 @@ struct SlateProgram {
   }
 
   static func tinyTraining(_ arguments: [String], out: String) -> [String] {
-    ["train"] + tiny + arguments + ["--out", out]
+    ["train"] + tinyOptions + arguments + ["--out", out]
   }
-
-  private static let tiny = [
-    "--image-size", "16", "--vocab-size", "12", "--d-model", "8", "--num-slots", "2",
-    "--slot-size", "8", "--mlp-hidden-size", "8", "--num-dec-blocks", "1", "--num-heads", "2",
-    "--batch-size", "4", "--dvae-steps", "0", "--val-images", "10", "--workers", "2",
-  ]
 
   /// Runs `slate` where no file may grow beyond some blocks, as on a full disk.
   ///
@@ -156,12 +149,5 @@ extension TemporaryFolder {
         line.prefix(upTo: line.firstRange(of: ", \"seconds")?.lowerBound ?? line.endIndex)
       }
       .map(String.init)
-  }
-
-  /// The tensors of a run's checkpoint, without the metadata, which hold times.
-  func checkpointTensors(_ run: String) throws -> Data {
-    let data = try Data(contentsOf: url.appending(path: "\(run)/checkpoint.safetensors"))
-    let header = data.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
-    return data.dropFirst(8 + Int(header))
   }
 }

@@ -13,11 +13,22 @@ extension TestedEstimator {
   /// Those that estimate an adjoint at the solution, which they take from any solver.
   public static let ofAnySolver = all.filter { $0.makeAdjoint != nil && !$0.needsInverse }
 
-  /// Those that differentiate steps of the solve itself, all or some; plain unrolling first.
+  /// Those that approximate nothing where their tolerance is small and their terms are many.
+  public static let accurate = all.filter { $0.traits.contains(.accurate) }
+
+  /// Those that promise to solve the adjoint system, to a tolerance or to working precision.
+  public static let solving = all.filter { [.tolerance, .workingPrecision].contains($0.promise) }
+
+  /// Those that are biased by design, so that it is known what they make of the adjoint.
+  public static let biased = all.filter { $0.series != nil }
+
+  /// Those that differentiate steps of the solve itself, all or some.
   public static let ofSteps = all.filter { [.everyStep, .someSteps].contains($0.promise) }
 
   /// What every other form of unrolling is compared with.
-  public static let plainUnrolling = unrolled[0]
+  public static let plainUnrolling = TestedEstimator(
+    whole: "unrolled", .everyStep, [.swept, .plain]
+  ) { _ in .unrolled }
 
   private static let direct = [
     TestedEstimator("exact", .workingPrecision, [.accurate, .measured, .swept]) {
@@ -47,6 +58,9 @@ extension TestedEstimator {
     TestedEstimator("remembering GMRES", .tolerance, [.accurate, .measured, .remembers]) {
       .gmres(tolerance: $0.tolerance, memory: AdjointMemory(), onFailure: $0.onFailure)
     },
+    TestedEstimator("remembering BiCGStab", .tolerance, [.accurate, .measured, .remembers]) {
+      .biCGStab(tolerance: $0.tolerance, memory: AdjointMemory(), onFailure: $0.onFailure)
+    },
     TestedEstimator("measured GMRES", .tolerance, [.accurate, .measured]) {
       .measured(.gmres(tolerance: $0.tolerance, onFailure: $0.onFailure))
     },
@@ -68,7 +82,14 @@ extension TestedEstimator {
         .iterative(
           .picard(relaxation: 0.8), tolerance: $0.tolerance, limit: $0.terms(relaxation: 0.8),
           onFailure: $0.onFailure)
-      }
+      },
+      TestedEstimator(
+        "remembering adjoint Picard", .tolerance, [.accurate, .measured, .remembers]
+      ) {
+        .iterative(
+          .picard(), tolerance: $0.tolerance, limit: $0.terms(), memory: AdjointMemory(),
+          onFailure: $0.onFailure)
+      },
     ]
 
   /// Series, with terms enough to be accurate, and biased by design.
@@ -109,7 +130,8 @@ extension TestedEstimator {
       }
     ]
 
-  private static let tied = [
+  /// Those that give the initial state a gradient as well, straight through the solve.
+  public static let tied = [
     TestedEstimator(whole: "straight-through", .cotangent, .swept) { _ in .straightThrough() },
     TestedEstimator(whole: "straight-through Neumann 3", .terms(3), []) { _ in
       .straightThrough(.neumann(terms: 3))
@@ -117,7 +139,7 @@ extension TestedEstimator {
   ]
 
   private static let unrolled = [
-    TestedEstimator(whole: "unrolled", .everyStep, .swept) { _ in .unrolled },
+    plainUnrolling,
     TestedEstimator(whole: "unrolled with checkpoints", .everyStep, .swept) { _ in
       .unrolled(keeping: .squareRoot)
     },

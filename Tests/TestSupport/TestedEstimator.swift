@@ -37,6 +37,8 @@ public struct TestedEstimator: Sendable, CustomStringConvertible {
     public static let remembers = Traits(rawValue: 4)
     /// Random cells are differentiated with it.
     public static let swept = Traits(rawValue: 8)
+    /// Plain unrolling, with which every other form of it is compared.
+    public static let plain = Traits(rawValue: 16)
   }
 
   /// What it is asked for.
@@ -87,8 +89,8 @@ public struct TestedEstimator: Sendable, CustomStringConvertible {
     make(Settings(tolerance: 1e-6)).inverseUse == .required
   }
 
-  /// An estimator of the adjoint.
-  init(
+  /// An estimator of the adjoint; also for a test that needs settings of its own beside the table's.
+  public init(
     _ name: String, _ promise: Promise, _ traits: Traits = [],
     series: (terms: Int, relaxation: Double)? = nil,
     make: @escaping @Sendable (Settings) -> any AdjointEstimator

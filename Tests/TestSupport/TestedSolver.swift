@@ -3,7 +3,8 @@ import ImplicitLayers
 /// A forward solver, with what tests and tools know of it.
 ///
 /// `all` is the only list of solvers: every test of all solvers, the tables of published problems and the
-/// sweep of random cells take theirs from it. `CatalogTests` fails where a solver of the library is missing.
+/// sweep of random cells take theirs from it. Those that need a loss are in `descents`. `CatalogTests` fails
+/// where a solver of the library is missing.
 public struct TestedSolver: Sendable, CustomStringConvertible {
   /// Where a row takes part, beside the tests of all solvers.
   public struct Uses: OptionSet, Sendable {
@@ -75,6 +76,11 @@ public struct TestedSolver: Sendable, CustomStringConvertible {
     TestedSolver(
       "Newton-Krylov", .newtonKrylov(), isDefault: true, solvedProblems: 68, foundRoots: 32),
     TestedSolver("automatic", .automatic, isDefault: true, solvedProblems: 68, foundRoots: 33),
+  ]
+
+  /// Those that descend: they need a loss, and are no solvers of every map.
+  public static let descents = [
+    TestedSolver("L-BFGS", .lbfgs(), uses: []), TestedSolver("Newton-CG", .newtonCG(), uses: []),
   ]
 
   /// Every solver once, with its defaults.

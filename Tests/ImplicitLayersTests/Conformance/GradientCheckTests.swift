@@ -32,11 +32,9 @@ private func check(
 @Suite struct GradientCheckTests {
   @Test(
     "a right layer passes with every accurate estimator",
-    arguments: [
-      .exact, .leastSquares, .gmres(tolerance: 1e-10), .iterative(.anderson(), tolerance: 1e-10),
-      .unrolled, .neumann(terms: 200),
-    ] as [any BackwardEstimator])
-  func rightLayer(_ estimator: any BackwardEstimator) throws {
+    arguments: TestedEstimator.accurate + TestedEstimator.everyStep)
+  func rightLayer(_ tested: TestedEstimator) throws {
+    let estimator = tested.make(.init(tolerance: 1e-10))
     let check = try check { $0.estimator = estimator }
     #expect(check.passed, "\(check)")
     #expect(check.entries.map(\.name) == ["w", "x"])
@@ -56,23 +54,23 @@ private func check(
     #expect(check.passed, "\(check)")
   }
 
-  @Test("truncated estimators are named as biased, by how much they are off")
-  func biasedEstimators() throws {
-    for estimator in [.oneStep, .neumann(terms: 3), .unrolled(lastSteps: 2)]
-      as [any BackwardEstimator]
-    {
-      let check = try check { $0.estimator = estimator }
-      #expect(!check.passed)
-      for entry in check.entries {
-        guard case .biasedEstimator(let error) = entry.verdict else {
-          Issue.record("\(estimator.name): \(check)")
-          continue
-        }
-        let truth = abs(entry.derivative / entry.difference - 1)
-        #expect(error > 1e-4 && error <= truth * 1.001, "\(check)")
+  @Test(
+    "truncated estimators are named as biased, by how much they are off",
+    arguments: TestedEstimator.biased
+      + TestedEstimator.ofSteps.filter { $0.promise == .someSteps })
+  func biasedEstimators(_ tested: TestedEstimator) throws {
+    let estimator = tested.make(.init(tolerance: 1e-10))
+    let check = try check { $0.estimator = estimator }
+    #expect(!check.passed)
+    for entry in check.entries {
+      guard case .biasedEstimator(let error) = entry.verdict else {
+        Issue.record("\(check)")
+        continue
       }
-      #expect(check.description.contains("the estimator is biased (\(estimator.name))"))
+      let truth = abs(entry.derivative / entry.difference - 1)
+      #expect(error > 1e-4 && error <= truth * 1.001, "\(check)")
     }
+    #expect(check.description.contains("the estimator is biased (\(estimator.name))"))
   }
 
   @Test(

@@ -7,17 +7,18 @@ import Testing
 /// The rule for equations does not depend on their units.
 @Suite struct AccuracyTests {
   static let scales = [1e-9, 1e-6, 1e-3, 1, 1e3, 1e6]
-  static let solvers: [any ForwardSolver] = [.newton(), .newtonKrylov()]
+  static let solvers = TestedSolver.defaults.filter(\.takesDerivatives)
 
   private static func column(_ numbers: [Double], _ dtype: DType = .float64) -> Tensor {
     Tensor(numbers, shape: [numbers.count, 1], dtype: dtype)
   }
 
   @Test("x^2 = a in any units, from any side", arguments: scales, solvers)
-  func anyUnits(_ scale: Double, _ solver: any ForwardSolver) throws {
+  func anyUnits(_ scale: Double, _ tested: TestedSolver) throws {
     let a = Self.column([2, 1e6, 1e-6, 4]).variable()
     let found = try solve(
-      .root { x in (x * x - a) * scale }, from: Self.column([1, 1e5, 1, 2.1]), using: solver)
+      .root { x in (x * x - a) * scale }, from: Self.column([1, 1e5, 1, 2.1]),
+      using: tested.solver)
     let exact = a.scalars.map { $0.squareRoot() }
     #expect(found.report.converged, "\(found.report)")
     // Beside 1e-3, the absolute part counts; g is known to the rounding of x.
@@ -29,10 +30,10 @@ import Testing
   }
 
   @Test("a solution is accepted where the search begins, in any units", arguments: scales, solvers)
-  func solvedAlready(_ scale: Double, _ solver: any ForwardSolver) throws {
+  func solvedAlready(_ scale: Double, _ tested: TestedSolver) throws {
     let start = Self.column([sqrt(2.0), 3])
     let a = Self.column([2, 9])
-    let found = try solve(.root { x in (x * x - a) * scale }, from: start, using: solver)
+    let found = try solve(.root { x in (x * x - a) * scale }, from: start, using: tested.solver)
     #expect(found.report.samples.map(\.outcome) == [.converged, .converged])
     #expect(found.value.scalars == start.scalars)
     // The iterate and the linearisation there.
@@ -41,34 +42,35 @@ import Testing
 
   /// From 100 the first residual is 1e6, and a millionth of that is no solution.
   @Test("a start far away makes the rule no looser", arguments: solvers)
-  func farAway(_ solver: any ForwardSolver) throws {
-    let x = try root(of: { x in x * x * x - 2 }, from: Self.column([100, 1]), using: solver)
+  func farAway(_ tested: TestedSolver) throws {
+    let x = try root(of: { x in x * x * x - 2 }, from: Self.column([100, 1]), using: tested.solver)
     #expect(difference(x.scalars, [1, 1].map { $0 * 1.2599210498948732 }, relative: 2e-6) == nil)
   }
 
   /// After a step along the direction in which F changes most, what is left is due to another.
-  @Test("directions in which F changes little")
-  func softDirections() throws {
+  @Test(
+    "directions in which F changes little",
+    arguments: TestedSolver.all.filter { $0.foundRoots != nil })
+  func softDirections(_ tested: TestedSolver) throws {
     let problem = try #require(
       PublishedProblem.roots.first { $0.name == "Powell, badly scaled" })
     let exact = problem.solutions[0]
-    for entry in TestedSolver.all where entry.foundRoots != nil {
-      let equations = problem.equations
-      let found = try solve(
-        .root { equations($0) },
-        from: Tensor(problem.initial, shape: [1, exact.count], dtype: .float64),
-        using: entry.solver, until: .accuracy(relative: 1e-6, absolute: 1e-8, limit: 1000))
-      guard found.report.converged else { continue }
-      let size = exact.map { $0 * $0 }.reduce(0, +).squareRoot()
-      let gaps = zip(found.value.scalars, exact).map { ($0 - $1) * ($0 - $1) }
-      #expect(gaps.reduce(0, +).squareRoot() < 1e-5 * size, "\(entry.name): \(found.value.scalars)")
-    }
+    let equations = problem.equations
+    let found = try solve(
+      .root { equations($0) },
+      from: Tensor(problem.initial, shape: [1, exact.count], dtype: .float64),
+      using: tested.solver, until: .accuracy(relative: 1e-6, absolute: 1e-8, limit: 1000))
+    guard found.report.converged else { return }
+    let size = exact.map { $0 * $0 }.reduce(0, +).squareRoot()
+    let gaps = zip(found.value.scalars, exact).map { ($0 - $1) * ($0 - $1) }
+    #expect(gaps.reduce(0, +).squareRoot() < 1e-5 * size, "\(found.value.scalars)")
   }
 
   @Test("what has no solution is not accepted where it is flat", arguments: solvers)
-  func flat(_ solver: any ForwardSolver) throws {
+  func flat(_ tested: TestedSolver) throws {
     let found = try solve(
-      .root { x in Self.column([0, 0]) - (x * -1).exp() }, from: Self.column([0, 5]), using: solver)
+      .root { x in Self.column([0, 0]) - (x * -1).exp() }, from: Self.column([0, 5]),
+      using: tested.solver)
     #expect(found.report.failed == [0, 1], "\(found.report)")
   }
 
@@ -94,19 +96,16 @@ import Testing
     #expect(difference(x.scalars, [sqrt(2.0), sqrt(3e4)], relative: 2e-5) == nil)
   }
 
-  @Test("a minimum of a loss in any units", arguments: [1e-8, 1, 1e4])
-  func minima(_ scale: Double) throws {
+  @Test(
+    "a minimum of a loss in any units", arguments: [1e-8, 1, 1e4], TestedSolver.descents)
+  func minima(_ scale: Double, _ tested: TestedSolver) throws {
     let a = Self.column([1, 1.5]).variable()
-    let solvers: [any ForwardSolver] = [.lbfgs(), .newtonCG()]
-    for solver in solvers {
-      let x = try minimum(
-        of: { x in
-          let (u, v) = (x.slice(0..<1, alongAxis: 1), x.slice(1..<2, alongAxis: 1))
-          return ((v - u.square()).square() * 10 + (a - u).square()).sum(alongAxis: 1) * scale
-        }, from: Tensor([-1.2, 1, -1.2, 1], shape: [2, 2], dtype: .float64), using: solver)
-      #expect(
-        difference(x.scalars, [1, 1, 1.5, 2.25], relative: 1e-4) == nil, "\(solver.name)")
-    }
+    let x = try minimum(
+      of: { x in
+        let (u, v) = (x.slice(0..<1, alongAxis: 1), x.slice(1..<2, alongAxis: 1))
+        return ((v - u.square()).square() * 10 + (a - u).square()).sum(alongAxis: 1) * scale
+      }, from: Tensor([-1.2, 1, -1.2, 1], shape: [2, 2], dtype: .float64), using: tested.solver)
+    #expect(difference(x.scalars, [1, 1, 1.5, 2.25], relative: 1e-4) == nil)
   }
 
   @Test("a point of one's own is judged in any units", arguments: scales)

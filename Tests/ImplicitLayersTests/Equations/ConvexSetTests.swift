@@ -109,12 +109,12 @@ import Testing
   }
 
   /// What is left of F beside x near 0 is no error of J: the absolute tolerance says what counts as 0.
-  @Test("a solution at 0 has a gradient", arguments: MinimumTests.descents)
-  func atZero(_ solver: any ForwardSolver) throws {
+  @Test("a solution at 0 has a gradient", arguments: MinimumTests.minimizers)
+  func atZero(_ tested: TestedSolver) throws {
     let a = Self.row([0, 0]).variable()
     let x = try minimum(
       of: { x in ((x - a).square() + (x - a).square().square()).sum(alongAxis: 1) },
-      from: Self.row([0.7, -0.3]), using: solver)
+      from: Self.row([0.7, -0.3]), using: tested.solver)
     #expect(difference(x.scalars, [0, 0], absolute: 1e-7) == nil)
     let found = try #require(try gradients(of: x.sum())[a])
     #expect(difference(found.scalars, [1, 1], absolute: 1e-9) == nil)

@@ -9,7 +9,9 @@ private let tight = StoppingRule.tolerance(relative: 1e-13, absolute: 1e-12, lim
 
 /// Minima with and without constraints, and their derivatives.
 @Suite struct MinimumTests {
-  static let descents: [any ForwardSolver] = [.lbfgs(), .newtonCG(), .newton()]
+  /// Those that descend, and one that solves grad L = 0.
+  static let minimizers =
+    TestedSolver.descents + TestedSolver.defaults.filter { $0.solver is Newton }
 
   private static func column(_ numbers: [Double]) -> Tensor {
     Tensor(numbers, shape: [numbers.count, 1], dtype: .float64)
@@ -21,47 +23,42 @@ private let tight = StoppingRule.tolerance(relative: 1e-13, absolute: 1e-12, lim
     return ((v - u * u).square() * c + (a - u).square()).sum(alongAxis: 1)
   }
 
-  @Test("Rosenbrock's valley, and where its end lies as a function of it")
-  func valley() throws {
-    let solvers: [any ForwardSolver] = [.lbfgs(), .newtonCG()]
-    for solver in solvers {
-      let a = Self.column([1, 1.5, 0.5]).variable()
-      let c = Self.column([100, 10, 50]).variable()
-      let start = Tensor([-1.2, 1, -1.2, 1, -1.2, 1], shape: [3, 2], dtype: .float64)
-      let x = try minimum(
-        of: { Self.rosenbrock($0, a, c) }, from: start, using: solver, until: tight)
-      #expect(
-        difference(x.scalars, a.scalars.flatMap { [$0, $0 * $0] }, absolute: 1e-9) == nil,
-        "\(solver.name)")
-      let second = x.slice(1..<2, alongAxis: 1)
-      let table = try gradients(of: second.sum(), creatingGraph: true)
-      let byA = try #require(table[a])
-      #expect(difference(byA.scalars, a.scalars.map { 2 * $0 }, absolute: 1e-7) == nil)
-      #expect(difference(try #require(table[c]).scalars, [0, 0, 0], absolute: 1e-7) == nil)
-      let again = try #require(try gradients(of: byA.sum())[a])
-      #expect(difference(again.scalars, [2, 2, 2], absolute: 1e-5) == nil)
-    }
+  @Test(
+    "Rosenbrock's valley, and where its end lies as a function of it",
+    arguments: TestedSolver.descents)
+  func valley(_ tested: TestedSolver) throws {
+    let a = Self.column([1, 1.5, 0.5]).variable()
+    let c = Self.column([100, 10, 50]).variable()
+    let start = Tensor([-1.2, 1, -1.2, 1, -1.2, 1], shape: [3, 2], dtype: .float64)
+    let x = try minimum(
+      of: { Self.rosenbrock($0, a, c) }, from: start, using: tested.solver, until: tight)
+    #expect(difference(x.scalars, a.scalars.flatMap { [$0, $0 * $0] }, absolute: 1e-9) == nil)
+    let second = x.slice(1..<2, alongAxis: 1)
+    let table = try gradients(of: second.sum(), creatingGraph: true)
+    let byA = try #require(table[a])
+    #expect(difference(byA.scalars, a.scalars.map { 2 * $0 }, absolute: 1e-7) == nil)
+    #expect(difference(try #require(table[c]).scalars, [0, 0, 0], absolute: 1e-7) == nil)
+    let again = try #require(try gradients(of: byA.sum())[a])
+    #expect(difference(again.scalars, [2, 2, 2], absolute: 1e-5) == nil)
   }
 
   /// sum of 100 (x_{i+1} - x_i^2)^2 + (1 - x_i)^2: |dL/dx| hovers for hundreds of evaluations while L falls.
-  @Test("a long valley is followed to its end", arguments: [DType.float32, .float64])
-  func longValley(_ dtype: DType) throws {
+  @Test(
+    "a long valley is followed to its end", arguments: TestedSolver.descents,
+    [DType.float32, .float64])
+  func longValley(_ tested: TestedSolver, _ dtype: DType) throws {
     let start = Tensor(
       (0..<20).map { $0 % 2 == 0 ? -1.2 : 1 }, shape: [1, 20], dtype: dtype)
-    let solvers: [any ForwardSolver] = [.lbfgs(), .newtonCG()]
-    for solver in solvers {
-      let x = try minimum(
-        of: { x in
-          let (a, b) = (x.slice(0..<19, alongAxis: 1), x.slice(1..<20, alongAxis: 1))
-          return ((b - a.square()) * 10).square().sum(alongAxis: 1)
-            + (1 - a).square().sum(alongAxis: 1)
-        }, from: start, using: solver,
-        until: .accuracy(relative: dtype == .float32 ? 1e-4 : 1e-8, limit: 1000))
-      #expect(
-        difference(
-          x.scalars, start.scalars.map { _ in 1 }, absolute: dtype == .float32 ? 0.1 : 1e-5) == nil,
-        "\(solver.name)")
-    }
+    let x = try minimum(
+      of: { x in
+        let (a, b) = (x.slice(0..<19, alongAxis: 1), x.slice(1..<20, alongAxis: 1))
+        return ((b - a.square()) * 10).square().sum(alongAxis: 1)
+          + (1 - a).square().sum(alongAxis: 1)
+      }, from: start, using: tested.solver,
+      until: .accuracy(relative: dtype == .float32 ? 1e-4 : 1e-8, limit: 1000))
+    #expect(
+      difference(
+        x.scalars, start.scalars.map { _ in 1 }, absolute: dtype == .float32 ? 0.1 : 1e-5) == nil)
   }
 
   // From (-1.2, 1) the Hessian is indefinite. 70 and 69; 180 and 177 where a direction of negative
@@ -80,23 +77,20 @@ private let tight = StoppingRule.tolerance(relative: 1e-13, absolute: 1e-12, lim
   }
 
   /// The gradient is the same everywhere, and its changes are rounding.
-  @Test("a loss that falls without end has no minimum")
-  func noMinimum() throws {
+  @Test("a loss that falls without end has no minimum", arguments: TestedSolver.descents)
+  func noMinimum(_ tested: TestedSolver) throws {
     let slopes = Tensor([1, 0.7, 1.3], shape: [1, 3], dtype: .float64)
-    let solvers: [any ForwardSolver] = [.lbfgs(), .newtonCG()]
-    for solver in solvers {
-      #expect(throws: UnconvergedSolve.self, "\(solver.name)") {
-        try minimum(
-          of: { x in (x * slopes).sum(alongAxis: 1) },
-          from: Tensor([0.3, 1, 2], shape: [1, 3], dtype: .float64), using: solver)
-      }
+    #expect(throws: UnconvergedSolve.self) {
+      try minimum(
+        of: { x in (x * slopes).sum(alongAxis: 1) },
+        from: Tensor([0.3, 1, 2], shape: [1, 3], dtype: .float64), using: tested.solver)
     }
   }
 
   /// w(lambda) = (X^T X + lambda I)^-1 X^T y; with M = X^T X + lambda I: dw/dlambda = -M^-1 w and
   /// d^2w/dlambda^2 = 2 M^-2 w.
-  @Test("ridge regression: the hypergradient and the second derivative", arguments: descents)
-  func ridge(_ solver: any ForwardSolver) throws {
+  @Test("ridge regression: the hypergradient and the second derivative", arguments: minimizers)
+  func ridge(_ tested: TestedSolver) throws {
     let (x, y) = (testTensor([12, 4], seed: 3), testTensor([12, 1], seed: 4))
     let (valid, target) = (testTensor([8, 4], seed: 5), testTensor([8, 1], seed: 6))
     let penalty = Tensor(0.7, dtype: .float64)
@@ -112,7 +106,7 @@ private let tight = StoppingRule.tolerance(relative: 1e-13, absolute: 1e-12, lim
         of: { w in
           (x.matmul(w.reshaped([4, 1])) - y).square().sum().reshaped([1])
             + w.square().sum().reshaped([1]) * penalty
-        }, from: .zeros([1, 4], dtype: .float64), using: solver, until: tight)
+        }, from: .zeros([1, 4], dtype: .float64), using: tested.solver, until: tight)
       return (w, (valid.matmul(w.reshaped([4, 1])) - target).square().sum())
     }
     let variable = penalty.variable()

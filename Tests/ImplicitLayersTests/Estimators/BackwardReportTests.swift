@@ -42,31 +42,36 @@ private let singular = [[0.1, 0.2], [1.0, 0.5], [0.3, -0.4]]
     #expect(report.description.contains("4 pullbacks"))
   }
 
-  @Test("the residual after every pullback is in the report, sample by sample")
-  func trace() throws {
-    let factors = [[0.5, 0.5, 0.5], [0.1, 0.2, 0.3], [-0.4, 0.6, 0.2]]
-    let estimators: [any AdjointEstimator] = [
-      .gmres(tolerance: 1e-10), .gmres(tolerance: 1e-10, dimension: 2),
-      .gmres(tolerance: 1e-10, memory: AdjointMemory()), .biCGStab(tolerance: 1e-10),
-      .iterative(.picard(), tolerance: 1e-10), .iterative(.broyden(), tolerance: 1e-10),
-      .measured(.gmres(tolerance: 1e-10)),
-    ]
-    for estimator in estimators {
-      for _ in 0..<2 {
-        let report = try #require(try pass(factors, estimator).report)
-        for sample in report.samples {
-          #expect(sample.trace.count <= sample.applications, "\(estimator.name)")
-          let last = try #require(sample.trace.last)
-          #expect(last <= 1e-10 && abs(last - sample.relativeResidual) < 1e-12, "\(estimator)")
-          #expect(sample.trace.allSatisfy { $0 < 2 }, "\(estimator)")
-        }
+  private static let tracedFactors = [[0.5, 0.5, 0.5], [0.1, 0.2, 0.3], [-0.4, 0.6, 0.2]]
+
+  @Test(
+    "the residual after every pullback is in the report, sample by sample",
+    arguments: TestedEstimator.all.filter { $0.promise == .tolerance } + [
+      // That has to start again.
+      TestedEstimator("GMRES of two dimensions", .tolerance) {
+        .gmres(tolerance: $0.tolerance, dimension: 2)
+      }
+    ])
+  func trace(_ tested: TestedEstimator) throws {
+    let estimator = tested.make(.init(tolerance: 1e-10))
+    for _ in 0..<2 {
+      let report = try #require(try pass(Self.tracedFactors, estimator).report)
+      for sample in report.samples {
+        #expect(sample.trace.count <= sample.applications)
+        let last = try #require(sample.trace.last)
+        #expect(last <= 1e-10 && abs(last - sample.relativeResidual) < 1e-12)
+        #expect(sample.trace.allSatisfy { $0 < 2 })
       }
     }
+  }
+
+  @Test("the residuals are those of the series, and a dense adjoint has none on the way")
+  func knownTrace() throws {
     let picard = try pass([[0.5]], .iterative(.picard(), tolerance: 1e-3))
     // w after k pullbacks is (1 - 2^-(k + 1)) u: its residual is 2^-(k + 1).
     #expect(
       picard.report?.samples[0].trace == (1...10).map { 1 / Double(1 << $0) })
-    let exact = try pass(factors, .exact).report
+    let exact = try pass(Self.tracedFactors, .exact).report
     #expect(exact?.samples.allSatisfy { $0.trace.isEmpty } ?? false)
   }
 
@@ -85,57 +90,59 @@ private let singular = [[0.1, 0.2], [1.0, 0.5], [0.3, -0.4]]
     #expect(gradient.scalars == (try pass(factors, .neumann(terms: 3)).gradient.scalars))
   }
 
-  private let estimators: [(String, (FailurePolicy) -> any AdjointEstimator)] = [
-    ("exact", { ExactAdjoint(onFailure: $0) }),
-    ("GMRES", { .gmres(onFailure: $0) }),
-    ("BiCGStab", { .biCGStab(onFailure: $0) }),
-    ("adjoint Picard", { .iterative(.picard(), limit: 50, onFailure: $0) }),
-  ]
+  private func make(
+    _ tested: TestedEstimator, onFailure policy: FailurePolicy
+  ) -> any BackwardEstimator {
+    tested.make(.init(tolerance: 1e-6, onFailure: policy))
+  }
 
-  @Test("by default a failure is thrown, with the sample, the numbers and what to try")
-  func throwing() throws {
-    for (name, make) in estimators {
-      let error = try #require(
-        #expect(throws: BackwardFailure.self, "\(name)") { try pass(singular, make(.throwing)) })
-      #expect(error.samples == [1], "\(name)")
-      #expect(error.description.contains("1 of 3 samples: sample 1"), "\(name): \(error)")
-      #expect(error.description.contains("onFailure"), "\(name)")
-      #expect(error.description.contains("; "), "\(name)")
-    }
+  @Test(
+    "by default a failure is thrown, with the sample, the numbers and what to try",
+    arguments: TestedEstimator.solving)
+  func throwing(_ tested: TestedEstimator) throws {
+    let error = try #require(
+      #expect(throws: BackwardFailure.self) {
+        try pass(singular, make(tested, onFailure: .throwing))
+      })
+    #expect(error.samples == [1])
+    #expect(error.description.contains("1 of 3 samples: sample 1"), "\(error)")
+    #expect(error.description.contains("onFailure"), "\(error)")
+    #expect(error.description.contains("; "), "\(error)")
+  }
+
+  @Test("a singular system names least squares")
+  func singularSystem() throws {
     let error = #expect(throws: BackwardFailure.self) { try pass(singular, .exact) }
     #expect(error?.description.contains(".leastSquares") ?? false)
     #expect(
       error?.description.hasPrefix("the adjoint (I - J^T) w = v was not solved by exact") ?? false)
   }
 
-  @Test("a fallback replaces the failed samples and no others, and is named")
-  func fallback() throws {
-    for (name, make) in estimators {
-      let (backward, gradient) = try pass(
-        singular, make(.fallback(to: .neumann(terms: 2))))
-      let report = try #require(backward)
-      #expect(report.failed == [1], "\(name)")
-      #expect(report.samples[0].outcome == .converged, "\(name)")
-      #expect(report.samples[1].outcome != .converged, "\(name)")
-      #expect(report.fallback == "2 terms", "\(name)")
-      #expect(report.description.contains("failed in samples 1, replaced by"), "\(name)")
-      let expected = [1 / 0.9, 1 / 0.8, 2, 1.5, 1 / 0.7, 1 / 1.4]
-      #expect(difference(gradient.scalars, expected, relative: 2e-5) == nil, "\(name)")
-    }
+  @Test(
+    "a fallback replaces the failed samples and no others, and is named",
+    arguments: TestedEstimator.solving)
+  func fallback(_ tested: TestedEstimator) throws {
+    let (backward, gradient) = try pass(
+      singular, make(tested, onFailure: .fallback(to: .neumann(terms: 2))))
+    let report = try #require(backward)
+    #expect(report.failed == [1])
+    #expect(report.samples[0].outcome == .converged)
+    #expect(report.samples[1].outcome != .converged)
+    #expect(report.fallback == "2 terms")
+    #expect(report.description.contains("failed in samples 1, replaced by"), "\(report)")
+    let expected = [1 / 0.9, 1 / 0.8, 2, 1.5, 1 / 0.7, 1 / 1.4]
+    #expect(difference(gradient.scalars, expected, relative: 2e-5) == nil)
   }
 
-  @Test("a kept estimate is finite and flagged")
-  func keeping() throws {
-    for (name, make) in estimators {
-      let (backward, gradient) = try pass(singular, make(.keeping))
-      let report = try #require(backward)
-      #expect(report.failed == [1] && report.fallback == nil, "\(name)")
-      #expect(report.description.contains("kept"), "\(name)")
-      #expect(gradient.firstNonFiniteIndex == nil, "\(name)")
-      #expect(
-        difference(
-          gradient.slice(0..<1).scalars, [1 / 0.9, 1 / 0.8], relative: 2e-5) == nil, "\(name)")
-    }
+  @Test("a kept estimate is finite and flagged", arguments: TestedEstimator.solving)
+  func keeping(_ tested: TestedEstimator) throws {
+    let (backward, gradient) = try pass(singular, make(tested, onFailure: .keeping))
+    let report = try #require(backward)
+    #expect(report.failed == [1] && report.fallback == nil)
+    #expect(report.description.contains("kept"), "\(report)")
+    #expect(gradient.firstNonFiniteIndex == nil)
+    #expect(
+      difference(gradient.slice(0..<1).scalars, [1 / 0.9, 1 / 0.8], relative: 2e-5) == nil)
   }
 
   @Test("a fallback may fail, too")
@@ -168,20 +175,20 @@ private let singular = [[0.1, 0.2], [1.0, 0.5], [0.3, -0.4]]
     #expect(difference(gradient.scalars, [-2, 1.25], absolute: 1e-12) == nil)
   }
 
-  @Test("a cotangent that is not finite does not become a gradient that is")
-  func notANumber() throws {
+  @Test(
+    "a cotangent that is not finite does not become a gradient that is",
+    arguments: TestedEstimator.solving)
+  func notANumber(_ tested: TestedEstimator) throws {
     let b = Tensor.ones([2, 2], dtype: .float64).variable()
     let weights = Tensor([1, 1, .nan, 1], shape: [2, 2], dtype: .float64)
-    for (name, make) in estimators {
-      let solution = try make(.keeping).solution(
-        of: diagonal([[0.1, 0.2], [0.3, 0.4]], b), from: b.zerosLike(), using: .picard(),
-        until: .evaluations(4))
-      let table = try gradients(of: (solution.value * weights).sum())
-      let gradient = try #require(table[b])
-      #expect(gradient.slice(0..<1).firstNonFiniteIndex == nil, "\(name)")
-      #expect(gradient.slice(1..<2).firstNonFiniteIndex != nil, "\(name)")
-      #expect(table.backwardReport(of: solution)?.failed == [1], "\(name)")
-    }
+    let solution = try make(tested, onFailure: .keeping).solution(
+      of: diagonal([[0.1, 0.2], [0.3, 0.4]], b), from: b.zerosLike(), using: .picard(),
+      until: .evaluations(4))
+    let table = try gradients(of: (solution.value * weights).sum())
+    let gradient = try #require(table[b])
+    #expect(gradient.slice(0..<1).firstNonFiniteIndex == nil)
+    #expect(gradient.slice(1..<2).firstNonFiniteIndex != nil)
+    #expect(table.backwardReport(of: solution)?.failed == [1])
   }
 
   @Test("a forward solve that had not converged is named as a cause")
@@ -201,32 +208,26 @@ private let singular = [[0.1, 0.2], [1.0, 0.5], [0.3, -0.4]]
 @Suite struct AdjointMemoryTests {
   private let a = testTensor([6, 6], seed: 3, scale: 0.3)
 
-  @Test("the second backward pass with a memory is cheaper and as accurate")
-  func warmStart() throws {
-    for name in ["GMRES", "BiCGStab", "Picard"] {
-      let memory = AdjointMemory()
-      let estimator: any AdjointEstimator =
-        switch name {
-        case "GMRES": .gmres(tolerance: 1e-8, memory: memory)
-        case "BiCGStab": .biCGStab(tolerance: 1e-8, memory: memory)
-        default: .iterative(.picard(), tolerance: 1e-8, limit: 300, memory: memory)
-        }
-      var pullbacks: [Int] = []
-      // The loss grows a little and changes its scale; the adjoint's direction hardly moves.
-      for scale in [1.0, 1e-6, 3e5] {
-        let b = testTensor([2, 6], seed: 8).variable()
-        let solution = try estimator.solution(
-          of: FixedPointMap { $0.matmul(self.a, transposingOther: true) + b },
-          from: b.zerosLike(), using: .picard(), until: .evaluations(100))
-        let weights = testTensor([2, 6], seed: 11) * scale
-        let table = try gradients(of: (solution.value * weights).sum())
-        let gradient = try #require(table[b])
-        let exact = try ExactAdjoint().adjoint(of: weights, through: linearPullback(a))
-        #expect(difference(gradient, exact, relative: 1e-6) == nil, "\(name)")
-        pullbacks.append(try #require(table.backwardReport(of: solution)).pullbacks)
-      }
-      #expect(pullbacks[1] <= 2 && pullbacks[2] <= 2 && pullbacks[0] > 4, "\(name) \(pullbacks)")
+  @Test(
+    "the second backward pass with a memory is cheaper and as accurate",
+    arguments: TestedEstimator.all.filter { $0.traits.contains(.remembers) })
+  func warmStart(_ tested: TestedEstimator) throws {
+    let estimator = tested.make(.init(tolerance: 1e-8))
+    var pullbacks: [Int] = []
+    // The loss grows a little and changes its scale; the adjoint's direction hardly moves.
+    for scale in [1.0, 1e-6, 3e5] {
+      let b = testTensor([2, 6], seed: 8).variable()
+      let solution = try estimator.solution(
+        of: FixedPointMap { $0.matmul(self.a, transposingOther: true) + b },
+        from: b.zerosLike(), using: .picard(), until: .evaluations(100))
+      let weights = testTensor([2, 6], seed: 11) * scale
+      let table = try gradients(of: (solution.value * weights).sum())
+      let gradient = try #require(table[b])
+      let exact = try ExactAdjoint().adjoint(of: weights, through: linearPullback(a))
+      #expect(difference(gradient, exact, relative: 1e-6) == nil)
+      pullbacks.append(try #require(table.backwardReport(of: solution)).pullbacks)
     }
+    #expect(pullbacks[1] <= 2 && pullbacks[2] <= 2 && pullbacks[0] > 4, "\(pullbacks)")
   }
 
   @Test("a memory that is wrong or does not fit does no harm")

@@ -25,18 +25,17 @@ private func cost(
   @Test("implicit estimators hold the same after 1, 10 and 100 iterations")
   func constant() async {
     await #expect(processExitsWith: .success) {
-      let all: [(String, any BackwardEstimator)] =
-        implicitEstimators(1e-9).filter { !$0.traits.contains(.remembers) }.map {
-          ($0.name, $0.estimator)
-        }
-        + [("straight-through", .straightThrough())]
-      for (name, estimator) in all {
+      let all =
+        TestedEstimator.ofAnySolver.filter { !$0.traits.contains(.remembers) }
+        + TestedEstimator.tied
+      for tested in all {
+        let estimator = tested.make(.init(tolerance: 1e-9))
         let one = try cost(estimator, iterations: 1)
         let ten = try cost(estimator, iterations: 10)
         let hundred = try cost(estimator, iterations: 100)
-        #expect(one.bytes == ten.bytes && one.bytes == hundred.bytes, "\(name)")
-        #expect(one.nodes == ten.nodes && one.nodes == hundred.nodes, "\(name)")
-        #expect(one.bytes > 0 && one.nodes > 0, "\(name)")
+        #expect(one.bytes == ten.bytes && one.bytes == hundred.bytes, "\(tested)")
+        #expect(one.nodes == ten.nodes && one.nodes == hundred.nodes, "\(tested)")
+        #expect(one.bytes > 0 && one.nodes > 0, "\(tested)")
       }
     }
   }
@@ -92,9 +91,9 @@ private func cost(
 
   @Test(
     "implicit estimators record one application, whatever the number of iterations",
-    arguments: implicitEstimators(1e-9), [1, 10, 40])
-  func implicit(tabled: TabledEstimator, iterations: Int) throws {
-    let count = try applications(tabled.estimator, iterations: iterations)
+    arguments: TestedEstimator.ofAnySolver, [1, 10, 40])
+  func implicit(_ estimator: TestedEstimator, _ iterations: Int) throws {
+    let count = try applications(estimator.make(.init(tolerance: 1e-9)), iterations: iterations)
     #expect(count.recorded == 1)
     #expect(count.all == iterations)
   }
@@ -109,11 +108,12 @@ private func cost(
   @Test("a solve goes through a map that stops when it is recorded twice")
   func trap() async {
     await #expect(processExitsWith: .success) {
-      for tabled in implicitEstimators(1e-9) {
+      for tested in TestedEstimator.ofAnySolver {
         let b = testTensor([2, 3]).variable()
         var recorded = 0
         let z = try fixedPoint(
-          from: b.zerosLike(), estimator: tabled.estimator, until: .evaluations(30)
+          from: b.zerosLike(), estimator: tested.make(.init(tolerance: 1e-9)),
+          until: .evaluations(30)
         ) { z in
           if isRecording { recorded += 1 }
           precondition(recorded <= 1, "recorded twice")

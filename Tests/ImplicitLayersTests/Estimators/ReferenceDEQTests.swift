@@ -7,9 +7,7 @@ import Training
 
 /// z = tanh(W z + U x + b) against reference tensors in double precision.
 @Suite struct ReferenceDEQTests {
-  @Test(
-    arguments: TestedEstimator.all.filter { $0.traits.contains(.accurate) }
-      + TestedEstimator.everyStep)
+  @Test(arguments: TestedEstimator.accurate + TestedEstimator.everyStep)
   func everyAccurateEstimator(_ row: TestedEstimator) throws {
     let url = try #require(
       Bundle.module.url(

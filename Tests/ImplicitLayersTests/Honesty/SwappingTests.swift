@@ -7,38 +7,41 @@ import Testing
 @Suite struct SwappingTests {
   @Test(
     "the value after a number of evaluations is the same for every estimator, bit by bit",
-    arguments: [.picard(), .picard(relaxation: 0.7)] as [any ForwardSolver], [1, 2, 7])
-  func sameBits(solver: any ForwardSolver, evaluations: Int) throws {
-    let values = try values(solver, evaluations)
-    for value in values { #expect(value == values[0]) }
+    arguments: TestedSolver.pairs(
+      TestedSolver.all.filter { $0.relaxation != nil }, TestedEstimator.all), [1, 2, 7])
+  func sameBits(_ pair: (TestedSolver, TestedEstimator), _ evaluations: Int) throws {
+    let (tested, estimator) = pair
+    let found = try value(tested, estimator.make(.init(tolerance: 1e-6)), evaluations)
+    #expect(try found == value(tested, .exact, evaluations))
   }
 
+  /// Not Newton's methods, which evaluate their map once more where they record it.
   @Test(
     "so it is for a solver that accelerates, but for rounding where its window is recorded",
-    arguments: [.anderson(), .broyden()] as [any ForwardSolver], [1, 2, 7])
-  func sameValue(solver: any ForwardSolver, evaluations: Int) throws {
-    let values = try values(solver, evaluations)
-    for value in values { #expect(difference(value, values[0], relative: 1e-12) == nil) }
+    arguments: TestedSolver.pairs(
+      TestedSolver.accelerated.filter { !$0.takesDerivatives }, TestedEstimator.all), [1, 2, 7])
+  func sameValue(_ pair: (TestedSolver, TestedEstimator), _ evaluations: Int) throws {
+    let (tested, estimator) = pair
+    let found = try value(tested, estimator.make(.init(tolerance: 1e-6)), evaluations)
+    #expect(try difference(found, value(tested, .exact, evaluations), relative: 1e-12) == nil)
   }
 
-  /// The value that each of five estimators returns, after as many calls of the map as the rule says.
-  private func values(_ solver: any ForwardSolver, _ evaluations: Int) throws -> [[Double]] {
+  /// The value that an estimator returns, after as many calls of the map as the rule says.
+  private func value(
+    _ tested: TestedSolver, _ estimator: any BackwardEstimator, _ evaluations: Int
+  ) throws -> [Double] {
     let w = testTensor([4, 4], seed: 3, scale: 0.4).variable()
     let x = testTensor([3, 4], seed: 4)
-    let estimators: [any BackwardEstimator] = [
-      .exact, .oneStep, .gmres(), .unrolled, .unrolled(lastSteps: 2),
-    ]
-    return try estimators.map { estimator in
-      var calls = 0
-      let z = try fixedPoint(
-        from: x.zerosLike(), using: solver, estimator: estimator, until: .evaluations(evaluations)
-      ) { z in
-        calls += 1
-        return (z.matmul(w) + x).tanh()
-      }
-      #expect(calls == evaluations, "\(estimator.name)")
-      return z.scalars
+    var calls = 0
+    let z = try fixedPoint(
+      from: x.zerosLike(), using: tested.solver, estimator: estimator,
+      until: .evaluations(evaluations)
+    ) { z in
+      calls += 1
+      return (z.matmul(w) + x).tanh()
     }
+    #expect(calls == evaluations)
+    return z.scalars
   }
 }
 
@@ -144,25 +147,25 @@ private struct FromTheFirst: ForwardSolver {
 }
 
 @Suite struct NestedDerivativeTests {
-  @Test("a gradient step inside a map is differentiated through its gradient")
-  func gradientStep() throws {
+  @Test(
+    "a gradient step inside a map is differentiated through its gradient",
+    arguments: TestedEstimator.accurate + TestedEstimator.everyStep)
+  func gradientStep(_ estimator: TestedEstimator) throws {
     // z - a dL/dz with L = sum(c z^2) / 2 - b z is z - a (c z - b): z* = b / c, J = 1 - a c.
     let c = Tensor([2], shape: [1, 1], dtype: .float64).variable()
     let b = Tensor([3], shape: [1, 1], dtype: .float64).variable()
-    for estimator in [.exact, .gmres(tolerance: 1e-12), .unrolled] as [any BackwardEstimator] {
-      let z = try fixedPoint(
-        from: .zeros([1, 1], dtype: .float64), estimator: estimator,
-        until: .tolerance(relative: 1e-14, limit: 300)
-      ) { z in
-        let (value, pullback) = valueWithPullback(at: z, creatingGraph: true) { z in
-          (z.square() * c * 0.5 - z * b)
-        }
-        return try z - pullback(.ones(value.shape, dtype: .float64)) * 0.2
+    let z = try fixedPoint(
+      from: .zeros([1, 1], dtype: .float64), estimator: estimator.make(.init(tolerance: 1e-12)),
+      until: .tolerance(relative: 1e-14, limit: 300)
+    ) { z in
+      let (value, pullback) = valueWithPullback(at: z, creatingGraph: true) { z in
+        (z.square() * c * 0.5 - z * b)
       }
-      let table = try gradients(of: z.sum())
-      #expect(abs(z.scalar - 1.5) < 1e-12, "\(estimator.name)")
-      #expect(abs(try #require(table[b]).scalar - 0.5) < 1e-8, "\(estimator.name)")
-      #expect(abs(try #require(table[c]).scalar + 0.75) < 1e-8, "\(estimator.name)")
+      return try z - pullback(.ones(value.shape, dtype: .float64)) * 0.2
     }
+    let table = try gradients(of: z.sum())
+    #expect(abs(z.scalar - 1.5) < 1e-12)
+    #expect(abs(try #require(table[b]).scalar - 0.5) < 1e-8)
+    #expect(abs(try #require(table[c]).scalar + 0.75) < 1e-8)
   }
 }

@@ -30,23 +30,23 @@ private let solvers: [(String, any LinearSolver)] = [
 ]
 
 @Suite struct LinearSolverTests {
-  @Test("the solution solves the system, and the reported residual is its residual")
-  func solution() throws {
-    for (name, solver) in solvers {
-      let matrices = system(3, 7, scale: 0.3)
-      let b = testTensor([3, 7], seed: 5)
-      let found = try solver.solve(b, applying: product(matrices))
-      #expect(found.report.converged, "\(name)")
-      let residuals = try relativeResiduals(matrices, found.value, b)
-      for (sample, residual) in residuals.enumerated() {
-        #expect(residual <= 2e-12, "\(name), sample \(sample)")
-        let reported = found.report.samples[sample].relativeResidual
-        #expect(abs(reported - residual) <= 1e-15, "\(name): \(reported), \(residual)")
-        #expect(found.report.samples[sample].applications <= found.report.applications)
-      }
-      let exact = try LUFactorization(of: matrices).solve(b)
-      #expect(difference(found.value, exact, relative: 1e-10) == nil, "\(name)")
+  @Test(
+    "the solution solves the system, and the reported residual is its residual",
+    arguments: solvers)
+  func solution(_ name: String, _ solver: any LinearSolver) throws {
+    let matrices = system(3, 7, scale: 0.3)
+    let b = testTensor([3, 7], seed: 5)
+    let found = try solver.solve(b, applying: product(matrices))
+    #expect(found.report.converged)
+    let residuals = try relativeResiduals(matrices, found.value, b)
+    for (sample, residual) in residuals.enumerated() {
+      #expect(residual <= 2e-12, "sample \(sample)")
+      let reported = found.report.samples[sample].relativeResidual
+      #expect(abs(reported - residual) <= 1e-15, "\(reported), \(residual)")
+      #expect(found.report.samples[sample].applications <= found.report.applications)
     }
+    let exact = try LUFactorization(of: matrices).solve(b)
+    #expect(difference(found.value, exact, relative: 1e-10) == nil)
   }
 
   @Test("GMRES ends within n applications", arguments: 1...8)
@@ -60,141 +60,126 @@ private let solvers: [(String, any LinearSolver)] = [
     }
   }
 
-  @Test func theOperatorIsAppliedAsOftenAsReported() throws {
-    for (name, solver) in solvers {
-      var calls = 0
-      let matrices = product(system(2, 6, scale: 0.2))
-      let found = try solver.solve(testTensor([2, 6])) { x in
-        calls += 1
-        return try matrices(x)
-      }
-      #expect(calls == found.report.applications, "\(name)")
+  @Test(arguments: solvers)
+  func theOperatorIsAppliedAsOftenAsReported(_ name: String, _ solver: any LinearSolver) throws {
+    var calls = 0
+    let matrices = product(system(2, 6, scale: 0.2))
+    let found = try solver.solve(testTensor([2, 6])) { x in
+      calls += 1
+      return try matrices(x)
     }
+    #expect(calls == found.report.applications)
   }
 
-  @Test("a right-hand side of zeros costs nothing")
-  func zero() throws {
-    for (name, solver) in solvers {
-      let found = try solver.solve(
-        .zeros([2, 3], dtype: .float64), from: .ones([2, 3], dtype: .float64), preconditioner: nil
-      ) { _ in
-        Issue.record("\(name) applied the operator")
-        return .zeros([2, 3], dtype: .float64)
-      }
-      #expect(found.value.scalars == [0, 0, 0, 0, 0, 0], "\(name)")
-      #expect(found.report.samples.map(\.outcome) == [.converged, .converged], "\(name)")
+  @Test("a right-hand side of zeros costs nothing", arguments: solvers)
+  func zero(_ name: String, _ solver: any LinearSolver) throws {
+    let found = try solver.solve(
+      .zeros([2, 3], dtype: .float64), from: .ones([2, 3], dtype: .float64), preconditioner: nil
+    ) { _ in
+      Issue.record("the operator was applied")
+      return .zeros([2, 3], dtype: .float64)
     }
+    #expect(found.value.scalars == [0, 0, 0, 0, 0, 0])
+    #expect(found.report.samples.map(\.outcome) == [.converged, .converged])
   }
 
-  @Test("a sample does not depend on its batch, bitwise")
-  func samplesDoNotMix() throws {
+  @Test("a sample does not depend on its batch, bitwise", arguments: solvers)
+  func samplesDoNotMix(_ name: String, _ solver: any LinearSolver) throws {
     let scales = [0.05, 0.3, 0.45]
     let matrices = Tensor.concatenated(
       scales.enumerated().map { system(1, 6, scale: $1, seed: $0 + 2) })
     let b = Tensor.concatenated(
       [testTensor([1, 6]), .zeros([1, 6], dtype: .float64), testTensor([1, 6], seed: 4)])
-    for (name, solver) in solvers {
-      let together = try solver.solve(b, applying: product(matrices))
-      for sample in 0..<3 {
-        let alone = try solver.solve(
-          b.slice(sample..<sample + 1), applying: product(matrices.slice(sample..<sample + 1)))
-        #expect(
-          alone.value.scalars == together.value.slice(sample..<sample + 1).scalars, "\(name)")
-        #expect(alone.report.samples[0] == together.report.samples[sample], "\(name), \(sample)")
-      }
+    let together = try solver.solve(b, applying: product(matrices))
+    for sample in 0..<3 {
+      let alone = try solver.solve(
+        b.slice(sample..<sample + 1), applying: product(matrices.slice(sample..<sample + 1)))
+      #expect(alone.value.scalars == together.value.slice(sample..<sample + 1).scalars)
+      #expect(alone.report.samples[0] == together.report.samples[sample], "\(sample)")
     }
   }
 
-  @Test("NaN in one sample changes no other and leaves that one finite")
-  func notANumber() throws {
+  @Test("NaN in one sample changes no other and leaves that one finite", arguments: solvers)
+  func notANumber(_ name: String, _ solver: any LinearSolver) throws {
     let matrices = system(3, 5, scale: 0.3)
     let b = testTensor([3, 5], seed: 8)
     let poison = Tensor.full(.nan, b.shape, dtype: .float64)
-    for (name, solver) in solvers {
-      let healthy = try solver.solve(b, applying: product(matrices))
-      for onset in [1, 3] {
-        var calls = 0
-        let found = try solver.solve(b) { x in
-          calls += 1
-          let image = try product(matrices)(x)
-          return calls < onset
-            ? image : Tensor.selectSamples([false, true, false], poison, image)
-        }
-        #expect(found.report.samples[1].outcome == .nonFinite, "\(name)")
-        #expect(found.value.firstNonFiniteIndex == nil, "\(name)")
-        for sample in [0, 2] {
-          let range = sample..<sample + 1
-          #expect(
-            found.value.slice(range).scalars == healthy.value.slice(range).scalars, "\(name)")
-          #expect(found.report.samples[sample] == healthy.report.samples[sample], "\(name)")
-        }
+    let healthy = try solver.solve(b, applying: product(matrices))
+    for onset in [1, 3] {
+      var calls = 0
+      let found = try solver.solve(b) { x in
+        calls += 1
+        let image = try product(matrices)(x)
+        return calls < onset
+          ? image : Tensor.selectSamples([false, true, false], poison, image)
       }
-      var broken = b.scalars
-      broken[7] = .infinity
-      let found = try solver.solve(
-        Tensor(broken, shape: b.shape, dtype: .float64), applying: product(matrices))
-      #expect(
-        found.report.samples.map(\.outcome) == [.converged, .nonFinite, .converged], "\(name)")
+      #expect(found.report.samples[1].outcome == .nonFinite)
+      #expect(found.value.firstNonFiniteIndex == nil)
+      for sample in [0, 2] {
+        let range = sample..<sample + 1
+        #expect(found.value.slice(range).scalars == healthy.value.slice(range).scalars)
+        #expect(found.report.samples[sample] == healthy.report.samples[sample])
+      }
     }
+    var broken = b.scalars
+    broken[7] = .infinity
+    let found = try solver.solve(
+      Tensor(broken, shape: b.shape, dtype: .float64), applying: product(matrices))
+    #expect(found.report.samples.map(\.outcome) == [.converged, .nonFinite, .converged])
   }
 
-  @Test("scaling by powers of two is exact")
-  func scaling() throws {
+  @Test("scaling by powers of two is exact", arguments: solvers)
+  func scaling(_ name: String, _ solver: any LinearSolver) throws {
     for dtype in [DType.float32, .float64] {
       let matrices = system(2, 9, scale: 0.25, dtype: dtype)
       let b = testTensor([2, 9], seed: 6, dtype: dtype)
-      for (name, solver) in solvers {
-        let unit = try solver.solve(b, applying: product(matrices))
-        for power in [-40, -13, 21, 40] {
-          let factor = Double(sign: .plus, exponent: power, significand: 1)
-          let scaled = try solver.solve(b * factor, applying: product(matrices))
-          #expect((scaled.value * (1 / factor)).scalars == unit.value.scalars, "\(name) \(power)")
-          #expect(scaled.report == unit.report, "\(name) \(power)")
-        }
+      let unit = try solver.solve(b, applying: product(matrices))
+      for power in [-40, -13, 21, 40] {
+        let factor = Double(sign: .plus, exponent: power, significand: 1)
+        let scaled = try solver.solve(b * factor, applying: product(matrices))
+        #expect((scaled.value * (1 / factor)).scalars == unit.value.scalars, "\(power)")
+        #expect(scaled.report == unit.report, "\(power)")
       }
     }
   }
 
-  @Test func theInverseAsPreconditionerNeedsOneStep() throws {
+  @Test(arguments: solvers)
+  func theInverseAsPreconditionerNeedsOneStep(_ name: String, _ solver: any LinearSolver) throws {
     let matrices = system(2, 7, scale: 0.4)
     let factors = try LUFactorization(of: matrices)
     let b = testTensor([2, 7], seed: 9)
-    for (name, solver) in solvers {
-      let plain = try solver.solve(b, applying: product(matrices))
-      let found = try solver.solve(
-        b, from: nil, preconditioner: { factors.solve($0) }, applying: product(matrices))
-      #expect(found.report.converged, "\(name)")
-      #expect(found.report.applications <= 3, "\(name)")
-      #expect(plain.report.applications > 3, "\(name)")
-      #expect(try relativeResiduals(matrices, found.value, b).allSatisfy { $0 < 1e-12 })
-    }
+    let plain = try solver.solve(b, applying: product(matrices))
+    let found = try solver.solve(
+      b, from: nil, preconditioner: { factors.solve($0) }, applying: product(matrices))
+    #expect(found.report.converged)
+    #expect(found.report.applications <= 3)
+    #expect(plain.report.applications > 3)
+    #expect(try relativeResiduals(matrices, found.value, b).allSatisfy { $0 < 1e-12 })
   }
 
-  @Test func theSolutionAsInitialGuessNeedsOneApplication() throws {
+  @Test(arguments: solvers)
+  func theSolutionAsInitialGuessNeedsOneApplication(
+    _ name: String, _ solver: any LinearSolver
+  ) throws {
     let matrices = system(2, 7, scale: 0.4)
     let b = testTensor([2, 7], seed: 9)
     let exact = try LUFactorization(of: matrices).solve(b)
-    for (name, solver) in solvers {
-      let found = try solver.solve(
-        b, from: exact, preconditioner: nil, applying: product(matrices))
-      #expect(found.report.converged && found.report.applications == 1, "\(name)")
-      #expect(found.value.scalars == exact.scalars, "\(name)")
-    }
+    let found = try solver.solve(b, from: exact, preconditioner: nil, applying: product(matrices))
+    #expect(found.report.converged && found.report.applications == 1)
+    #expect(found.value.scalars == exact.scalars)
   }
 
-  @Test("a singular system ends with an honest residual")
-  func singular() throws {
+  @Test("a singular system ends with an honest residual", arguments: solvers)
+  func singular(_ name: String, _ solver: any LinearSolver) throws {
     // A = diag(1, 2, 0): the third component of b = (1, 1, 1) cannot be reached.
     let matrix = Tensor([1, 0, 0, 0, 2, 0, 0, 0, 0], shape: [1, 3, 3], dtype: .float64)
     let b = Tensor.ones([1, 3], dtype: .float64)
-    for (name, solver) in solvers {
-      let found = try solver.solve(b, applying: product(matrix))
-      #expect(found.report.samples[0].outcome == .stalled, "\(name)")
-      #expect(found.value.firstNonFiniteIndex == nil, "\(name)")
-      #expect(found.report.applications < 50, "\(name)")
-      let residual = try relativeResiduals(matrix, found.value, b)[0]
-      #expect(abs(residual - found.report.samples[0].relativeResidual) < 1e-15, "\(name)")
-    }
+    let found = try solver.solve(b, applying: product(matrix))
+    #expect(found.report.samples[0].outcome == .stalled)
+    #expect(found.value.firstNonFiniteIndex == nil)
+    #expect(found.report.applications < 50)
+    let residual = try relativeResiduals(matrix, found.value, b)[0]
+    #expect(abs(residual - found.report.samples[0].relativeResidual) < 1e-15)
   }
 
   @Test("a quarter turn breaks BiCGStab down, which says so; GMRES solves it")
@@ -233,18 +218,15 @@ private let solvers: [(String, any LinearSolver)] = [
     #expect(samples[0].applications < samples[1].applications)
   }
 
-  @Test func theLimitIsKept() throws {
+  @Test(
+    arguments: [GMRES(tolerance: 1e-14, limit: 6), BiCGStab(tolerance: 1e-14, limit: 6)]
+      as [any LinearSolver])
+  func theLimitIsKept(_ solver: any LinearSolver) throws {
     let matrices = system(2, 30, scale: 0.2)
-    let solvers: [(String, any LinearSolver)] = [
-      ("GMRES", GMRES(tolerance: 1e-14, limit: 6)),
-      ("BiCGStab", BiCGStab(tolerance: 1e-14, limit: 6)),
-    ]
-    for (name, solver) in solvers {
-      let found = try solver.solve(testTensor([2, 30]), applying: product(matrices))
-      #expect(found.report.applications <= 6, "\(name)")
-      #expect(found.report.samples.allSatisfy { $0.outcome == .limitReached }, "\(name)")
-      #expect(found.report.samples.allSatisfy { $0.relativeResidual < 1 }, "\(name)")
-    }
+    let found = try solver.solve(testTensor([2, 30]), applying: product(matrices))
+    #expect(found.report.applications <= 6)
+    #expect(found.report.samples.allSatisfy { $0.outcome == .limitReached })
+    #expect(found.report.samples.allSatisfy { $0.relativeResidual < 1 })
   }
 
   @Test("single precision reaches what it can represent")

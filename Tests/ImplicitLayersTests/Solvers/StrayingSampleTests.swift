@@ -11,8 +11,8 @@ private func problem(_ name: String) throws -> PublishedProblem {
 @Suite struct StrayingSampleTests {
   @Test(
     "a sample's way is bitwise that of the sample alone, whichever way others go",
-    arguments: ["Rosenbrock", "Powell, singular", "Himmelblau"], [true, false])
-  func independence(_ name: String, _ isRestrictable: Bool) throws {
+    arguments: ["Rosenbrock", "Powell, singular", "Himmelblau"], TestedSolver.accelerated)
+  func independence(_ name: String, _ tested: TestedSolver) throws {
     let problem = try problem(name)
     let map = problem.map
     let factors = [1.0, -2, 0.5, 3, 1e-3, -20]
@@ -20,14 +20,15 @@ private func problem(_ name: String) throws -> PublishedProblem {
       factors.flatMap { factor in problem.initial.map { $0 * factor } },
       shape: [factors.count, problem.dimension], dtype: .float64)
     let rule = StoppingRule.tolerance(relative: 1e-9, absolute: 1e-9, limit: 300)
-    let whole =
-      isRestrictable
-      ? FixedPointMap({ map($0) }) { _ in { map($0) } } : FixedPointMap { map($0) }
-    for solver in [.broyden(), .newton(), .newtonKrylov(), .automatic] as [any ForwardSolver] {
-      let together = try solver.solve(whole, from: starts, until: rule)
+    for isRestrictable in [true, false] {
+      let whole =
+        isRestrictable
+        ? FixedPointMap({ map($0) }) { _ in { map($0) } } : FixedPointMap { map($0) }
+      let together = try tested.solver.solve(whole, from: starts, until: rule)
       for sample in factors.indices {
-        let alone = try solver.solve({ map($0) }, from: starts.samples([sample]), until: rule)
-        let what = "\(name), \(solver.name), sample \(sample)"
+        let alone = try tested.solver.solve(
+          { map($0) }, from: starts.samples([sample]), until: rule)
+        let what = "restrictable: \(isRestrictable), sample \(sample)"
         #expect(together.value.samples([sample]).scalars == alone.value.scalars, "\(what)")
         #expect(together.report.samples[sample] == alone.report.samples[0], "\(what)")
       }
