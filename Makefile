@@ -18,8 +18,9 @@ train: packages
 # Tests run optimised: the kernels are C, and a hundred times slower otherwise. They have a build
 # folder of their own, because tests see internal declarations and `slate` is built without that. Last
 # comes a package that depends on this one: its first build takes a minute, later ones some seconds.
+# With TRAITS=MPI the tests of ranks are among them, which otherwise make test-mpi runs.
 test: packages
-	swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
+	swift test -c release $(if $(TRAITS),--traits $(TRAITS)) -Xswiftc -enable-testing --scratch-path .build-tests
 	swift run -c release --package-path Examples/Standalone --scratch-path .build-tests/standalone
 
 # Each sanitizer has a build folder of its own; the first build takes minutes. ARGUMENTS are those of

@@ -114,4 +114,15 @@ import Testing
     #expect(try once.timesJSON() != again.timesJSON())
     #expect(try object(again.timesJSON())["equal_time"] as? Double == 6)
   }
+
+  @Test("arms whose runs are the same are named in the report")
+  func alike() throws {
+    let (usual, same) = (
+      try WrittenExperiment().results(), try WrittenExperiment(changesNothing: true).results()
+    )
+    #expect(usual.alike.isEmpty && same.alike == [["slow", "fast"]])
+    let line = "The runs of `slow`, `fast` are the same, step by step"
+    #expect(!ExperimentReport(usual).text(charts: [], pictures: []).contains(line))
+    #expect(ExperimentReport(same).text(charts: [], pictures: []).contains(line))
+  }
 }

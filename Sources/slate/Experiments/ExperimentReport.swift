@@ -64,10 +64,11 @@ struct ExperimentReport {
 
   // MARK: The page
 
-  private func text(
+  /// The text of the page, with these charts and pictures beside it.
+  func text(
     charts: [ExperimentChart], pictures: [(name: String, rows: [String])]
   ) -> String {
-    ([head, "## Results", results.table.markdown, timeNote] + growth + published + failures
+    ([head, "## Results", results.table.markdown, timeNote] + alike + growth + published + failures
       + ["## Every seed", results.table.markdownOfRuns] + drawings(charts) + shown(pictures))
       .filter { !$0.isEmpty }.joined(separator: "\n\n")
       .replacing("\n\n\n", with: "\n\n") + "\n"
@@ -98,6 +99,13 @@ struct ExperimentReport {
       let time = results.equalTime
     else { return "" }
     return "Equal time is \(time.brief) s of training steps, when the fastest had made all of them."
+  }
+
+  private var alike: [String] {
+    results.alike.map { labels in
+      "The runs of \(labels.map { "`\($0)`" }.joined(separator: ", ")) are the same, step by step: what "
+        + "these arms differ in had no effect in this many steps."
+    }
   }
 
   private var growth: [String] {

@@ -83,6 +83,22 @@ struct ExperimentResults: Sendable {
   /// The number of runs that have failed.
   var failures: Int { runs.count { $0.failure != nil } }
 
+  /// Groups of arms whose runs, seed by seed, had the same losses and norms at every step: the setting in
+  /// which the arms of a group differ never had an effect.
+  var alike: [[String]] {
+    var groups: [[Arm]] = []
+    for arm in plan.arms where !finished(arm).isEmpty {
+      let curves = finished(arm).map(\.curves)
+      guard curves.allSatisfy({ !$0.isEmpty }) else { continue }
+      if let index = groups.firstIndex(where: { finished($0[0]).map(\.curves) == curves }) {
+        groups[index].append(arm)
+      } else {
+        groups.append([arm])
+      }
+    }
+    return groups.filter { $0.count > 1 }.map { $0.map(\.label) }
+  }
+
   /// The table of the arms.
   var table: SeedTable {
     var table = SeedTable(
