@@ -21,8 +21,11 @@ import Training
     let segmentation = ["ari", "fg_ari", "miou", "mbo"]
     let baselines = segmentation.flatMap { ["kmeans_\($0)", "random_\($0)", "tokens_\($0)"] }
     let names =
-      ["cross_entropy", "mse", "mse_hard", "reconstruction_mse"] + segmentation + baselines
+      ["cross_entropy", "mse", "mse_hard", "reconstruction_mse", "region_share"] + segmentation
+      + baselines
     #expect(Set(values.keys) == Set(names))
+    let regions = try #require(values["region_share"] ?? nil)
+    #expect((0...1).contains(regions))
     for score in ["miou", "mbo", "kmeans_miou", "random_miou", "kmeans_mbo", "random_mbo"] {
       let value = try #require(values[score] ?? nil)
       // A model that has learned nothing may see one segment, which is the background's.
@@ -53,6 +56,15 @@ import Training
     #expect(masked.output.contains("\"fg_ari\""), "\(masked.errors)")
     let plain = try SlateProgram.run("evaluate", run, "--data", folder.path("data/masks"), "--json")
     #expect(plain.status == 0 && !plain.output.contains("ari"), "\(plain.output)")
+  }
+
+  @Test("slots that start from drawn vectors are no regions and no objects of all pictures")
+  func drawnStarts() throws {
+    let run = folder.path("run")
+    let training = try SlateProgram.trainTiny("--steps", "2", "--slot-init", "random", out: run)
+    #expect(training.status == 0, "\(training.errors)")
+    let table = try SlateProgram.run("evaluate", run, "--images", "3").output
+    #expect(table.contains("reconstruction_mse") && !table.contains("region_share"), "\(table)")
   }
 
   @Test("the distance of kept statistics: of equal ones 0, of shifted ones the shift squared")

@@ -16,6 +16,8 @@ struct Evaluate: ParsableCommand {
       cross_entropy and mse are those of training's last validation line; mse_hard is mse with \
       one-hot tokens; reconstruction_mse is the squared error of the image regenerated through the \
       slots. All are summed over tokens, or pixels and channels, and averaged over images. Where \
+      slots start from trained vectors, region_share says whether they are regions (1) or go \
+      wherever objects are (0). Where \
       the data has masks, what the slots attend to is compared with them: ari, fg_ari (foreground \
       pixels only), miou and mbo; beside them stands what k-means of colours and positions, and \
       random regions, come to with as many segments. With --inception, fid compares the regenerated images with the \

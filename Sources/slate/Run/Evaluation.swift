@@ -74,12 +74,8 @@ struct Evaluation {
     guard try images.mask(0) != nil else { return nil }
     images.warnOfAmbiguousMasks()
     let scores = try pieces { range, batch -> [Double] in
-      let tokens = model.dvae.logits(batch).argmax(alongAxis: -1)
-      let attention = try model.slots(ofTokens: tokens, noise: slotNoise(range)).attention
       let predicted = SegmentationMask.segmentations(
-        fromAttention: attention.reshaped(
-          attention.shape.prefix(2) + [configuration.model.tokenCount]),
-        size: configuration.imageSize)
+        fromAttention: try attention(range, batch), size: configuration.imageSize)
       return try zip(range, predicted).flatMap { position, mask -> [Double] in
         // A mask in which all pixels are ignored has no score.
         guard let truth = try images.mask(position), truth.isKnown else { return [] }
@@ -87,6 +83,23 @@ struct Evaluation {
       }
     }
     return .mean(scores.flatMap(SegmentationScores.all))
+  }
+
+  /// Whether slots are regions; nil where they start from drawn vectors, and have no identity.
+  func regionShare() throws -> RegionShare? {
+    guard configuration.slotInit != .random else { return nil }
+    let numbers = try pieces { range, batch in
+      RegionShare(ofAttention: try attention(range, batch)).numbers
+    }
+    let parts = numbers.map { RegionShare(numbers: $0, slots: configuration.numSlots) }
+    return parts.dropFirst().reduce(into: parts[0]) { $0.add($1) }
+  }
+
+  /// Each slot's share of each token of images `range`, [images, slots, tokens].
+  private func attention(_ range: Range<Int>, _ images: Tensor) throws -> Tensor {
+    let tokens = model.dvae.logits(images).argmax(alongAxis: -1)
+    let attention = try model.slots(ofTokens: tokens, noise: slotNoise(range)).attention
+    return attention.reshaped(attention.shape.prefix(2) + [configuration.model.tokenCount])
   }
 
   /// A picture of the first `count` images as the model sees them.

@@ -39,6 +39,9 @@ struct EvaluationScores {
       Row(name: "mse_hard", value: losses.hardMse),
       Row(name: "reconstruction_mse", value: try evaluation.reconstructionError()),
     ]
+    if let share = try evaluation.regionShare() {
+      rows.append(Row(name: "region_share", value: share.value))
+    }
     if let scores = try evaluation.segmentation(), let baselines = try evaluation.baselines() {
       rows += zip(
         EvaluationScores.named(scores), baselines.map(EvaluationScores.named).transposed()

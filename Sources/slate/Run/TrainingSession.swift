@@ -102,6 +102,7 @@ struct TrainingSession {
     finish()
     if isComplete {
       try drawIfMissing()
+      try warnOfRegions()
       Console.tell("wrote \(place): checkpoint, metrics and reconstructions.png")
       return
     }
@@ -149,6 +150,18 @@ struct TrainingSession {
     try Evaluation(
       model: trainer.model, configuration: trainer.configuration, images: validationImages
     ).sheet(of: TrainingSession.pictured).write(to: folder.reconstructions)
+  }
+
+  /// Warns, on rank 0, when slots are regions, which losses do not tell.
+  private func warnOfRegions() throws {
+    guard folder != nil else { return }
+    let (configuration, step) = (trainer.configuration, trainer.progress.step)
+    let share = try Evaluation(
+      model: trainer.model, configuration: configuration, images: validationImages
+    ).regionShare()
+    if let warning = share?.warning(afterSteps: step - configuration.dvaeSteps) {
+      Console.warn(warning)
+    }
   }
 
   /// Ends the display, and prints where the time of the steps went.
