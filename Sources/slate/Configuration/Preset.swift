@@ -5,7 +5,8 @@ enum Preset: String, CaseIterable, ExpressibleByArgument, Sendable {
   /// A small model for minutes on a laptop, with implicit gradients and without the published
   /// tricks.
   ///
-  /// The dVAE is trained first, with one-hot tokens, and then stays as it is. Slots start from
+  /// The dVAE is trained first, with one-hot tokens at temperatures that stay high, and then stays as
+  /// it is. Slots start from
   /// trained vectors, to which a straight-through gradient flows; positions are small and fixed. On
   /// plain scenes, slots then find objects and background within a few thousand steps, where they
   /// otherwise divide the picture by regions.
@@ -45,6 +46,7 @@ enum Preset: String, CaseIterable, ExpressibleByArgument, Sendable {
       result.clip = 0
       result.patience = 0
       result.tauSteps = 1500
+      result.tauFinal = 0.5
       result.hard = true
       result.valEvery = 1000
       result.valImages = 64

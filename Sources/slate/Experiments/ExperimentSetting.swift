@@ -43,6 +43,7 @@ struct ExperimentSetting: Sendable {
       result.slotInit = .random
       result.straightThrough = false
       result.iterations = 7
+      result.tauFinal = 0.1
       result.clip = 1
       result.patience = 4
       result.valEvery = max(10, steps / 10)
