@@ -52,9 +52,7 @@ public struct VectorWindow: Sendable {
     expect(a.rank == 2, "a window takes rows [batch, n], not \(a.shape)")
     if let b { expectSameShape(a, b) }
     if count == 0 { (batch, length) = (a.shape[0], a.shape[1]) }
-    expect(
-      a.shape == [batch, length],
-      "the window's rows are [\(batch), \(length)]; \(a.shape) does not fit")
+    expectFits(a)
     if isRecorded || Tensor.records(a, b ?? a) {
       keepRowsAsTensors()
       count = max(count, row + 1)
