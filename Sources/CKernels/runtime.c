@@ -54,7 +54,7 @@ static int size_class(long bytes, long *rounded) {
   if (bytes < 64) bytes = 64;
   int power = 63 - __builtin_clzl((unsigned long)(bytes - 1));  // 2^power < bytes or bytes == 64
   long step = 1L << (power > 9 ? power - 3 : 6);
-  *rounded = (bytes + step - 1) / step * step;
+  *rounded = (bytes + step - 1) & -step;  // step is a power of two
   if (power <= 9) return (int)(*rounded / 64);  // 64, 128, ... 1024
   return 8 * (power - 8) + (int)((*rounded - (1L << power)) / step);
 }

@@ -53,7 +53,7 @@ public struct VectorWindow: Sendable {
     if let b { expectSameShape(a, b) }
     if count == 0 { (batch, length) = (a.shape[0], a.shape[1]) }
     expectFits(a)
-    if isRecorded || Tensor.records(a, b ?? a) {
+    if isRecorded || Tensor.records(a) || b.map({ Tensor.records($0) }) ?? false {
       keepRowsAsTensors()
       count = max(count, row + 1)
       let value = b.map { a - $0 } ?? a
@@ -219,7 +219,7 @@ public struct VectorWindow: Sendable {
 
   private func expectFits(_ x: Tensor) {
     expect(
-      x.shape == [batch, length],
+      x.rank == 2 && x.shape[0] == batch && x.shape[1] == length,
       "the window's rows are [\(batch), \(length)]; \(x.shape) does not fit")
   }
 

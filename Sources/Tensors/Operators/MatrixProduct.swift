@@ -148,7 +148,8 @@ extension Tensor {
       from: bias.map { [self, weight, $0] } ?? [self, weight], keepingOutput: rectified,
       { v, output, needs in
         let before = rectified ? v.rectifierPullback(of: output) : v
-        let rows2 = before.reshaped([rows, width])
+        // Most inputs are matrices already, and need no list of extents.
+        let rows2 = rank == 2 ? before : before.reshaped([rows, width])
         var results: [Tensor?] = [
           needs[0] ? rows2.matmul(weight).reshaped(shape) : nil,
           needs[1]
