@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,16 +21,40 @@ struct waiting {
   struct waiting *next;
 };
 
+// The pool, and the counters of bytes, are changed under one lock. It is held for some assignments only,
+// and taken twice for every tensor: a mutex, and counters that are atomic by themselves, would cost a tiny
+// tensor more than its kernel. The counters are atomic so that they can be read at any time.
 static struct waiting *pool[class_count];
-static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool pool_is_held;
 static atomic_long live_bytes, pooled_bytes, peak_bytes, live_nodes, sequence;
+
+static void hold_pool(void) {
+  while (atomic_exchange_explicit(&pool_is_held, true, memory_order_acquire)) sched_yield();
+}
+static void let_pool_go(void) {
+  atomic_store_explicit(&pool_is_held, false, memory_order_release);
+}
+
+// Adds to a counter of which this thread holds the lock; the result is the sum.
+static long add(atomic_long *counter, long bytes) {
+  long sum = atomic_load_explicit(counter, memory_order_relaxed) + bytes;
+  atomic_store_explicit(counter, sum, memory_order_relaxed);
+  return sum;
+}
+
+// Counts a buffer that is in use from here on.
+static void count_live(long bytes) {
+  long live = add(&live_bytes, bytes);
+  if (live > atomic_load_explicit(&peak_bytes, memory_order_relaxed))
+    atomic_store_explicit(&peak_bytes, live, memory_order_relaxed);
+}
 
 // The class of a request and, through `rounded`, the size of that class's buffers.
 static int size_class(long bytes, long *rounded) {
   if (bytes < 64) bytes = 64;
   int power = 63 - __builtin_clzl((unsigned long)(bytes - 1));  // 2^power < bytes or bytes == 64
   long step = 1L << (power > 9 ? power - 3 : 6);
-  *rounded = (bytes + step - 1) / step * step;
+  *rounded = (bytes + step - 1) & -step;  // step is a power of two
   if (power <= 9) return (int)(*rounded / 64);  // 64, 128, ... 1024
   return 8 * (power - 8) + (int)((*rounded - (1L << power)) / step);
 }
@@ -43,13 +68,16 @@ static _Noreturn void stop(const char *line) {
 void *ck_allocate(long bytes) {
   long rounded;
   int class = size_class(bytes, &rounded);
-  pthread_mutex_lock(&pool_lock);
+  hold_pool();
   struct waiting *buffer = pool[class];
-  if (buffer) pool[class] = buffer->next;
-  pthread_mutex_unlock(&pool_lock);
   if (buffer) {
-    atomic_fetch_sub_explicit(&pooled_bytes, rounded, memory_order_relaxed);
-  } else if (posix_memalign((void **)&buffer, alignment, (size_t)rounded) != 0) {
+    pool[class] = buffer->next;
+    add(&pooled_bytes, -rounded);
+    count_live(bytes);
+  }
+  let_pool_go();
+  if (buffer) return buffer;
+  if (posix_memalign((void **)&buffer, alignment, (size_t)rounded) != 0) {
     ck_drain_pool();
     if (posix_memalign((void **)&buffer, alignment, (size_t)rounded) != 0) {
       char line[200];
@@ -60,11 +88,9 @@ void *ck_allocate(long bytes) {
       stop(line);
     }
   }
-  long live = atomic_fetch_add_explicit(&live_bytes, bytes, memory_order_relaxed) + bytes;
-  long peak = atomic_load_explicit(&peak_bytes, memory_order_relaxed);
-  while (live > peak && !atomic_compare_exchange_weak_explicit(
-                            &peak_bytes, &peak, live, memory_order_relaxed, memory_order_relaxed)) {
-  }
+  hold_pool();
+  count_live(bytes);
+  let_pool_go();
   return buffer;
 }
 
@@ -72,12 +98,12 @@ void ck_release(void *memory, long bytes) {
   long rounded;
   int class = size_class(bytes, &rounded);
   struct waiting *buffer = memory;
-  pthread_mutex_lock(&pool_lock);
+  hold_pool();
   buffer->next = pool[class];
   pool[class] = buffer;
-  pthread_mutex_unlock(&pool_lock);
-  atomic_fetch_add_explicit(&pooled_bytes, rounded, memory_order_relaxed);
-  atomic_fetch_sub_explicit(&live_bytes, bytes, memory_order_relaxed);
+  add(&pooled_bytes, rounded);
+  add(&live_bytes, -bytes);
+  let_pool_go();
 }
 
 static _Thread_local bool has_multiplied = false;
@@ -109,25 +135,29 @@ void ck_expect_product_memory(long threads) {
 }
 
 void ck_drain_pool(void) {
-  pthread_mutex_lock(&pool_lock);
+  struct waiting *drained[class_count];
+  hold_pool();
+  memcpy(drained, pool, sizeof pool);
+  memset(pool, 0, sizeof pool);
+  atomic_store_explicit(&pooled_bytes, 0, memory_order_relaxed);
+  let_pool_go();
   for (int class = 0; class < class_count; class++) {
-    struct waiting *buffer = pool[class];
-    pool[class] = NULL;
+    struct waiting *buffer = drained[class];
     while (buffer) {
       struct waiting *next = buffer->next;
       free(buffer);
       buffer = next;
     }
   }
-  atomic_store_explicit(&pooled_bytes, 0, memory_order_relaxed);
-  pthread_mutex_unlock(&pool_lock);
 }
 
 long ck_live_bytes(void) { return atomic_load_explicit(&live_bytes, memory_order_relaxed); }
 long ck_pooled_bytes(void) { return atomic_load_explicit(&pooled_bytes, memory_order_relaxed); }
 long ck_peak_bytes(void) { return atomic_load_explicit(&peak_bytes, memory_order_relaxed); }
 void ck_reset_peak_bytes(void) {
+  hold_pool();
   atomic_store_explicit(&peak_bytes, ck_live_bytes(), memory_order_relaxed);
+  let_pool_go();
 }
 
 static _Thread_local bool recording = true;

@@ -8,14 +8,19 @@ import CKernels
 /// target can be reached are visited. Each rule is told which of its inputs matter (`Needs`), so
 /// that a product with the state's Jacobian computes no weight gradients.
 struct BackwardPath {
-  /// The nodes of the path, from the outputs to the oldest one; an input's index is larger than its
-  /// user's.
-  private let nodes: [Node]
-  private let inputs: [[Int]]
-  private let needs: [Needs]
-  /// Whether a node is a target.
-  private let isTarget: [Bool]
-  /// The position of each output in `nodes`, or -1 for an output that is not on the path.
+  /// A node of the path, and what a pass has to know of it.
+  private struct Step {
+    let node: Node
+    /// The position of each input in `steps`, or -1 for an input that is not on the path.
+    let inputs: [Int]
+    /// The inputs that are on the path.
+    let needs: Needs
+    let isTarget: Bool
+  }
+
+  /// The nodes from the outputs to the oldest one; an input's position is larger than its user's.
+  private let steps: [Step]
+  /// The position of each output in `steps`, or -1 for an output that is not on the path.
   private let outputs: [Int]
   /// Whether the outputs also depend on a recorded tensor that is not a target.
   let hasOtherSources: Bool
@@ -28,55 +33,63 @@ struct BackwardPath {
   ///   - mark: a node that is older than this, and is not a target, counts as a constant; default
   ///     the oldest target.
   init(from ends: [Node?], to targets: [Node]?, since mark: Int? = nil) {
-    let wanted = targets.map { Descending($0.map(\.sequence).sorted(by: >)) }
+    let wanted = targets.map { $0.map(\.sequence).sorted(by: >) }
     let oldest = mark ?? wanted?.last ?? 0
     let isWanted = { (node: Node) in
-      wanted.map { $0.position(of: node.sequence) != nil } ?? node.isVariable
+      wanted.map { position(of: node.sequence, in: $0, by: { $0 }) != nil } ?? node.isVariable
     }
     // The inputs are read once, because another thread may release the node meanwhile.
-    var found: [(node: Node, inputs: [Node?])] = []
-    var seen: Set<Int> = []
+    var found: [(node: Node, inputs: [Node?], isTarget: Bool)] = []
+    var seen = Set<Int>(minimumCapacity: 32)
     var pending = ends.compactMap { $0 }
+    found.reserveCapacity(16)
+    pending.reserveCapacity(16)
     var others = false
     while let node = pending.popLast() {
-      let isEnd = wanted != nil && isWanted(node)
-      guard node.sequence >= oldest || isEnd else {
+      let isTarget = isWanted(node)
+      guard node.sequence >= oldest || isTarget else {
         others = true
         continue
       }
       guard seen.insert(node.sequence).inserted else { continue }
       guard let inputs = node.inputsUnlessReleased else { BackwardPath.stopAtReleasedNode() }
       // The path ends at a target: whoever asked for its cotangent decides what happens behind it.
-      found.append((node, isEnd ? [] : inputs))
+      let isEnd = isTarget && wanted != nil
+      found.append((node, isEnd ? [] : inputs, isTarget))
       if inputs.isEmpty && !isEnd { others = true }
-      for input in found[found.count - 1].inputs { if let input { pending.append(input) } }
+      if !isEnd { for input in inputs { if let input { pending.append(input) } } }
     }
     hasOtherSources = others
-    found.sort { $0.node.sequence > $1.node.sequence }
+    let entries = found.sorted { $0.node.sequence > $1.node.sequence }
 
-    let order = Descending(found.map(\.node.sequence))
-    var isReaching = [Bool](repeating: false, count: found.count)
-    for index in found.indices.reversed() {
-      isReaching[index] =
-        isWanted(found[index].node)
-        || found[index].inputs.contains {
-          $0.flatMap { order.position(of: $0.sequence) }.map { isReaching[$0] } ?? false
-        }
+    // The position on the path of each node that leads to a target; -1 for another one. The oldest nodes are
+    // looked at first, and counted from the end.
+    var places = entries.map { _ in -1 }
+    func place(_ node: Node?, _ places: [Int]) -> Int {
+      node.flatMap { position(of: $0.sequence, in: entries, by: { $0.node.sequence }) }
+        .map { places[$0] } ?? -1
     }
-
-    let path = found.indices.filter { isReaching[$0] }
-    let place = Descending(path.map { found[$0].node.sequence })
-    nodes = path.map { found[$0].node }
-    outputs = ends.map { $0.flatMap { place.position(of: $0.sequence) } ?? -1 }
-    isTarget = nodes.map(isWanted)
-    inputs = path.map {
-      found[$0].inputs.map { input in input.flatMap { place.position(of: $0.sequence) } ?? -1 }
+    var count = 0
+    for (index, entry) in entries.enumerated().reversed() {
+      if entry.isTarget || entry.inputs.contains(where: { place($0, places) >= 0 }) {
+        places[index] = count
+        count += 1
+      }
     }
-    needs = inputs.map { indices in
+    for index in places.indices where places[index] >= 0 {
+      places[index] = count - 1 - places[index]
+    }
+    outputs = ends.map { place($0, places) }
+    var steps: [Step] = []
+    steps.reserveCapacity(count)
+    for (index, entry) in entries.enumerated() where places[index] >= 0 {
+      let inputs = entry.inputs.map { place($0, places) }
       var needs = Needs()
-      for (input, index) in indices.enumerated() where index >= 0 { needs.insert(input) }
-      return needs
+      for (input, place) in inputs.enumerated() where place >= 0 { needs.insert(input) }
+      steps.append(
+        Step(node: entry.node, inputs: inputs, needs: needs, isTarget: entry.isTarget))
     }
+    self.steps = steps
   }
 
   @inline(__always)
@@ -93,7 +106,7 @@ struct BackwardPath {
   }
 
   /// Whether a rule on the path, or on a tape behind one, cannot itself be recorded.
-  var hasOpaqueRules: Bool { nodes.contains { $0.isOpaque || $0.hidesOpaqueRules } }
+  var hasOpaqueRules: Bool { steps.contains { $0.node.isOpaque || $0.node.hidesOpaqueRules } }
 
   /// Carries cotangents from the outputs to the targets.
   ///
@@ -109,23 +122,22 @@ struct BackwardPath {
   ///   - receive: called once for every target on the path, with its cotangent.
   /// - Throws: what a rule throws.
   func run(
-    seeds: [Tensor], releasing: Bool, creatingGraph: Bool,
+    seeds: some Sequence<Tensor>, releasing: Bool, creatingGraph: Bool,
     report: (Node, any Sendable) -> Void = { _, _ in }, receive: (Node, Tensor) -> Void
   ) throws {
-    guard !nodes.isEmpty else { return }
-    var cotangents = [Tensor?](repeating: nil, count: nodes.count)
+    guard !steps.isEmpty else { return }
+    var cotangents = steps.map { _ in nil as Tensor? }
     let former = ck_profile_is_on() ? ck_profile_set_backward(true) : false
     defer { if ck_profile_is_on() { _ = ck_profile_set_backward(former) } }
     try recording(creatingGraph) {
       for (output, seed) in zip(outputs, seeds) where output >= 0 {
         BackwardPath.add(seed, to: &cotangents[output])
       }
-      for index in nodes.indices {
-        let node = nodes[index]
-        guard let cotangent = cotangents[index] else { continue }
-        cotangents[index] = nil
-        if isTarget[index] { receive(node, cotangent) }
-        guard !needs[index].isEmpty else { continue }
+      for (index, step) in steps.enumerated() {
+        let node = step.node
+        guard let cotangent = cotangents[index].take() else { continue }
+        if step.isTarget { receive(node, cotangent) }
+        guard !step.needs.isEmpty else { continue }
         if creatingGraph, node.isOpaque {
           callerMistake(
             "\(node.operatorName) has no second derivative: its rule is not known to be one that can "
@@ -137,15 +149,15 @@ struct BackwardPath {
         let results = try StateSharding.outside {
           try measured(node.operation) { () -> [Tensor?] in
             switch rule {
-            case .plain(let rule): return try rule(cotangent, node.keptOutput, needs[index])
+            case .plain(let rule): return try rule(cotangent, node.keptOutput, step.needs)
             case .reporting(let rule):
-              let (results, words) = try rule(cotangent, node.keptOutput, needs[index])
+              let (results, words) = try rule(cotangent, node.keptOutput, step.needs)
               if let words { report(node, words) }
               return results
             }
           }
         }
-        for (input, target) in inputs[index].enumerated() where target >= 0 {
+        for (input, target) in step.inputs.enumerated() where target >= 0 {
           if let result = results[input] { BackwardPath.add(result, to: &cotangents[target]) }
         }
         if releasing { node.release() }
@@ -154,18 +166,14 @@ struct BackwardPath {
   }
 }
 
-/// Sequence numbers in descending order, with a binary search.
-private struct Descending {
-  private let numbers: [Int]
-  init(_ numbers: [Int]) { self.numbers = numbers }
-  var last: Int? { numbers.last }
-
-  func position(of number: Int) -> Int? {
-    var (low, high) = (0, numbers.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if numbers[middle] > number { low = middle + 1 } else { high = middle }
-    }
-    return low < numbers.count && numbers[low] == number ? low : nil
+/// Where the number stands among the elements' numbers, which descend; nil if it is none of them.
+private func position<Element>(
+  of number: Int, in elements: [Element], by numberOf: (Element) -> Int
+) -> Int? {
+  var (low, high) = (0, elements.count)
+  while low < high {
+    let middle = (low + high) / 2
+    if numberOf(elements[middle]) > number { low = middle + 1 } else { high = middle }
   }
+  return low < elements.count && numberOf(elements[low]) == number ? low : nil
 }

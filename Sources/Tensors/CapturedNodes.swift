@@ -8,7 +8,7 @@ struct CapturedNodes {
 
   /// Searches everything that was computed since a mark, which is the sequence number of a node.
   init(by outputs: [Tensor], since mark: Int) {
-    var seen: Set<Int> = []
+    var seen = Set<Int>(minimumCapacity: 32)
     var pending = outputs.compactMap(\.node)
     while let node = pending.popLast() {
       guard seen.insert(node.sequence).inserted else { continue }

@@ -28,7 +28,7 @@ package struct ImplicitFunction {
   private let point: Tensor
   private let plainPullback: (Tensor) throws -> Tensor
   /// The nodes that f read and that are older than this application.
-  private let captured: [Node]
+  private let captured: [Node?]
 
   /// Applies f once, recorded.
   ///
@@ -40,7 +40,7 @@ package struct ImplicitFunction {
     (self.map, self.point) = (map, point.detached())
     let mark = Node(isVariable: false).sequence
     (image, plainPullback) = try valueWithPullback(at: self.point, of: map)
-    captured = CapturedNodes(by: [image], since: mark).nodes
+    captured = CapturedNodes(by: [image], since: mark).nodes.map { $0 }
   }
 
   /// J^T w.

@@ -45,7 +45,7 @@ public final class Linearization {
   /// - Throws: what an operator's rule throws.
   public func pullback(_ v: Tensor) throws -> Tensor {
     expectConstant(v, in: "Linearization.pullback", instead: "valueWithPullback(at:of:) has one")
-    return try function.pullback([v], recorded: false)[0]
+    return try function.pullback(v, recorded: false)
   }
 
   /// The product J s, where J = df/dx.

@@ -189,7 +189,8 @@ extension Tensor {
   /// This result, recorded as computed from `inputs`, if recording is on and an input is recorded.
   ///
   /// - Parameters:
-  ///   - inputs: the operands, in the order of the rule's cotangents.
+  ///   - inputs: the operands, in the order of the rule's cotangents; the list is formed only while
+  ///     recording is on.
   ///   - keepingOutput: whether `rule` reads the output; the tape keeps it only then. Default
   ///     false.
   ///   - opaque: whether `rule` is not made of tensor operators, so that it must not be recorded.
@@ -198,10 +199,12 @@ extension Tensor {
   ///   - rule: the operator's rule; the closure is formed only if there is something to record.
   /// - Returns: the same elements, with a node if they are recorded.
   func recorded(
-    from inputs: [Tensor], keepingOutput: Bool = false, opaque: Bool = false,
+    from inputs: @autoclosure () -> [Tensor], keepingOutput: Bool = false, opaque: Bool = false,
     operation: StaticString = #function, _ rule: @autoclosure () -> VectorJacobianProduct
   ) -> Tensor {
-    guard Tensor.records(inputs) else { return self }
+    guard ck_is_recording() else { return self }
+    let inputs = inputs()
+    guard inputs.contains(where: { $0.node != nil }) else { return self }
     let node = Node(
       inputs: inputs.map(\.node), output: keepingOutput ? (storage, shape) : nil,
       operation: operation, isOpaque: opaque, rule: rule())

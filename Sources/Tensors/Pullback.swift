@@ -23,10 +23,16 @@
 public func valueWithPullback(
   at x: Tensor, creatingGraph: Bool? = nil, of f: (Tensor) throws -> Tensor
 ) rethrows -> (value: Tensor, pullback: (Tensor) throws -> Tensor) {
-  let (value, pullback) = try valueWithPullback(at: [x], creatingGraph: creatingGraph) {
-    try f($0[0])
+  let function = try RecordedFunction(at: [x], keepingHistory: creatingGraph != false) {
+    [try f($0[0])]
   }
-  return (value, { try pullback($0)[0] })
+  return (
+    function.values[0],
+    { cotangent in
+      let isRecorded = function.records(cotangent, creatingGraph)
+      return try function.pullback(cotangent, recorded: isRecorded)
+    }
+  )
 }
 
 /// The value of `f` at several tensors and the products with its transposed Jacobians there; see
@@ -46,13 +52,17 @@ extension RecordedFunction {
   /// It is recorded if `creatingGraph` is true or, where that is nil, if anybody could use the
   /// record.
   package func pullback(checking cotangent: Tensor, creatingGraph: Bool?) throws -> [Tensor] {
+    try pullback([cotangent], recorded: records(cotangent, creatingGraph))
+  }
+
+  /// Whether J^T v for the only value is recorded; stops where v does not fit the value.
+  fileprivate func records(_ cotangent: Tensor, _ creatingGraph: Bool?) -> Bool {
     let value = values[0]
     expect(
       cotangent.shape == value.shape && cotangent.dtype == value.dtype,
       "the cotangent is \(cotangent.dtype) \(cotangent.shape) but the value is "
         + "\(value.dtype) \(value.shape)")
-    return try pullback(
-      [cotangent], recorded: creatingGraph ?? recordsDerivatives(along: [cotangent]))
+    return creatingGraph ?? (isRecording && (cotangent.isRecorded || recordsDerivatives))
   }
 }
 

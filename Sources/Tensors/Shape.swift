@@ -86,6 +86,16 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, CustomString
     return result
   }
 
+  /// This shape followed by one more axis.
+  ///
+  /// It is `self + [extent]` without an array for the literal, of which small products would notice the
+  /// time.
+  func appending(_ extent: Int) -> Shape {
+    var result = self
+    result.append(extent)
+    return result
+  }
+
   /// The shape that both operands of an elementwise operator are stretched to, or nil.
   ///
   /// Axes are aligned at the end; an extent of 1 is stretched to the other's extent.

@@ -113,7 +113,8 @@ struct BackwardPass {
       return forward.samples.map { _ in sample }
     }
     // The accuracy is a fraction of I - J, whose size is about 1 unless it was measured.
-    let errors = zip(problem.accuracies, forward.samples).map { $0 * ($1.slope ?? 1) }
+    let slopes = forward.samples.lazy.map { $0.slope ?? 1 }
+    let errors = zip(problem.accuracies, slopes).map { $0 * $1 }
     let sizes = zip(estimate.value.normsOfSamples, problem.cotangent.normsOfSamples)
     return zip(zip(report.samples, errors), sizes).map { known, norms in
       var sample = known.0

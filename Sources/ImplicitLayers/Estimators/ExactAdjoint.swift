@@ -114,11 +114,13 @@ struct DenseSystem {
 
   /// u with its report.
   func estimate(_ u: Tensor, _ outcomes: [Outcome], conditions: [Double]?) -> AdjointEstimate {
-    let samples = zip(outcomes, relativeResiduals(u)).enumerated().map { sample, entry in
+    let residuals = relativeResiduals(u)
+    let samples = outcomes.indices.map { sample in
+      let (outcome, residual) = (outcomes[sample], residuals[sample])
       // A solution whose own residual is above a hundredth is rejected, whatever the condition is.
-      let isPoor = entry.0 == .converged && conditions != nil && !(entry.1 <= 0.01)
+      let isPoor = outcome == .converged && conditions != nil && !(residual <= 0.01)
       return LinearSolveReport.Sample(
-        outcome: isPoor ? .singular : entry.0, relativeResidual: entry.1, applications: pullbacks,
+        outcome: isPoor ? .singular : outcome, relativeResidual: residual, applications: pullbacks,
         condition: conditions?[sample])
     }
     return AdjointEstimate(

@@ -102,7 +102,7 @@ public final class CountedMap {
   public func mayLinearize(row: Int) -> Bool { ledger.remaining(samples[row]) >= 2 }
 
   /// The rule that says when the solve ends.
-  var rule: StoppingRule { ledger.report.rule }
+  var rule: StoppingRule { ledger.rule }
 
   /// Leaves a remark about a row in the report: a change of method, and why.
   public func note(_ text: String, row: Int) { ledger.note(text, sample: samples[row]) }
@@ -112,7 +112,7 @@ public final class CountedMap {
 
   /// The same map for fewer rows; nil if it cannot be restricted.
   func restricted(to rows: [Int]) throws -> CountedMap? {
-    let kept = rows.map { samples[$0] }
+    let kept = samples.withUnsafeBufferPointer { samples in rows.map { samples[$0] } }
     return try whole.ofSamples(kept).map {
       CountedMap($0, samples: kept, cost: kept.count, whole: whole, ledger: ledger)
     }

@@ -12,14 +12,31 @@ public final class Iterate {
   public let map: CountedMap
 
   /// f(z) - z, [rows, n], recorded if z or its image is.
-  public private(set) lazy var residual = image - z
+  public private(set) lazy var residual: Tensor =
+    source?.residual.samples(rowsOfSource) ?? image - z
   /// |f(z) - z| of each row.
-  public private(set) lazy var norms = residual.normsOfSamples
+  public private(set) lazy var norms: [Double] = ofSource(\.norms) ?? residual.normsOfSamples
   /// |f(z)| of each row.
-  public private(set) lazy var imageNorms = image.normsOfSamples
+  public private(set) lazy var imageNorms: [Double] =
+    ofSource(\.imageNorms) ?? image.normsOfSamples
+  /// The point of which this one is a part, and which of its rows; nil if it is none.
+  private let source: Iterate?
+  private let rowsOfSource: [Int]
 
   init(z: Tensor, image: Tensor, map: CountedMap) {
     (self.z, self.image, self.map) = (z, image, map)
+    (source, rowsOfSource) = (nil, [])
+  }
+
+  private init(_ rows: [Int], of point: Iterate, map: CountedMap) {
+    (z, image, self.map) = (point.z.samples(rows), point.image.samples(rows), map)
+    (source, rowsOfSource) = (point, rows)
+    // What is recorded is taken now, while recording is as it was for the whole point.
+    if point.residual.isRecorded { residual = point.residual.samples(rows) }
+  }
+
+  private func ofSource(_ numbers: (Iterate) -> [Double]) -> [Double]? {
+    source.map(numbers).map { numbers in rowsOfSource.map { numbers[$0] } }
   }
 
   /// The residual that rounding alone makes of each row.
@@ -27,7 +44,10 @@ public final class Iterate {
   /// Each of f's operations errs by up to a unit of the last place of what it returns, and f(z) is
   /// near z, so that f(z) - z is noise once it falls to a few units of |f(z)|. An acceleration that
   /// takes such a residual for a property of the map extrapolates from nothing.
-  public var noise: [Double] { imageNorms.map { $0 * 16 * z.dtype.machineEpsilon } }
+  public var noise: [Double] { imageNorms.map { [rounding] in $0 * rounding } }
+
+  /// The residual that rounding alone makes, as a fraction of |f(z)|.
+  var rounding: Double { 16 * z.dtype.machineEpsilon }
 
   /// The rows in which F(z) = z - f(z) is 0 in every entry, and not only less than z resolves.
   ///
@@ -50,14 +70,7 @@ public final class Iterate {
   }
 
   /// The same point in some of the rows.
-  func rows(_ rows: [Int], map: CountedMap) -> Iterate {
-    let (norms, imageNorms) = (norms, imageNorms)
-    let smaller = Iterate(z: z.samples(rows), image: image.samples(rows), map: map)
-    smaller.residual = residual.samples(rows)
-    smaller.norms = rows.map { norms[$0] }
-    smaller.imageNorms = rows.map { imageNorms[$0] }
-    return smaller
-  }
+  func rows(_ rows: [Int], map: CountedMap) -> Iterate { Iterate(rows, of: self, map: map) }
 
   /// Another point in the rows where `mask` is true.
   func replacing(_ mask: [Bool], with other: KnownPoint) -> Iterate {

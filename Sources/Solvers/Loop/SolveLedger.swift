@@ -3,59 +3,71 @@ import Tensors
 /// The records of a solve, sample by sample: its cost, the progress of each sample, the place of
 /// its best iterate, and how it ended.
 package final class SolveLedger {
-  /// The records of a sample in addition to its report.
+  /// The records of a sample that change with every iterate; the report gets them when it is asked for.
+  ///
+  /// Together they take a few lines of the cache, however much the report holds.
   private struct Entry {
     var isOpen = true
+    var evaluations = 0
+    /// |f(z) - z| of its best iterate; before the first one what the report says.
+    var residual: Double
+    /// |f(z)| of its best iterate; NaN before the first one.
+    var imageNorm = Double.nan
     /// The number of its best iterate; 0 for the first iterate.
     var bestIterate = 0
     /// The largest residual so far.
     var largest = 0.0
     var watch = Watch()
 
+    /// The residual divided by |f(z)|, where that is not 0.
+    var relativeResidual: Double {
+      imageNorm.isNaN ? .nan : imageNorm > 0 ? residual / imageNorm : residual
+    }
+
     /// Records a point.
     ///
     /// - Returns: whether the point is the sample's best one, and how the sample has failed, if it
     ///   has.
     mutating func judge(
-      _ known: inout SolveReport.Sample, _ residual: Double, _ imageNorm: Double,
-      isConverged: Bool, at iteration: Int, by rule: StoppingRule, tolerated: Int?
+      _ residual: Double, _ imageNorm: Double, isConverged: Bool, at iteration: Int,
+      by rule: StoppingRule, tolerated: Int?
     ) -> (isBest: Bool, failure: Outcome?) {
-      if residual.isFinite { largest = max(largest, residual) }
+      if residual.isFinite, residual > largest { largest = residual }
       // The point that is returned is the one that passed the test.
-      let isBest = residual < known.residual || isConverged
+      let isBest = residual < self.residual || isConverged
       if isBest {
-        known.residual = residual
-        known.relativeResidual = imageNorm > 0 ? residual / imageNorm : residual
-        bestIterate = iteration
+        (self.residual, self.imageNorm, bestIterate) = (residual, imageNorm, iteration)
       }
       let failure = tolerated.flatMap {
         watch.judge(
           residual: residual, imageNorm: imageNorm, patience: rule.patience, tolerated: $0)
       }
-      let isLast = known.evaluations >= rule.limit
+      let isLast = evaluations >= rule.limit
       return (
         isBest, failure ?? (isLast ? residual.isFinite ? .limitReached : .nonFinite : nil)
       )
     }
   }
 
-  private let rule: StoppingRule
+  let rule: StoppingRule
   /// The number of successive failures after which a sample is given up; nil if the solver judges
   /// failures itself.
   private let toleratedFailures: Int?
-  private(set) var report: SolveReport
-  private var entries: [Entry]
+  // Each access to a variable of an object is checked at run time for overlap with another one, several
+  // times in an iteration. These variables are the ledger's own, and it calls nobody while it changes one.
+  @exclusivity(unchecked) private var known: SolveReport
+  @exclusivity(unchecked) private var entries: [Entry]
   /// The number of samples that are not settled.
-  private(set) var openCount: Int
+  @exclusivity(unchecked) private(set) var openCount: Int
   /// The iterations so far: evaluations of iterates, without those for derivatives.
-  package private(set) var iterations = 0
+  @exclusivity(unchecked) package private(set) var iterations = 0
 
   init(from initial: Tensor, until rule: StoppingRule, by solver: some ForwardSolver) {
     self.rule = rule
     toleratedFailures = solver.judgesFailures ? nil : solver.toleratedFailures
     openCount = initial.shape[0]
-    report = SolveReport(batch: openCount, dtype: initial.dtype, rule: rule, solver: solver)
-    entries = Array(repeating: Entry(), count: openCount)
+    known = SolveReport(batch: openCount, dtype: initial.dtype, rule: rule, solver: solver)
+    entries = known.samples.map { Entry(residual: $0.residual) }
     // The norms of a state in parts are sums that all processes take part in, or none.
     guard rule.tolerance != nil,
       StateSharding.current != nil || initial.firstNonFiniteIndex != nil
@@ -66,23 +78,41 @@ package final class SolveLedger {
   }
 
   private init(copying other: SolveLedger) {
-    (rule, toleratedFailures, report) = (other.rule, other.toleratedFailures, other.report)
+    (rule, toleratedFailures, known) = (other.rule, other.toleratedFailures, other.known)
     (entries, openCount, iterations) = (other.entries, other.openCount, other.iterations)
   }
 
   /// Another ledger with the same content, for a part of the solve that is run once more.
   func copy() -> SolveLedger { SolveLedger(copying: self) }
 
+  /// What has happened so far.
+  var report: SolveReport {
+    let entries = entries
+    known.samples.withUnsafeMutableBufferPointer { samples in
+      for (sample, entry) in entries.enumerated() {
+        samples[sample].evaluations = entry.evaluations
+        samples[sample].residual = entry.residual
+        samples[sample].relativeResidual = entry.relativeResidual
+      }
+    }
+    return known
+  }
+
   /// Whether a sample is not settled.
   func isOpen(_ sample: Int) -> Bool { entries[sample].isOpen }
 
   /// The rows of some samples that are not settled, and those that are.
   func rows(of samples: [Int]) -> (open: [Int], settled: [Int]) {
-    let entries = entries
-    var (open, settled): ([Int], [Int]) = ([], [])
-    open.reserveCapacity(openCount)
-    for (row, sample) in samples.enumerated() {
-      if entries[sample].isOpen { open.append(row) } else { settled.append(row) }
+    var settled: [Int] = []
+    let open = [Int](unsafeUninitializedCapacity: openCount) { open, count in
+      for (row, sample) in samples.enumerated() {
+        if entries[sample].isOpen {
+          open[count] = row
+          count += 1
+        } else {
+          settled.append(row)
+        }
+      }
     }
     return (open, settled)
   }
@@ -106,32 +136,30 @@ package final class SolveLedger {
 
   /// Counts a call of the map, in which these samples took part.
   func countEvaluation(of samples: [Int], cost: Int) {
-    report.evaluations += 1
-    report.sampleEvaluations += cost
-    let entries = entries
-    report.samples.withUnsafeMutableBufferPointer { known in
-      for sample in samples where entries[sample].isOpen { known[sample].evaluations += 1 }
+    known.evaluations += 1
+    known.sampleEvaluations += cost
+    entries.withUnsafeMutableBufferPointer { entries in
+      for sample in samples where entries[sample].isOpen { entries[sample].evaluations += 1 }
     }
   }
 
   /// Counts a product with the Jacobian.
-  func countProduct() { report.jacobianProducts += 1 }
+  func countProduct() { known.jacobianProducts += 1 }
 
   /// The number of evaluations that a sample may still take.
   func remaining(_ sample: Int) -> Int {
-    rule.tolerance == nil ? .max : rule.limit - report.samples[sample].evaluations
+    rule.tolerance == nil ? .max : rule.limit - entries[sample].evaluations
   }
 
   /// Adds a remark about a sample to the report.
   func note(_ text: String, sample: Int) {
-    let evaluation = report.samples[sample].evaluations
-    report.samples[sample].remarks.append("evaluation \(evaluation): \(text)")
+    known.samples[sample].remarks.append("evaluation \(entries[sample].evaluations): \(text)")
   }
 
   /// Ends a sample's solve; under a rule that measures no residual, no sample ends early.
   func settle(_ sample: Int, _ outcome: Outcome) {
     guard rule.tolerance != nil else { return }
-    report.samples[sample].outcome = outcome
+    known.samples[sample].outcome = outcome
     if entries[sample].isOpen { openCount -= 1 }
     entries[sample].isOpen = false
   }
@@ -141,45 +169,54 @@ package final class SolveLedger {
   /// - Parameters:
   ///   - point: the iterate.
   ///   - slopes: |dF| / |dz| of each row, if the rule is one of accuracy.
-  /// - Returns: the rows in which it is the best so far; none where residuals are not measured.
+  /// - Returns: the rows in which it is the best so far, nil for all of them; none where residuals are not
+  ///   measured.
   /// - Throws: what the map throws, where a residual of 0 has to be looked at more closely.
-  func record(_ point: Iterate, slopes: [Double]?) throws -> [Int] {
+  func record(_ point: Iterate, slopes: [Double]?) throws -> [Int]? {
     defer { iterations += 1 }
     guard rule.tolerance != nil || rule.keepsTrace else { return [] }
+    let (samples, norms) = (point.map.samples, point.norms)
     if rule.keepsTrace {
-      for (row, sample) in point.map.samples.enumerated() where entries[sample].isOpen {
-        report.samples[sample].trace.append(point.norms[row])
+      for (row, sample) in samples.enumerated() where entries[sample].isOpen {
+        known.samples[sample].trace.append(norms[row])
       }
     }
     guard let tolerance = rule.tolerance else { return [] }
     let accepted = try slopes.map { try acceptance(of: point, slopes: $0, tolerance) }
-    let (samples, norms, imageNorms) = (point.map.samples, point.norms, point.imageNorms)
+    let imageNorms = point.imageNorms
     let (iteration, rule, tolerated) = (iterations, rule, toleratedFailures)
-    var improved: [Int] = []
-    improved.reserveCapacity(samples.count)
+    // As most points are better than the one before, a list is made for the first that is not.
+    var improved: [Int]?
     var settled: [(sample: Int, outcome: Outcome)] = []
-    // Each array is accessed only once, because a batch may have tens of thousands of small
-    // samples.
+    // The array is accessed only once, because a batch may have tens of thousands of small samples.
     entries.withUnsafeMutableBufferPointer { entries in
-      report.samples.withUnsafeMutableBufferPointer { known in
-        for (row, sample) in samples.enumerated() where entries[sample].isOpen {
-          let isConverged =
-            accepted?[row]
-            ?? tolerance.accepts(
-              residual: norms[row], imageNorm: imageNorms[row], largest: entries[sample].largest)
-          let (isBest, failure) = entries[sample].judge(
-            &known[sample], norms[row], imageNorms[row], isConverged: isConverged, at: iteration,
-            by: rule, tolerated: tolerated)
-          if isBest {
-            improved.append(row)
-            known[sample].slope = slopes?[row]
-          }
-          if isConverged {
-            settled.append((sample, .converged))
-          } else if let failure {
-            settled.append((sample, failure))
-          }
+      for (row, sample) in samples.enumerated() {
+        guard entries[sample].isOpen else {
+          if improved == nil { improved = Array(0..<row) }
+          continue
         }
+        let isConverged =
+          accepted?[row]
+          ?? tolerance.accepts(
+            residual: norms[row], imageNorm: imageNorms[row], largest: entries[sample].largest)
+        let (isBest, failure) = entries[sample].judge(
+          norms[row], imageNorms[row], isConverged: isConverged, at: iteration, by: rule,
+          tolerated: tolerated)
+        if isBest {
+          improved?.append(row)
+        } else if improved == nil {
+          improved = Array(0..<row)
+        }
+        if isConverged {
+          settled.append((sample, .converged))
+        } else if let failure {
+          settled.append((sample, failure))
+        }
+      }
+    }
+    if let slopes {
+      for row in improved ?? Array(samples.indices) {
+        known.samples[samples[row]].slope = slopes[row]
       }
     }
     for (sample, outcome) in settled { settle(sample, outcome) }
@@ -194,7 +231,7 @@ package final class SolveLedger {
   ) throws -> [Bool] {
     let (samples, norms, imageNorms) = (point.map.samples, point.norms, point.imageNorms)
     let entries = entries
-    let (sizes, resolution) = (point.z.normsOfSamples, report.dtype.machineEpsilon)
+    let (sizes, resolution) = (point.z.normsOfSamples, known.dtype.machineEpsilon)
     var accepted = samples.indices.map { row in
       entries[samples[row]].isOpen
         && tolerance.accepts(
@@ -213,7 +250,7 @@ package final class SolveLedger {
   /// Records the number of steps through which the gradient of each sample goes.
   package func keep(differentiatedSteps steps: [Int]) {
     for (sample, steps) in steps.enumerated() {
-      report.samples[sample].differentiatedSteps = steps
+      known.samples[sample].differentiatedSteps = steps
     }
   }
 }

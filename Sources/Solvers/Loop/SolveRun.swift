@@ -57,10 +57,10 @@ package struct SolveRun<Solver: ForwardSolver> {
     var point = Iterate(z: z, image: try map.imageOfIterate(z), map: map)
     let improved = try ledger.record(point, slopes: gauge?.slopes(at: point))
     let found = endsWithImages && point.image.isRecorded ? point.image.withElements(of: z) : z
-    if improved.count == z.shape[0] {
+    if let improved {
+      if !improved.isEmpty { best = best.replacing(improved, found.samples(improved)) }
+    } else {
       best = found
-    } else if !improved.isEmpty {
-      best = best.replacing(improved, found.samples(improved))
     }
     // If the start itself is returned, its gradient still goes through one application.
     if isFirst, point.image.isRecorded { best = point.image.withElements(of: best) }

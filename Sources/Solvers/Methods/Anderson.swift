@@ -91,14 +91,19 @@ public struct Anderson: ForwardSolver {
     history.step += 1
     // If both residuals are only rounding, their difference says nothing about the map, and is left
     // out.
-    let isNoise = zip(point.noise, zip(point.norms, history.norms)).map { $1.0 + $1.1 <= $0 }
-    let isInformed = !isNoise.contains(true)
-    history.residuals.set(
-      row, to: isInformed ? g : g.replacingSamples(isNoise, with: lastResidual),
-      minus: lastResidual)
-    history.images.set(
-      row, to: isInformed ? mixed : mixed.replacingSamples(isNoise, with: lastMixed),
-      minus: lastMixed)
+    let (norms, lastNorms, imageNorms) = (point.norms, history.norms, point.imageNorms)
+    let rounding = point.rounding
+    func isNoise(_ row: Int) -> Bool { norms[row] + lastNorms[row] <= imageNorms[row] * rounding }
+    if norms.indices.contains(where: isNoise) {
+      let isNoise = norms.indices.map(isNoise)
+      history.residuals.set(
+        row, to: g.replacingSamples(isNoise, with: lastResidual), minus: lastResidual)
+      history.images.set(
+        row, to: mixed.replacingSamples(isNoise, with: lastMixed), minus: lastMixed)
+    } else {
+      history.residuals.set(row, to: g, minus: lastResidual)
+      history.images.set(row, to: mixed, minus: lastMixed)
+    }
     if let returned = start.returned {
       history.residuals.clear(returned)
       history.images.clear(returned)

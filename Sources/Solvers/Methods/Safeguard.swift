@@ -47,25 +47,47 @@ struct Safeguard: Sendable, PerSample {
   mutating func start(_ iterate: Iterate) -> Start {
     let norms = iterate.norms
     let point = KnownPoint(iterate)
-    let asGiven = Start(point: iterate)
-    guard let best, let last else {
-      (self.best, self.last) = (point, point)
-      bestNorms = norms
+    let isFirst = best == nil
+    if isFirst {
       failures = Array(repeating: 0, count: norms.count)
-      return asGiven
+    } else if norms.indices.contains(where: { hasFailed(norms[$0], $0) }) {
+      return returning(iterate, from: point)
     }
+    if isFirst || norms.indices.allSatisfy({ isBetter(norms[$0], $0) }) {
+      (best, bestNorms) = (point, norms)
+    } else {
+      keepBest(of: point, norms)
+    }
+    last = point
+    for sample in failures.indices { failures[sample] = 0 }
+    return Start(point: iterate)
+  }
+
+  private func hasFailed(_ norm: Double, _ sample: Int) -> Bool {
+    !norm.isFinite || norm > growth * bestNorms[sample]
+  }
+
+  private func isBetter(_ norm: Double, _ sample: Int) -> Bool {
+    norm < bestNorms[sample] || !bestNorms[sample].isFinite
+  }
+
+  private mutating func keepBest(of point: KnownPoint, _ norms: [Double]) {
+    let improved = norms.indices.map { isBetter(norms[$0], $0) }
+    best = best?.replacing(improved, with: point)
+    for sample in norms.indices where improved[sample] { bestNorms[sample] = norms[sample] }
+  }
+
+  /// The points of which some go back.
+  private mutating func returning(_ iterate: Iterate, from point: KnownPoint) -> Start {
+    guard let best, let last else { return Start(point: iterate) }
+    let norms = iterate.norms
+    let returned = norms.indices.map { hasFailed(norms[$0], $0) }
     let lost = norms.map { !$0.isFinite }
-    let astray = zip(norms, bestNorms).map { $0.isFinite && $0 > growth * $1 }
-    let improved = zip(norms, bestNorms).map { $0 < $1 || !$1.isFinite }
-    for sample in norms.indices {
-      failures[sample] = lost[sample] || astray[sample] ? failures[sample] + 1 : 0
-      if improved[sample] { bestNorms[sample] = norms[sample] }
-    }
-    self.best = best.replacing(improved, with: point)
+    let astray = zip(returned, lost).map { $0 && !$1 }
+    for sample in norms.indices { failures[sample] = returned[sample] ? failures[sample] + 1 : 0 }
+    keepBest(of: point, norms)
     let start = point.replacing(lost, with: last).replacing(astray, with: best)
     self.last = start
-    let returned = zip(lost, astray).map { $0 || $1 }
-    guard returned.contains(true) else { return asGiven }
     return Start(
       point: iterate.replacing(returned, with: start), returned: returned,
       fractions: failures.map { Double(sign: .plus, exponent: -$0, significand: 1) })

@@ -88,14 +88,25 @@ package final class RecordedFunction {
   package func pullback(
     _ cotangents: [Tensor], recorded: Bool, releasing: Bool = false
   ) throws -> [Tensor] {
-    var products: [Int: Tensor] = [:]
+    var products: [(node: Node, product: Tensor)] = []
     try path.run(seeds: cotangents, releasing: releasing, creatingGraph: recorded) {
-      node, product in products[node.sequence] = product
+      node, product in products.append((node, product))
     }
     return points.map { point in
-      let product = point.node.flatMap { products[$0.sequence] } ?? point.zerosLike()
+      // The youngest node comes first on a path, and is that of the last point.
+      let product = products.last { $0.node === point.node }?.product ?? point.zerosLike()
       return recorded ? constant(product) : product
     }
+  }
+
+  /// J^T v of a function with one value and one point, which methods that iterate call again and again.
+  func pullback(_ cotangent: Tensor, recorded: Bool) throws -> Tensor {
+    var found: Tensor?
+    try path.run(
+      seeds: CollectionOfOne(cotangent), releasing: false, creatingGraph: recorded
+    ) { _, product in found = product }
+    let product = found ?? points[0].zerosLike()
+    return recorded ? constant(product) : product
   }
 
   /// A derivative that is to be recorded; if it is a constant, it is recorded with the derivative

@@ -52,10 +52,8 @@ public struct VectorWindow: Sendable {
     expect(a.rank == 2, "a window takes rows [batch, n], not \(a.shape)")
     if let b { expectSameShape(a, b) }
     if count == 0 { (batch, length) = (a.shape[0], a.shape[1]) }
-    expect(
-      a.shape == [batch, length],
-      "the window's rows are [\(batch), \(length)]; \(a.shape) does not fit")
-    if isRecorded || Tensor.records(a, b ?? a) {
+    expectFits(a)
+    if isRecorded || Tensor.records(a) || b.map({ Tensor.records($0) }) ?? false {
       keepRowsAsTensors()
       count = max(count, row + 1)
       let value = b.map { a - $0 } ?? a
@@ -221,7 +219,7 @@ public struct VectorWindow: Sendable {
 
   private func expectFits(_ x: Tensor) {
     expect(
-      x.shape == [batch, length],
+      x.rank == 2 && x.shape[0] == batch && x.shape[1] == length,
       "the window's rows are [\(batch), \(length)]; \(x.shape) does not fit")
   }
 

@@ -110,6 +110,12 @@ func broadcasting(
       "shapes \(a.shape) and \(b.shape) cannot be broadcast for \(name): aligned at the end, each "
         + "pair of extents must be equal or contain a 1")
   }
+  if a.count == 1 || b.count == 1 {
+    return Tensor(shape: shape, dtype: a.dtype, operation: name) { out in
+      kernel.apply(
+        a.storage, 0, a.count == 1 ? 0 : 1, b.storage, 0, b.count == 1 ? 0 : 1, out, 0, out.count)
+    }
+  }
   let runs = BroadcastRuns(of: [a.shape, b.shape], to: shape)
   return Tensor(shape: shape, dtype: a.dtype, operation: name) { out in
     runs.forEach { outOffset, offsets in

@@ -7,11 +7,11 @@ extension Tensor {
   ///
   /// Stops when the element counts differ.
   public func reshaped(_ shape: Shape) -> Tensor {
+    if shape == self.shape { return self }
     expect(
       shape.elementCount == count,
       "\(self.shape) has \(count) elements and cannot be reshaped to \(shape), which has "
         + "\(shape.elementCount)")
-    if shape == self.shape { return self }
     let before = self.shape
     return Tensor(storage, shape).recorded(from: [self], { v, _, _ in [v.reshaped(before)] })
   }

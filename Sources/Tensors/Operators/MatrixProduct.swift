@@ -63,7 +63,7 @@ extension Tensor {
     let aStride = lead.rank == 0 ? 0 : m * k
     let bStride = otherLead.rank == 0 ? 0 : k * n
 
-    let result = Tensor(shape: outLead + [m, n], dtype: dtype) { out in
+    let result = Tensor(shape: outLead.appending(m).appending(n), dtype: dtype) { out in
       if m * n * k <= Tensor.fewMultiplications {
         return smallProducts(
           storage, aStride, transposed: transposingSelf, other.storage, bStride,
@@ -125,7 +125,7 @@ extension Tensor {
     }
     let lead = shape.prefix(rank - 1)
     let rows = lead.elementCount
-    let result = Tensor(shape: lead + [width], dtype: dtype) { out in
+    let result = Tensor(shape: lead.appending(width), dtype: dtype) { out in
       gemm(
         storage, 0, transposed: false, weight.storage, 0, transposed: true, out, 0, m: rows,
         n: width, k: inWidth)
@@ -144,12 +144,12 @@ extension Tensor {
         }
       }
     }
-    let inputs = bias.map { [self, weight, $0] } ?? [self, weight]
     return result.recorded(
-      from: inputs, keepingOutput: rectified,
+      from: bias.map { [self, weight, $0] } ?? [self, weight], keepingOutput: rectified,
       { v, output, needs in
         let before = rectified ? v.rectifierPullback(of: output) : v
-        let rows2 = before.reshaped([rows, width])
+        // Most inputs are matrices already, and need no list of extents.
+        let rows2 = rank == 2 ? before : before.reshaped([rows, width])
         var results: [Tensor?] = [
           needs[0] ? rows2.matmul(weight).reshaped(shape) : nil,
           needs[1]

@@ -41,18 +41,33 @@ extension Tensor {
   public var normsOfSamples: [Double] {
     expect(rank > 0, "a scalar has no batch axis")
     let rows = shape[0]
-    let cols = rows == 0 ? 0 : count / rows
-    var norms = [Double](repeating: 0, count: rows)
-    switch dtype {
-    case .float32: ck_norms_rows_f32(storage.f32, &norms, rows, cols)
-    case .float64:
-      ck_norms_rows_f64(storage.f64, &norms, rows, cols)
-      // Beyond these bounds the squares of doubles have lost digits, or under- or overflowed.
-      for row in norms.indices where norms[row] <= 1e-140 || norms[row] == .infinity {
-        norms[row] = scaledNorm(of: row * cols..<(row + 1) * cols)
+    guard rows > 0 else { return StateSharding.current?.norms([]) ?? [] }
+    // Other arrays than a literal look the type of their memory up, which takes longer than the norm of one
+    // small sample.
+    var norms = [0.0]
+    if rows == 1 {
+      writeNorms(of: rows, to: &norms)
+    } else {
+      norms = Array(unsafeUninitializedCapacity: rows) { norms, count in
+        if let start = norms.baseAddress { writeNorms(of: rows, to: start) }
+        count = rows
       }
     }
     return StateSharding.current?.norms(norms) ?? norms
+  }
+
+  /// Writes the norms of as many samples as there are, one after the other.
+  private func writeNorms(of rows: Int, to norms: UnsafeMutablePointer<Double>) {
+    let cols = count / rows
+    switch dtype {
+    case .float32: ck_norms_rows_f32(storage.f32, norms, rows, cols)
+    case .float64:
+      ck_norms_rows_f64(storage.f64, norms, rows, cols)
+      // Beyond these bounds the squares of doubles have lost digits, or under- or overflowed.
+      for row in 0..<rows where norms[row] <= 1e-140 || norms[row] == .infinity {
+        norms[row] = scaledNorm(of: row * cols..<(row + 1) * cols)
+      }
+    }
   }
 
   /// The norm of some elements in double precision.

@@ -64,9 +64,10 @@ extension Tensor {
   private func checkedBatch(_ positions: [Int]) -> Int {
     expect(rank > 0, "a scalar has no batch axis")
     let batch = shape[0]
-    // A negative position is larger than all others without its sign.
-    let largest = positions.reduce(UInt(0)) { Swift.max($0, UInt(bitPattern: $1)) }
-    if largest >= UInt(batch), let wrong = positions.first(where: { !(0..<batch).contains($0) }) {
+    // The sign is set of a position below 0, and of what is left to the last sample from one beyond it. In
+    // this form the processor compares several at a time.
+    let signs = positions.reduce(0) { $0 | $1 | (batch &- 1 &- $1) }
+    if signs < 0, let wrong = positions.first(where: { !(0..<batch).contains($0) }) {
       callerMistake("sample \(wrong) does not exist in a batch of shape \(shape)")
     }
     return batch
