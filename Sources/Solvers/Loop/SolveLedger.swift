@@ -104,7 +104,7 @@ package final class SolveLedger {
   /// The rows of some samples that are not settled, and those that are.
   func rows(of samples: [Int]) -> (open: [Int], settled: [Int]) {
     var settled: [Int] = []
-    let open = [Int](unsafeUninitializedCapacity: openCount) { open, count in
+    let open = [Int](unsafeUninitializedCapacity: samples.count) { open, count in
       for (row, sample) in samples.enumerated() {
         if entries[sample].isOpen {
           open[count] = row
