@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,19 +20,11 @@ struct waiting {
   struct waiting *next;
 };
 
-// The pool, and the counters of bytes, are changed under one lock. It is held for some assignments only,
-// and taken twice for every tensor: a mutex, and counters that are atomic by themselves, would cost a tiny
-// tensor more than its kernel. The counters are atomic so that they can be read at any time.
+// The pool, and the counters of bytes, are changed under one lock: counters that count by themselves would
+// cost a tiny tensor more than its kernel. They are atomic so that they can be read at any time.
 static struct waiting *pool[class_count];
-static atomic_bool pool_is_held;
+static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_long live_bytes, pooled_bytes, peak_bytes, live_nodes, sequence;
-
-static void hold_pool(void) {
-  while (atomic_exchange_explicit(&pool_is_held, true, memory_order_acquire)) sched_yield();
-}
-static void let_pool_go(void) {
-  atomic_store_explicit(&pool_is_held, false, memory_order_release);
-}
 
 // Adds to a counter of which this thread holds the lock; the result is the sum.
 static long add(atomic_long *counter, long bytes) {
@@ -68,14 +59,14 @@ static _Noreturn void stop(const char *line) {
 void *ck_allocate(long bytes) {
   long rounded;
   int class = size_class(bytes, &rounded);
-  hold_pool();
+  pthread_mutex_lock(&pool_lock);
   struct waiting *buffer = pool[class];
   if (buffer) {
     pool[class] = buffer->next;
     add(&pooled_bytes, -rounded);
     count_live(bytes);
   }
-  let_pool_go();
+  pthread_mutex_unlock(&pool_lock);
   if (buffer) return buffer;
   if (posix_memalign((void **)&buffer, alignment, (size_t)rounded) != 0) {
     ck_drain_pool();
@@ -88,9 +79,9 @@ void *ck_allocate(long bytes) {
       stop(line);
     }
   }
-  hold_pool();
+  pthread_mutex_lock(&pool_lock);
   count_live(bytes);
-  let_pool_go();
+  pthread_mutex_unlock(&pool_lock);
   return buffer;
 }
 
@@ -98,12 +89,12 @@ void ck_release(void *memory, long bytes) {
   long rounded;
   int class = size_class(bytes, &rounded);
   struct waiting *buffer = memory;
-  hold_pool();
+  pthread_mutex_lock(&pool_lock);
   buffer->next = pool[class];
   pool[class] = buffer;
   add(&pooled_bytes, rounded);
   add(&live_bytes, -bytes);
-  let_pool_go();
+  pthread_mutex_unlock(&pool_lock);
 }
 
 static _Thread_local bool has_multiplied = false;
@@ -134,30 +125,29 @@ void ck_expect_product_memory(long threads) {
   pthread_mutex_unlock(&lock);
 }
 
+// Frees while it holds the lock: whoever finds no memory meanwhile waits for what is given back.
 void ck_drain_pool(void) {
-  struct waiting *drained[class_count];
-  hold_pool();
-  memcpy(drained, pool, sizeof pool);
-  memset(pool, 0, sizeof pool);
-  atomic_store_explicit(&pooled_bytes, 0, memory_order_relaxed);
-  let_pool_go();
+  pthread_mutex_lock(&pool_lock);
   for (int class = 0; class < class_count; class++) {
-    struct waiting *buffer = drained[class];
+    struct waiting *buffer = pool[class];
+    pool[class] = NULL;
     while (buffer) {
       struct waiting *next = buffer->next;
       free(buffer);
       buffer = next;
     }
   }
+  atomic_store_explicit(&pooled_bytes, 0, memory_order_relaxed);
+  pthread_mutex_unlock(&pool_lock);
 }
 
 long ck_live_bytes(void) { return atomic_load_explicit(&live_bytes, memory_order_relaxed); }
 long ck_pooled_bytes(void) { return atomic_load_explicit(&pooled_bytes, memory_order_relaxed); }
 long ck_peak_bytes(void) { return atomic_load_explicit(&peak_bytes, memory_order_relaxed); }
 void ck_reset_peak_bytes(void) {
-  hold_pool();
+  pthread_mutex_lock(&pool_lock);
   atomic_store_explicit(&peak_bytes, ck_live_bytes(), memory_order_relaxed);
-  let_pool_go();
+  pthread_mutex_unlock(&pool_lock);
 }
 
 static _Thread_local bool recording = true;

@@ -121,7 +121,7 @@ import Testing
       try WrittenExperiment().results(), try WrittenExperiment(changesNothing: true).results()
     )
     #expect(usual.alike.isEmpty && same.alike == [["slow", "fast"]])
-    let line = "The runs of `slow`, `fast` are the same, step by step"
+    let line = "The runs of `slow`, `fast` are the same in every validation"
     #expect(!ExperimentReport(usual).text(charts: [], pictures: []).contains(line))
     #expect(ExperimentReport(same).text(charts: [], pictures: []).contains(line))
   }

@@ -112,7 +112,7 @@ public final class CountedMap {
 
   /// The same map for fewer rows; nil if it cannot be restricted.
   func restricted(to rows: [Int]) throws -> CountedMap? {
-    let kept = samples.withUnsafeBufferPointer { samples in rows.map { samples[$0] } }
+    let kept = rows.map { samples[$0] }
     return try whole.ofSamples(kept).map {
       CountedMap($0, samples: kept, cost: kept.count, whole: whole, ledger: ledger)
     }

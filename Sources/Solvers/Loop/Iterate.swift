@@ -13,30 +13,33 @@ public final class Iterate {
 
   /// f(z) - z, [rows, n], recorded if z or its image is.
   public private(set) lazy var residual: Tensor =
-    source?.residual.samples(rowsOfSource) ?? image - z
+    whole?.residual.samples(rowsOfWhole) ?? image - z
   /// |f(z) - z| of each row.
-  public private(set) lazy var norms: [Double] = ofSource(\.norms) ?? residual.normsOfSamples
+  public private(set) lazy var norms: [Double] = ofWhole(\.norms) ?? residual.normsOfSamples
   /// |f(z)| of each row.
   public private(set) lazy var imageNorms: [Double] =
-    ofSource(\.imageNorms) ?? image.normsOfSamples
-  /// The point of which this one is a part, and which of its rows; nil if it is none.
-  private let source: Iterate?
-  private let rowsOfSource: [Int]
+    ofWhole(\.imageNorms) ?? image.normsOfSamples
+  /// What is known of the point of which this one is a part, without the point, which would take its
+  /// memory longer; nil if it is none.
+  private let whole: (residual: Tensor, norms: [Double], imageNorms: [Double])?
+  private let rowsOfWhole: [Int]
 
   init(z: Tensor, image: Tensor, map: CountedMap) {
     (self.z, self.image, self.map) = (z, image, map)
-    (source, rowsOfSource) = (nil, [])
+    (whole, rowsOfWhole) = (nil, [])
   }
 
   private init(_ rows: [Int], of point: Iterate, map: CountedMap) {
     (z, image, self.map) = (point.z.samples(rows), point.image.samples(rows), map)
-    (source, rowsOfSource) = (point, rows)
+    (whole, rowsOfWhole) = ((point.residual, point.norms, point.imageNorms), rows)
     // What is recorded is taken now, while recording is as it was for the whole point.
     if point.residual.isRecorded { residual = point.residual.samples(rows) }
   }
 
-  private func ofSource(_ numbers: (Iterate) -> [Double]) -> [Double]? {
-    source.map(numbers).map { numbers in rowsOfSource.map { numbers[$0] } }
+  private func ofWhole(
+    _ numbers: ((residual: Tensor, norms: [Double], imageNorms: [Double])) -> [Double]
+  ) -> [Double]? {
+    whole.map(numbers).map { numbers in rowsOfWhole.map { numbers[$0] } }
   }
 
   /// The residual that rounding alone makes of each row.

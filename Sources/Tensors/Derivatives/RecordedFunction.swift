@@ -88,13 +88,12 @@ package final class RecordedFunction {
   package func pullback(
     _ cotangents: [Tensor], recorded: Bool, releasing: Bool = false
   ) throws -> [Tensor] {
-    var products: [(node: Node, product: Tensor)] = []
+    var products: [Int: Tensor] = [:]
     try path.run(seeds: cotangents, releasing: releasing, creatingGraph: recorded) {
-      node, product in products.append((node, product))
+      node, product in products[node.sequence] = product
     }
     return points.map { point in
-      // The youngest node comes first on a path, and is that of the last point.
-      let product = products.last { $0.node === point.node }?.product ?? point.zerosLike()
+      let product = point.node.flatMap { products[$0.sequence] } ?? point.zerosLike()
       return recorded ? constant(product) : product
     }
   }

@@ -103,7 +103,7 @@ struct ExperimentReport {
 
   private var alike: [String] {
     results.alike.map { labels in
-      "The runs of \(labels.map { "`\($0)`" }.joined(separator: ", ")) are the same, step by step: what "
+      "The runs of \(labels.map { "`\($0)`" }.joined(separator: ", ")) are the same in every validation: what "
         + "these arms differ in had no effect in this many steps."
     }
   }

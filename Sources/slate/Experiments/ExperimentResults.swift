@@ -83,8 +83,8 @@ struct ExperimentResults: Sendable {
   /// The number of runs that have failed.
   var failures: Int { runs.count { $0.failure != nil } }
 
-  /// Groups of arms whose runs, seed by seed, had the same losses and norms at every step: the setting in
-  /// which the arms of a group differ never had an effect.
+  /// Groups of arms whose runs, seed by seed, had the same losses in every validation and the same norms
+  /// and probes: the setting in which the arms of a group differ had no effect.
   var alike: [[String]] {
     var groups: [[Arm]] = []
     for arm in plan.arms where !finished(arm).isEmpty {

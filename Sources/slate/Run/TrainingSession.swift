@@ -154,14 +154,14 @@ struct TrainingSession {
 
   /// Warns, on rank 0, when slots are regions, which losses do not tell.
   private func warnOfRegions() throws {
-    guard folder != nil else { return }
-    let (configuration, step) = (trainer.configuration, trainer.progress.step)
+    let configuration = trainer.configuration
+    guard folder != nil,
+      trainer.progress.step - configuration.dvaeSteps >= RegionShare.stepsUntilObjects
+    else { return }
     let share = try Evaluation(
       model: trainer.model, configuration: configuration, images: validationImages
     ).regionShare()
-    if let warning = share?.warning(afterSteps: step - configuration.dvaeSteps) {
-      Console.warn(warning)
-    }
+    if let warning = share?.warning { Console.warn(warning) }
   }
 
   /// Ends the display, and prints where the time of the steps went.
