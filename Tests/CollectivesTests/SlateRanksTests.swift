@@ -51,9 +51,15 @@
       try train(4, steps + ["--workers", "1", "--out", "four"])
       let losses = try numbers("one")
       #expect(losses.count == 50)
+      // Sums in another order differ in their last digits. Sooner or later that makes another token of one that
+      // is nearly as likely, which a loss of 512 tokens notices.
       for run in ["ranks", "four"] {
-        let difference = largestDifference(losses, try numbers(run))
-        #expect(difference < 1e-4, "\(run): \(difference)")
+        let found = try numbers(run)
+        for (steps, bound) in [(10, 1e-4), (50, 1e-2)] {
+          let difference = largestDifference(
+            losses.filter { $0.key <= steps }, found.filter { $0.key <= steps })
+          #expect(difference < bound, "\(run), \(steps) steps: \(difference)")
+        }
       }
       #expect(try numbers("ranks") == numbers("workers"))
       #expect(try folder.checkpointTensors("ranks") == folder.checkpointTensors("workers"))
