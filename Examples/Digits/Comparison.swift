@@ -118,8 +118,9 @@ struct Comparison {
     let lines = rows.map { row in
       let last = row.accuracies.compactMap(\.last).map { $0 * 100 }
       let mean = last.reduce(0, +) / Double(last.count)
-      let spread = (last.map { ($0 - mean) * ($0 - mean) }.reduce(0, +) / Double(last.count))
-        .squareRoot()
+      // With n - 1; 0 for one seed.
+      let squares = last.map { ($0 - mean) * ($0 - mean) }.reduce(0, +)
+      let spread = (squares / Double(max(last.count - 1, 1))).squareRoot()
       let median = row.stepSeconds.sorted()[row.stepSeconds.count / 2]
       return String(
         format: "| %@ | %d | %.2f ± %.2f | %.2f | %d | %d |", row.name as NSString, row.parameters,

@@ -2,7 +2,7 @@
 
 They are the test part of "Optical Recognition of Handwritten Digits" (E. Alpaydin and C. Kaynak, UCI
 Machine Learning Repository, 1998, https://doi.org/10.24432/C50P49), licence CC BY 4.0
-(what is known of it: Docs/Results/Digits.md): 1797 images by 13 writers, 64 numbers from 0 to 16 each.
+(Docs/Results/Digits.md): 1797 images by 13 writers, 64 numbers from 0 to 16 each.
 The picture has 42 rows of 43 images, the numbers times 15; the text has a label a character, in the
 same order. Run again with
 

@@ -16,8 +16,8 @@ private struct Reading: FixedPointState {
 private struct Memory: Module, FixedPointLayer {
   let weights = Parameter(0.3 * numbers(2, [6, width, width]))
   let start = Parameter(numbers(3, [slotCount, width]))
-  let solver: any ForwardSolver = .anderson()
-  let estimator: any BackwardEstimator = .gmres(tolerance: 1e-8)
+  let solver: any ForwardSolver = .broyden()
+  let estimator: any BackwardEstimator = .iterative(.broyden(), tolerance: 1e-8, limit: 200)
   let stoppingRule = StoppingRule.tolerance(relative: 1e-8, limit: 200)
 
   func read(_ asking: Tensor, _ told: Tensor, _ weights: Tensor) -> Tensor {

@@ -33,7 +33,8 @@ func searchPenalties() throws -> Results {
         of: { w in
           let ridge = (logPenalties.exp() * w.square()).sum() / 2
           return (train.misfit(w) + ridge).reshaped([1])
-        }, from: start, until: .tolerance(relative: 0, absolute: 1e-10, limit: 500))
+        }, from: start, using: .lbfgs(memory: 100),
+        until: .tolerance(relative: 0, absolute: 1e-10, limit: 500))
       w = fit.detached()
       return validation.misfit(fit)
     }

@@ -12,8 +12,8 @@ private struct Classifier: Module, FixedPointLayer {
   let bias = Parameter(.zeros([24], dtype: .float64))
   let output = Parameter(0.3 * numbers(4, [3, 24]))
   let offset = Parameter(.zeros([3], dtype: .float64))
-  let solver: any ForwardSolver = .anderson()
-  let estimator: any BackwardEstimator = .gmres(tolerance: 1e-8)
+  let solver: any ForwardSolver = .picard()
+  let estimator: any BackwardEstimator = .iterative(.picard(), tolerance: 1e-8, limit: 200)
   let stoppingRule = StoppingRule.tolerance(relative: 1e-8, limit: 200)
 
   func inject(_ x: Tensor) -> (weight: Tensor, injected: Tensor) {

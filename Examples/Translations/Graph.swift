@@ -32,8 +32,8 @@ private struct GraphNetwork: Module, FixedPointLayer {
   let recurrence = Parameter(0.3 * numbers(2, [width, width]))
   let injection = Parameter(numbers(3, [featureCount, width]))
   let output = Parameter(0.3 * numbers(4, [width, classCount]))
-  let solver: any ForwardSolver = .anderson()
-  let estimator: any BackwardEstimator = .gmres(tolerance: 1e-8)
+  let solver: any ForwardSolver = .picard()
+  let estimator: any BackwardEstimator = .iterative(.picard(), tolerance: 1e-8, limit: 200)
   let stoppingRule = StoppingRule.tolerance(relative: 1e-8, limit: 200)
   let graph: Graph
 

@@ -2,7 +2,8 @@ import Foundation
 import Tensors
 
 // Five programs of PyTorch, written again: Benchmarks/peers/translations has the originals, which start
-// from the same numbers and come to the same results. Docs/Results/Translations.md compares them.
+// from the same numbers, use the same solvers and tolerances in both directions, and come to the same
+// results. Docs/Results/Translations.md compares them.
 //
 //     swift run -c release Translations classifier
 
