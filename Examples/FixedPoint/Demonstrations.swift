@@ -7,4 +7,5 @@ let demonstrations: [String: @Sendable () throws -> Void] = [
   "second-derivatives": differentiateTwice,
   "gradient-check": checkGradients,
   "whole-way": trainOnTheWholeWay,
+  "torchdeq": comeFromTorchDEQ,
 ]
