@@ -5,7 +5,7 @@ import Tensors
 /// ```swift
 /// struct TanhLayer: FixedPointLayer {
 ///   let recurrence: Linear, injection: Linear
-///   var estimator: any BackwardEstimator = .neumann(terms: 1)   // or .exact, .unrolled
+///   var estimator: any BackwardEstimator = .exact   // or .gmres(), .oneStep, .unrolled
 ///   let stoppingRule = StoppingRule.tolerance(relative: 1e-4, limit: 50)
 ///   func inject(_ x: Tensor) -> Tensor { injection(x) }
 ///   func initialState(for u: Tensor) -> Tensor { u.zerosLike() }
