@@ -40,6 +40,22 @@ import Testing
     #expect(errorText(negative).contains("extent -2"))
   }
 
+  @Test("samples that do not exist, and samples that are replaced twice")
+  func wrongSamples() async {
+    let beyond = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = Tensor.zeros([3, 2]).samples([0, 3, 1]) }
+    #expect(errorText(beyond).contains("sample 3 does not exist in a batch of shape [3, 2]"))
+    let negative = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = Tensor.zeros([3, 2]).replacing([-1], .ones([1, 2])) }
+    #expect(errorText(negative).contains("sample -1 does not exist in a batch of shape [3, 2]"))
+    let twice = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = Tensor.zeros([3, 2]).replacing([2, 0, 2], .ones([3, 2])) }
+    #expect(errorText(twice).contains("a position occurs several times in [2, 0, 2]"))
+  }
+
   @Test func mixedDTypes() async {
     let result = await #expect(
       processExitsWith: .failure, observing: [\.standardErrorContent]

@@ -44,8 +44,12 @@ import Testing
 
   @Test("weights need not sum to 1, and attention that says nothing has no share")
   func scales() throws {
-    let doubled = share([picture([0, 0, 1, 1]), picture([0, 0, 2, 2])].map { $0.map { 2 * $0 } })
-    #expect(try abs(#require(doubled.value) - 2.0 / 3) < 1e-12)
+    // Token t has t + 1 times the weight.
+    let scaled = share(
+      [picture([0, 0, 1, 1]), picture([0, 0, 2, 2])].map { weights in
+        weights.enumerated().map { $1 * Double($0 % 4 + 1) }
+      })
+    #expect(try abs(#require(scaled.value) - 2.0 / 3) < 1e-12)
     #expect(share([[Double](repeating: 1, count: 12)]).value == nil)
   }
 }
