@@ -48,7 +48,7 @@
     func draining() async {
       await #expect(processExitsWith: .success) {
         try PoolTests.onTwoThreads { _ in
-          for _ in 0..<150_000 {
+          for _ in 0..<60_000 {
             let buffers = (1...8).map { (size: 64 * $0, memory: ck_allocate(64 * $0)) }
             for buffer in buffers { ck_release(buffer.memory, buffer.size) }
             ck_drain_pool()
