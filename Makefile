@@ -31,9 +31,11 @@ test-asan: packages
 test-tsan: packages
 	.ci/sanitized thread $(ARGUMENTS)
 
-# Swift has no undefined behaviour of this kind: the tests of what calls C are enough.
+# Swift has no undefined behaviour of this kind: the tests of what calls C are enough. Signals and writes that
+# fail are those of the program.
 test-ubsan: packages
-	.ci/sanitized undefined --filter "CKernelsTests|TensorsTests|ImagesTests" $(ARGUMENTS)
+	.ci/sanitized undefined --filter \
+	  "CKernelsTests|TensorsTests|ImagesTests|SignalTests|StreamTests|DamagedFileTests" $(ARGUMENTS)
 
 # The tests start the launcher themselves, with 2 to 4 ranks. The MPI that programs are built with is
 # that of their launcher, so that each has a build folder of its own.

@@ -243,6 +243,7 @@ let package = Package(
       dependencies: [
         "slate", "ObjectCentric", "Images", "NeuralLayers", "Tensors", "Training",
         "AllocationPeak", "TestFolders",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       exclude: ["make_corpus.py"], resources: [.copy("Corpus")]),
     .testTarget(

@@ -56,6 +56,20 @@ static _Noreturn void stop(const char *line) {
   _exit(EXIT_FAILURE);
 }
 
+// Gives the buffers of the pool back to the system. This thread holds the lock.
+static void drain(void) {
+  for (int class = 0; class < class_count; class++) {
+    struct waiting *buffer = pool[class];
+    pool[class] = NULL;
+    while (buffer) {
+      struct waiting *next = buffer->next;
+      free(buffer);
+      buffer = next;
+    }
+  }
+  atomic_store_explicit(&pooled_bytes, 0, memory_order_relaxed);
+}
+
 void *ck_allocate(long bytes) {
   long rounded;
   int class = size_class(bytes, &rounded);
@@ -69,8 +83,12 @@ void *ck_allocate(long bytes) {
   pthread_mutex_unlock(&pool_lock);
   if (buffer) return buffer;
   if (posix_memalign((void **)&buffer, alignment, (size_t)rounded) != 0) {
-    ck_drain_pool();
-    if (posix_memalign((void **)&buffer, alignment, (size_t)rounded) != 0) {
+    // Under the lock, so that no other thread fills the pool again before the second attempt.
+    pthread_mutex_lock(&pool_lock);
+    drain();
+    bool is_full = posix_memalign((void **)&buffer, alignment, (size_t)rounded) != 0;
+    pthread_mutex_unlock(&pool_lock);
+    if (is_full) {
       char line[200];
       snprintf(line, sizeof line,
                "out of memory: a tensor of %ld bytes could not be allocated while %ld bytes were "
@@ -125,19 +143,9 @@ void ck_expect_product_memory(long threads) {
   pthread_mutex_unlock(&lock);
 }
 
-// Frees while it holds the lock: whoever finds no memory meanwhile waits for what is given back.
 void ck_drain_pool(void) {
   pthread_mutex_lock(&pool_lock);
-  for (int class = 0; class < class_count; class++) {
-    struct waiting *buffer = pool[class];
-    pool[class] = NULL;
-    while (buffer) {
-      struct waiting *next = buffer->next;
-      free(buffer);
-      buffer = next;
-    }
-  }
-  atomic_store_explicit(&pooled_bytes, 0, memory_order_relaxed);
+  drain();
   pthread_mutex_unlock(&pool_lock);
 }
 

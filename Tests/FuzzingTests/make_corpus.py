@@ -76,3 +76,48 @@ for index, text in enumerate([
     "anderson:4", "anderson:65", "newton-krylov", "neumann:9223372036854775807",
 ]):
     write("choices", str(index), text)
+METRICS = """{"step": 0, "val_cross_entropy": 9.5, "val_mse": 2.5, "seconds": 0.5}
+{"step": 1, "loss": 3, "gradient_norm": 0.5, "seconds_step": 0.25, "probe_seconds": 0.1, "seconds": 1}
+{"step": 2, "loss": 2, "gradient_norm": 0.4, "jacobian_spectral_norm": 0.7, "seconds_step": 0.5, "seconds": 2}
+{"step": 2, "val_cross_entropy": 8, "val_mse": null, "seconds": 2}
+"""
+RECORD = {"data": {"path": "pictures", "limit": 20, "center_crop": 8, "exif_orientation": True}}
+write("measurements", "metrics", METRICS)
+write("measurements", "scores", METRICS + '\0{"fg_ari": 0.5, "mbo": null}')
+write("measurements", "whole", METRICS + '\0{"ari": 1e-3}\0' + json.dumps(RECORD))
+write("experiment", "generated", json.dumps(
+    {"experiment": "one", "scale": "small", "data": [], "measuring": {}}))
+write("experiment", "others", json.dumps(
+    {"experiment": "one", "scale": "small", "data": [{"path": "pictures", "limit": 20}],
+     "measuring": {"images": 8, "inception": "inception.safetensors"}}))
+SIZES = {
+    "dvae.encoder.6.weight": [1], "dvae.encoder.1.m.weight": [1, 1, 1, 1],
+    "dictionary.dictionary.weight": [3, 4], "positional_encoder.pe": [1, 5, 0],
+    "slot_proj.weight": [0, 1], "slot_attn.slot_attention.mlp.0.weight": [2, 1],
+    "slot_attn.slot_attention.gru.weight_ih": [3, 1], "tf_dec.blocks.0.ffn.0.weight": [16, 4],
+}
+
+
+def zeros(shapes):
+    def bytes_of(shape):
+        count = 2
+        for extent in shape:
+            count *= extent
+        return bytes(count)
+    return safetensors({name: ("F16", shape, bytes_of(shape)) for name, shape in shapes.items()})
+
+
+write("sizes", "random", zeros(SIZES))
+write("sizes", "learned", zeros(SIZES | {"slot_attn.slot_init": [1, 3, 1]}))
+write("slots", "two", safetensors(
+    {"slots": ("F32", [1, 2, 8], bytes(64)), "attention": ("F32", [1, 2, 4, 4], bytes(128))},
+    {"image.0": "one.png"}))
+write("slots", "none", safetensors({"slots": ("F32", [0, 2, 8], b"")}))
+for index, text in enumerate([
+    "train --data pictures --steps 5 --solver anderson:4 --gradient neumann:3 --lr-main 1e-3",
+    "train --resume runs/one --workers 2 --exif-orientation", "evaluate runs/one --json --images 8",
+    "compose run slots.safetensors --scene 0:0,0:1 --scene 1:1 --out a.png", "help train",
+    "experiment solvers --out results --scenes plain --seeds 2", "table runs/one runs/two --format csv",
+    "import weights.safetensors --num-slots 4 --tau-start -1", "train --tau-final=0.5 --no-hard",
+]):
+    write("words", str(index), "\n".join(text.split(" ")))

@@ -154,10 +154,26 @@ import Training
         "ulimit -v 300000", "ulimit -v 500000", "ulimit -v 700000",
       ])
     func limits(_ limit: String) throws {
+      try expectOneLine(
+        under: limit, SlateProgram.tinyTraining("--steps", "3", out: path("run")))
+    }
+
+    @Test(
+      "limits of the process, where threads read images, end in a result or in one line",
+      arguments: ["ulimit -n 5", "ulimit -n 6", "ulimit -n 7", "ulimit -n 8"])
+    func limitsOfReading(_ limit: String) throws {
+      try writeImages(40, folder, "images")
+      try expectOneLine(
+        under: limit,
+        SlateProgram.tinyTraining(
+          "--steps", "8", "--data", folder.path("images"), "--num-workers", "4",
+          out: path("run")))
+    }
+
+    private func expectOneLine(under limit: String, _ arguments: [String]) throws {
       // The script's own redirections come before the limit.
       let outcome = try SlateProgram.shell(
-        "exec 2>&1; \(limit) && exec timeout -k 1 60 \"$@\"",
-        SlateProgram.tinyTraining("--steps", "3", out: path("run")))
+        "exec 2>&1; \(limit) && exec timeout -k 1 60 \"$@\"", arguments)
       #expect(outcome.status != 124 && outcome.status != 137, "it hangs: \(outcome.output)")
       if outcome.status != 0 {
         let last = outcome.output.split(separator: "\n").last.map(String.init) ?? ""

@@ -13,13 +13,14 @@ struct BackwardPass {
   ///   - pullback: w -> J^T w, or w -> J w where the order is odd.
   ///   - order: see `AdjointProblem`.
   /// - Returns: w, and its report.
-  /// - Throws: what the estimator throws; `BackwardFailure`.
+  /// - Throws: what the estimator throws; `BackwardFailure`; `CancellationError`.
   func run(
     _ v: Tensor, through pullback: @escaping (Tensor) throws -> Tensor, order: Int
   ) throws -> (w: Tensor, report: BackwardReport) {
     let norms = v.normsOfSamples
     var pullbacks = 0
     let counted: (Tensor) throws -> Tensor = { w in
+      try Task.checkCancellation()
       pullbacks += 1
       return try pullback(w)
     }

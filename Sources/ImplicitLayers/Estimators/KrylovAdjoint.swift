@@ -70,11 +70,8 @@ public struct KrylovAdjoint: AdjointEstimator {
       }
     }
     let found = try solver.solve(
-      v, from: memory?.start(for: v), floors: problem.accuracies, preconditioner: own ?? inverse
-    ) { w in
-      try Task.checkCancellation()
-      return try problem.system(w)
-    }
+      v, from: memory?.start(for: v), floors: problem.accuracies, preconditioner: own ?? inverse,
+      applying: problem.system)
     memory?.keep(found.value, for: v)
     return AdjointEstimate(value: found.value, report: found.report)
   }

@@ -45,7 +45,6 @@ public struct NeumannSeries: AdjointEstimator {
     let start = relaxation < 1 ? problem.cotangent * relaxation : problem.cotangent
     var w = start
     for _ in 1..<terms {
-      try Task.checkCancellation()
       let image = try problem.pullback(w)
       w = relaxation < 1 ? start + w * (1 - relaxation) + image * relaxation : start + image
     }

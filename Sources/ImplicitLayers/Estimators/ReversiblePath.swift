@@ -53,7 +53,7 @@ struct ReversiblePath {
 
   /// Runs the iteration once more, recorded, up to the iterate at which each sample ended.
   ///
-  /// - Throws: what the map throws.
+  /// - Throws: what the map throws; `CancellationError`.
   func again(_ map: FixedPointMap, from start: Tensor) throws -> Tensor {
     var (now, former, found) = (start, start, start)
     for step in 0...(steps.max() ?? 0) {
@@ -61,6 +61,7 @@ struct ReversiblePath {
       let last = step == steps.max()
       if step > 0 && ends.contains(true) { found = found.replacingSamples(ends, with: now) }
       if last && step > 0 { break }
+      try Task.checkCancellation()
       let image = try map(now)
       if step == 0 && ends.contains(true) {
         found = found.replacingSamples(ends, with: image.withElements(of: start))

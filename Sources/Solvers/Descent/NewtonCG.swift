@@ -82,7 +82,6 @@ public struct NewtonCG: ForwardSolver {
     let unknowns = base.z.unknownsOfSamples
     let steps = unknowns < limit ? min(limit, 2 * unknowns) : limit
     for step in 0..<steps where isOpen.contains(true) {
-      try Task.checkCancellation()
       // f(x) = x - dL/dx, so that H = I - J.
       let product = try search - near.pushforward(search)
       let curvatures = search.innerProductsOfSamples(with: product)

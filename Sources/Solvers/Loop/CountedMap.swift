@@ -31,15 +31,23 @@ public final class CountedMap {
   }
 
   /// f(z), counted as one evaluation of every row.
+  ///
+  /// - Throws: what the map throws; `CancellationError`.
   public func image(of z: Tensor) throws -> Tensor {
-    ledger.countEvaluation(of: samples, cost: cost)
+    try countEvaluation()
     return try map(z)
+  }
+
+  /// Counts an evaluation that is about to begin, unless the task has been cancelled.
+  private func countEvaluation() throws {
+    try Task.checkCancellation()
+    ledger.countEvaluation(of: samples, cost: cost)
   }
 
   /// The image of the present iterate.
   func imageOfIterate(_ z: Tensor) throws -> Tensor {
     guard let last = whole.last, ledger.isAtLast else { return try image(of: z) }
-    ledger.countEvaluation(of: samples, cost: cost)
+    try countEvaluation()
     return try last(z)
   }
 
@@ -54,7 +62,7 @@ public final class CountedMap {
   /// It counts as an evaluation.
   func equation(at z: Tensor) throws -> Tensor {
     guard let equation = map.equation else { return try z - image(of: z) }
-    ledger.countEvaluation(of: samples, cost: cost)
+    try countEvaluation()
     return try StateSharding.outside { try equation(z) }
   }
 
@@ -156,15 +164,19 @@ public struct MapLinearization {
   /// J^T v.
   ///
   /// - Throws: what the map's operators throw; `LinearizedAdjoint` if the map is itself the adjoint
-  ///   of another.
+  ///   of another; `CancellationError`.
   public func pullback(_ v: Tensor) throws -> Tensor {
     guard let back else { throw LinearizedAdjoint() }
+    try Task.checkCancellation()
     ledger.countProduct()
     return try back(v)
   }
 
   /// J s, exactly; see `Linearization.pushforward` for the price.
+  ///
+  /// - Throws: what the map's operators throw; `CancellationError`.
   public func pushforward(_ s: Tensor) throws -> Tensor {
+    try Task.checkCancellation()
     ledger.countProduct()
     return try forth(s)
   }

@@ -52,7 +52,6 @@ package struct SolveRun<Solver: ForwardSolver> {
   ///
   /// - Throws: what the map throws; `CancellationError`.
   package mutating func advance() throws {
-    try Task.checkCancellation()
     let isFirst = ledger.iterations == 0
     var point = Iterate(z: z, image: try map.imageOfIterate(z), map: map)
     let improved = try ledger.record(point, slopes: gauge?.slopes(at: point))

@@ -25,10 +25,7 @@ func implicitlyDifferentiated(
   return function.solution(isEquation: true) { v, pullback, _ in
     let resolution = v.dtype.machineEpsilon
     let tolerances = Array(repeating: 16 * resolution, count: v.shape[0])
-    let found = try solver.solve(v, tolerances: tolerances) { w in
-      try Task.checkCancellation()
-      return try w - pullback(w)
-    }
+    let found = try solver.solve(v, tolerances: tolerances) { w in try w - pullback(w) }
     let samples = found.report.samples
     if let row = samples.firstIndex(where: {
       $0.outcome != .nonFinite && !($0.relativeResidual <= resolution.squareRoot())

@@ -33,6 +33,10 @@ public struct BiCGStab: LinearSolver {
     _ right: Tensor, from initial: Tensor?, floors: [Double]?, preconditioner: LinearOperator?,
     applying operator: LinearOperator
   ) throws -> LinearSolution {
+    func apply(_ x: Tensor) throws -> Tensor {
+      try Task.checkCancellation()
+      return try StateSharding.outside { try `operator`(x) }
+    }
     let tolerances = LinearProgress.tolerances(tolerance, floors: floors, for: right)
     var progress = LinearProgress(right: right, tolerances: tolerances)
     var x = initial?.keepingSamples(progress.open) ?? right.zerosLike()
@@ -44,7 +48,7 @@ public struct BiCGStab: LinearSolver {
     while progress.isOpen {
       if !isExact {
         guard progress.applications < limit else { break }
-        let image = try StateSharding.outside { try `operator`(x) }.keepingSamples(progress.open)
+        let image = try apply(x).keepingSamples(progress.open)
         let taking = progress.open
         progress.count(for: taking)
         if progress.applications == 1 {
@@ -65,7 +69,7 @@ public struct BiCGStab: LinearSolver {
       var pass = Pass(x: x, residual: residual, norms: progress.residualNorms, open: progress.open)
       // One application is kept in reserve for the residual.
       while pass.isOpen, progress.applications + 3 <= limit {
-        try pass.step(&progress, preconditioner: preconditioner, applying: `operator`)
+        try pass.step(&progress, preconditioner: preconditioner, applying: apply)
       }
       if pass.stepCount == 0 { break }
       x = pass.best
@@ -106,7 +110,7 @@ private struct Pass {
   /// One step: x + alpha p + omega s.
   mutating func step(
     _ progress: inout LinearProgress, preconditioner: LinearOperator?,
-    applying operator: LinearOperator
+    applying apply: LinearOperator
   ) throws {
     let thresholds = progress.thresholds
     let roundoff = residual.dtype.machineEpsilon
@@ -125,7 +129,7 @@ private struct Pass {
     direction = residual.adding(former, times: beta).keepingSamples(open)
     let corrected = try StateSharding.outside { try preconditioner?(direction) ?? direction }
       .keepingSamples(open)
-    product = try StateSharding.outside { try `operator`(corrected) }.keepingSamples(open)
+    product = try apply(corrected).keepingSamples(open)
     let taking = open
     progress.count(for: taking)
     let productNorms = product.normsOfSamples
@@ -150,7 +154,7 @@ private struct Pass {
     let half = residual.keepingSamples(open)
     let smoothing = try StateSharding.outside { try preconditioner?(half) ?? half }
       .keepingSamples(open)
-    let image = try StateSharding.outside { try `operator`(smoothing) }.keepingSamples(open)
+    let image = try apply(smoothing).keepingSamples(open)
     let smoothed = open
     progress.count(for: smoothed)
     let imageNorms = image.normsOfSamples

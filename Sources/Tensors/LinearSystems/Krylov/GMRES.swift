@@ -63,7 +63,7 @@ public struct GMRES: LinearSolver {
   ///   - operator: x -> A x.
   /// - Returns: the solution and a report. A sample is `stalled` if a whole cycle brought no
   ///   progress, which happens when A is singular or the dimension is too small.
-  /// - Throws: what the operators throw.
+  /// - Throws: what the operators throw; `CancellationError`.
   /// - Complexity: at most `limit` applications, one of which in each cycle computes the residual;
   ///   the step at dimension j takes 4 j inner products.
   public func solve(
@@ -72,7 +72,8 @@ public struct GMRES: LinearSolver {
     applying operator: LinearOperator
   ) throws -> LinearSolution {
     func apply(_ x: Tensor) throws -> Tensor {
-      try StateSharding.outside { try `operator`(x) }
+      try Task.checkCancellation()
+      return try StateSharding.outside { try `operator`(x) }
     }
     var progress = LinearProgress(right: right, tolerances: tolerances)
     var x = right.zerosLike()
