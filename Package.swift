@@ -56,7 +56,8 @@ let package = Package(
     .target(name: "DataLoading", dependencies: ["Tensors"]),
     .target(
       name: "ImplicitModels", dependencies: ["ImplicitLayers", "NeuralLayers", "Tensors"]),
-    .target(name: "Training", dependencies: ["NeuralLayers", "Tensors"]),
+    .target(name: "FileReading"),
+    .target(name: "Training", dependencies: ["FileReading", "NeuralLayers", "Tensors"]),
     .target(
       name: "Collectives",
       dependencies: [
@@ -65,19 +66,19 @@ let package = Package(
       ]),
     .target(name: "CImageCodecs", dependencies: ["CJPEG", "CPNG"]),
     .target(name: "CProcess"),
-    .target(name: "Images", dependencies: ["CImageCodecs"]),
+    .target(name: "Images", dependencies: ["CImageCodecs", "FileReading"]),
     .target(name: "EstimatorComparison", dependencies: ["ImplicitLayers", "Images", "Tensors"]),
     .target(
       name: "ObjectCentric",
       dependencies: [
-        "DataLoading", "ImplicitLayers", "NeuralLayers", "Tensors", "Images",
+        "DataLoading", "FileReading", "ImplicitLayers", "NeuralLayers", "Tensors", "Images",
         .target(name: "CHDF5", condition: .when(traits: ["HDF5"])),
       ]),
     .executableTarget(
       name: "slate",
       dependencies: [
-        "CProcess", "Collectives", "DataLoading", "ObjectCentric", "ImplicitLayers",
-        "NeuralLayers", "Training", "Images", "Tensors", "EstimatorComparison",
+        "CProcess", "Collectives", "DataLoading", "FileReading", "ObjectCentric",
+        "ImplicitLayers", "NeuralLayers", "Training", "Images", "Tensors", "EstimatorComparison",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 

@@ -18,6 +18,8 @@ struct decoding {
   jmp_buf jump;
   char *message;
   long scan_limit;
+  // The coefficients that scans have visited, and how many they may.
+  long visited, visit_limit;
   // Whether there were bytes that no segment claims.
   int has_stray_bytes;
   // The last scan that was looked at, and a bit for each component that a scan held.
@@ -88,8 +90,16 @@ static void watch(j_common_ptr common) {
     snprintf(text, sizeof text, "it has more than %ld scans", decoding->scan_limit);
     fail_with(common, text);
   }
-  for (int i = 0; i < jpeg->comps_in_scan; i++)
-    decoding->components_seen |= 1u << jpeg->cur_comp_info[i]->component_index;
+  // A scan costs time for each block, even if it has a single coefficient of each.
+  long band = jpeg->progressive_mode ? jpeg->Se - jpeg->Ss + 1 : DCTSIZE2;
+  for (int i = 0; i < jpeg->comps_in_scan; i++) {
+    const jpeg_component_info *component = jpeg->cur_comp_info[i];
+    decoding->components_seen |= 1u << component->component_index;
+    decoding->visited +=
+      (long)component->width_in_blocks * (long)component->height_in_blocks * (band + 7);
+  }
+  if (decoding->visited > decoding->visit_limit)
+    fail_with(common, "its scans go over so large a picture too often");
 }
 
 // Fails where a file that is divided into scans, all of them whole, lacks some.
@@ -169,8 +179,8 @@ static void colors_of_ink(const unsigned char *inks, unsigned char *pixels, long
   }
 }
 
-int ci_jpeg_decode(const unsigned char *bytes, long count, long scan_limit, unsigned char *pixels,
-                   char *message) {
+int ci_jpeg_decode(const unsigned char *bytes, long count, long scan_limit, long visit_limit,
+                   unsigned char *pixels, char *message) {
   struct decoding decoding;
   struct jpeg_decompress_struct jpeg;
   unsigned char *volatile inks = NULL;
@@ -184,6 +194,7 @@ int ci_jpeg_decode(const unsigned char *bytes, long count, long scan_limit, unsi
   }
   open_jpeg(&jpeg, &decoding, bytes, count);
   decoding.scan_limit = scan_limit;
+  decoding.visit_limit = visit_limit;
   jpeg.progress = &decoding.progress;
   int is_ink = jpeg.num_components == 4;
   jpeg.out_color_space = is_ink ? JCS_CMYK : JCS_RGB;

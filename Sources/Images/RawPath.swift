@@ -1,3 +1,4 @@
+import FileReading
 import Foundation
 
 /// A path as the system has it: bytes, which need not be UTF-8.
@@ -102,58 +103,21 @@ extension RawPath {
   ///
   /// - Throws: `ImageError` naming the file when it cannot be read or is no file.
   func imageFileContents() throws -> [UInt8] {
-    var status = stat()
-    guard withCString({ stat($0, &status) }) == 0 else { throw unreadable() }
-    try expectFile(status)
-    let file = withCString { open($0, O_RDONLY | O_NONBLOCK | O_CLOEXEC) }
-    guard file >= 0 else { throw unreadable() }
-    defer { close(file) }
-    guard fstat(file, &status) == 0 else { throw unreadable() }
-    try expectFile(status)
-    let start = try bytes(8, of: file)
-    guard ImageFormat(of: start) != nil else { return start }
-    guard status.st_size <= RawPath.sizeLimit else {
-      throw ImageError(
-        path: description, reason: "it has \(status.st_size) bytes",
-        remedy: "images of up to 2^30 bytes are read; shrink or remove it")
-    }
-    return try bytes(Int(status.st_size), of: file, after: start)
-  }
-
-  /// The next bytes of an open file behind those that were read, `count` in all or fewer at its end.
-  private func bytes(_ count: Int, of file: Int32, after start: [UInt8] = []) throws -> [UInt8] {
-    var failed = false
-    let bytes = [UInt8](unsafeUninitializedCapacity: max(count, start.count)) { buffer, filled in
-      filled = buffer.initialize(fromContentsOf: start)
-      while filled < count, let base = buffer.baseAddress {
-        let piece = read(file, base + filled, count - filled)
-        if piece < 0, errno == EINTR { continue }
-        if piece < 0 { failed = true }
-        if piece <= 0 { break }
-        filled += piece
+    do {
+      let file = try RegularFile(bytes)
+      let start = try file.bytes(0..<8)
+      guard ImageFormat(of: start) != nil else { return start }
+      guard file.size <= RawPath.sizeLimit else {
+        throw ImageError(
+          path: description, reason: "it has \(file.size) bytes",
+          remedy: "images of up to 2^30 bytes are read; shrink or remove it")
       }
+      return try file.bytes(8..<max(8, file.size), after: start)
+    } catch let fault as RegularFile.Fault {
+      throw ImageError(
+        path: description, reason: fault.reason,
+        remedy: fault.isOfOtherKind
+          ? "remove it, or give a PNG or JPEG file" : "check the path and its permissions")
     }
-    guard !failed else { throw unreadable() }
-    return bytes
-  }
-
-  private func expectFile(_ status: stat) throws {
-    let kind: String
-    switch status.st_mode & S_IFMT {
-    case S_IFREG: return
-    case S_IFDIR: kind = "folder"
-    case S_IFIFO: kind = "FIFO"
-    case S_IFSOCK: kind = "socket"
-    default: kind = "device"
-    }
-    throw ImageError(
-      path: description, reason: "it is a \(kind), not a file",
-      remedy: "remove it, or give a PNG or JPEG file")
-  }
-
-  private func unreadable() -> ImageError {
-    ImageError(
-      path: description, reason: "it cannot be read (\(String(cString: strerror(errno))))",
-      remedy: "check the path and its permissions")
   }
 }

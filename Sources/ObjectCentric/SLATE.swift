@@ -66,6 +66,33 @@ public struct SLATE: Module {
       max(1, 512 / tokenCount, 80_000_000 / tapeBytesOfAnImage)
     }
 
+    /// The number of parameters of a model of these sizes, without making one.
+    ///
+    /// It is a floating-point number because sizes that a file claims may be larger than any memory.
+    package var parameterCount: Double {
+      let (vocabulary, width) = (Double(vocabularySize), Double(autoencoderWidth))
+      let (model, slot) = (Double(modelSize), Double(slotSize))
+      let (blocks, hidden) = (Double(decoderBlocks), Double(mlpHiddenSize))
+      // Convolutions with the gain and the bias of their norms.
+      let patches = 48 * width + 2 * width
+      let (point, square) = (width * width + 2 * width, 9 * width * width + 2 * width)
+      let spread = 4 * width * width + 8 * width
+      let encoder = patches + 6 * point + (width + 1) * vocabulary
+      let decoder =
+        (vocabulary + 2) * width + 2 * square + 4 * point + 2 * spread + 3 * width + 3
+      let embeddings = (vocabulary + 1) * model + Double(1 + tokenCount) * model
+      let initial = slotInitialization == .random ? 2 * slot : Double(slotCount) * slot
+      let features = 2 * model + 2 * (model * model + model)
+      let projections = slot * slot + 2 * model * slot
+      let recurrence = 6 * slot * slot + 6 * slot
+      let perceptron = 2 * slot * hidden + hidden + slot
+      let attention = 2 * model + 4 * slot + projections + recurrence + perceptron
+      let block = 6 * model + 8 * model * model + 8 * model * model + 5 * model
+      let transformer = blocks * block + 2 * model
+      return encoder + decoder + embeddings + initial + features + attention + slot * model
+        + transformer + model * vocabulary
+    }
+
     /// The approximate size of the tape for one image, in bytes of single precision, after the
     /// forward pass.
     ///

@@ -7,6 +7,17 @@ extension Tensor {
     return try body(UnsafeRawBufferPointer(start: storage.base, count: count * dtype.byteCount))
   }
 
+  /// A tensor whose elements `body` writes, all of them, row-major, at the place where they stay.
+  package init(
+    shape: Shape, dtype: DType, filling body: (UnsafeMutableRawBufferPointer) throws -> Void
+  ) rethrows {
+    let storage = Storage(dtype: dtype, count: shape.elementCount)
+    try body(
+      UnsafeMutableRawBufferPointer(
+        start: storage.base, count: storage.count * dtype.byteCount))
+    self.init(storage, shape)
+  }
+
   /// A tensor whose elements are copied from memory, where they lie in row-major order.
   ///
   /// Stops when the number of bytes is not that of the shape.

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Foundation
+import Images
 
 /// The words of the command line, before the parser gets them.
 struct CommandLineWords {
@@ -30,6 +32,31 @@ struct CommandLineWords {
     }
     self.words = result
     try expectCommands(of: root)
+  }
+
+  /// The words that the system hands over, as bytes, without the program's name.
+  static var given: [RawPath] {
+    (1..<max(1, Int(CommandLine.argc))).compactMap { index in
+      CommandLine.unsafeArgv[index].map { word in
+        RawPath(
+          bytes: UnsafeRawBufferPointer(start: word, count: strlen(word)))
+      }
+    }
+  }
+
+  /// Words as text.
+  ///
+  /// - Throws: `ValidationError` for a word that is not UTF-8: text would name another file, which is not
+  ///   there.
+  static func texts(ofWords words: [RawPath]) throws -> [String] {
+    try words.map { word in
+      guard let text = String(validating: word.bytes, as: UTF8.self) else {
+        throw ValidationError(
+          "'\(word)' is not UTF-8, and such a name cannot be given: give a folder above it, because "
+            + "names in a folder of images may be of any bytes, or rename it")
+      }
+      return text
+    }
   }
 
   /// Looks for a mistyped command.

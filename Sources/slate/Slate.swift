@@ -37,7 +37,7 @@ struct Slate: ParsableCommand {
     cp_ignore_signals_of_writes()
     var status = EXIT_SUCCESS
     do {
-      let words = Array(CommandLine.arguments.dropFirst())
+      let words = try CommandLineWords.texts(ofWords: CommandLineWords.given)
       var command = try parseAsRoot(CommandLineWords(words, of: Slate.self).words)
       if !(command is any SharedCommand), !words.isEmpty { try Ranks.expectOne(words[0]) }
       try command.run()

@@ -1,7 +1,8 @@
 import Foundation
-import Images
 import TestFolders
 import Testing
+
+@testable import Images
 
 /// The fixtures of a folder by their names, without the files of expected values.
 private func names(_ folder: String) -> [String] {
@@ -109,6 +110,63 @@ private func bytes(_ name: String) throws -> [UInt8] {
   }
 }
 
+/// A grey progressive JPEG that is large, and whose scans hold next to nothing.
+private struct ProgressiveFile {
+  private(set) var bytes: [UInt8] = [0xff, 0xd8]
+
+  /// - Parameters:
+  ///   - side: the pixels of a side, a multiple of 64.
+  ///   - refinements: the number of scans, besides the first of each kind, that add a bit to all
+  ///     coefficients but the mean; at most 13.
+  init(side: Int, refinements: Int) {
+    // Comments, because memory is allowed for each byte of a file.
+    for _ in 0..<(side * side) >> 21 { segment(0xfe, [UInt8](repeating: 0, count: 60_000)) }
+    segment(0xdb, [0] + [UInt8](repeating: 1, count: 64))
+    let sides = [side, side].flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] }
+    segment(0xc2, [8] + sides + [1, 1, 0x11, 0])
+    // One code of one bit for a mean that stays; of four bits for the ends of 2^r and more blocks.
+    segment(0xc4, [0, 1] + [UInt8](repeating: 0, count: 15) + [0])
+    segment(
+      0xc4, [0x10, 0, 0, 0, 15] + [UInt8](repeating: 0, count: 12) + (0..<15).map { $0 << 4 })
+    let blocks = side * side / 64
+    scan(from: 0, to: 0, high: 0, low: 0)
+    bytes += [UInt8](repeating: 0, count: blocks / 8)
+    for place in 0...refinements {
+      let low = refinements - place
+      scan(from: 1, to: 63, high: place == 0 ? 0 : low + 1, low: low)
+      skip(blocks)
+    }
+    bytes += [0xff, 0xd9]
+  }
+
+  private mutating func segment(_ marker: UInt8, _ content: [UInt8]) {
+    let length = content.count + 2
+    bytes += [0xff, marker, UInt8(length >> 8), UInt8(length & 255)] + content
+  }
+
+  private mutating func scan(from first: UInt8, to last: UInt8, high: Int, low: Int) {
+    segment(0xda, [1, 1, 0, first, last, UInt8(high << 4 | low)])
+  }
+
+  /// The codes of blocks in which nothing changes: four bits with r, and r bits with what exceeds 2^r.
+  private mutating func skip(_ blocks: Int) {
+    var bits: [Int] = []
+    var left = blocks
+    while left > 0 {
+      let r = min(14, left.bitWidth - 1 - left.leadingZeroBitCount)
+      let run = min(left, (2 << r) - 1)
+      for place in (0..<4).reversed() { bits.append(r >> place & 1) }
+      for place in (0..<r).reversed() { bits.append((run - (1 << r)) >> place & 1) }
+      left -= run
+    }
+    bits += [Int](repeating: 1, count: (8 - bits.count % 8) % 8)
+    for start in stride(from: 0, to: bits.count, by: 8) {
+      let byte = bits[start..<start + 8].reduce(0) { $0 << 1 | $1 }
+      bytes += byte == 255 ? [255, 0] : [UInt8(byte)]
+    }
+  }
+}
+
 /// What is made to cost more than it is worth.
 @Suite struct DecoderBombTests {
   @Test func scansAreLimited() throws {
@@ -116,6 +174,29 @@ private func bytes(_ name: String) throws -> [UInt8] {
       try Image(encoded: bytes("damaged/scans_127.jpg"), path: "scans.jpg")
     }
     #expect(error?.description.contains("more than 100 scans") == true, "\(error as Any)")
+  }
+
+  @Test("scans of a large picture end in seconds, and too many of them are refused")
+  func visitsAreLimited() throws {
+    // 262,144 blocks, of which 14 scans visit 63 coefficients each, and say in some bytes that nothing
+    // changes in them.
+    let side = 4096
+    let file = ProgressiveFile(side: side, refinements: 13).bytes
+    let blocks = side * side / 64
+    let visits = blocks * (8 + 14 * 70)
+    let time = try ContinuousClock().measure {
+      let image = try Image.decodedJPEG(file, "scans.jpg", copies: 1, visitLimit: visits)
+      #expect(image.width == side && image.pixels.allSatisfy { $0 == 128 })
+    }
+    let error = #expect(throws: ImageError.self) {
+      try Image.decodedJPEG(file, "scans.jpg", copies: 1, visitLimit: visits - 1)
+    }
+    #expect(error?.description.contains("too often") == true, "\(error as Any)")
+    // As many as the limit allows, however busy the machine is.
+    let atMost = time / .seconds(1) * Double(Image.visitLimit) / Double(visits)
+    #expect(atMost < 60, "\(atMost) s for as many visits as are allowed")
+    // Four visits of each coefficient of the largest picture are allowed, as photographs need them.
+    #expect(3 * Image.pixelLimit / 64 * (4 * 64 + 4 * 7) <= Image.visitLimit)
   }
 
   @Test("a JPEG that claims more pixels than it can hold", arguments: ["jpg", "progressive"])

@@ -91,4 +91,27 @@ import Testing
       #expect(shapes["dvae.decoder.11.bias"] == [3])
     }
   }
+
+  @Test("the number of parameters is known without a model")
+  func parameterCounts() {
+    var generator = Philox(seed: 1)
+    var sizes = SLATE.Configuration()
+    for (vocabulary, width, model, slot, hidden) in [
+      (5, 8, 12, 6, 7), (16, 4, 8, 10, 3), (9, 12, 4, 8, 20),
+    ] {
+      for (blocks, size, slots) in [(1, 16, 2), (3, 8, 5)] {
+        for initialization in SLATE.SlotInitialization.allCases {
+          for positions in [SLATE.PositionEncoding.learned, .sinusoidal] {
+            (sizes.vocabularySize, sizes.autoencoderWidth) = (vocabulary, width)
+            (sizes.modelSize, sizes.slotSize, sizes.mlpHiddenSize) = (model, slot, hidden)
+            (sizes.decoderBlocks, sizes.imageSize, sizes.slotCount) = (blocks, size, slots)
+            (sizes.heads, sizes.slotHeads) = (2, 1)
+            (sizes.slotInitialization, sizes.positionEncoding) = (initialization, positions)
+            let model = SLATE(sizes, using: &generator)
+            #expect(sizes.parameterCount == Double(model.parameterCount), "\(sizes)")
+          }
+        }
+      }
+    }
+  }
 }

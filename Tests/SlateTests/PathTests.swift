@@ -100,4 +100,24 @@ import Testing
       }
     }
   }
+
+  @Test("a name that is not UTF-8 is called so; folders above it serve")
+  func otherEncodings() throws {
+    try writeImages(8, folder, "above/d")
+    let made = try SlateProgram.shell(
+      "mv above/d $'above/d\\xe9' && cp $'above/d\\xe9/1000.png' $'above/x\\xe9.png'", [],
+      in: folder.url)
+    #expect(made.status == 0, "\(made.errors)")
+    for script in [
+      "data inspect $'above/d\\xe9'", "reconstruct run $'above/x\\xe9.png' --out o.png",
+      "train --steps 1 --out $'r\\xe9'", "data inspect --sheet=$'\\xe9.png'",
+    ] {
+      let refused = try SlateProgram.shell("\"$1\" \(script)", [], in: folder.url)
+      #expect(refused.status == 64, "\(refused.errors)")
+      #expect(refused.errors.contains("\\xE9") && refused.errors.contains("is not UTF-8"))
+      #expect(refused.errors.contains("give a folder above it"), "\(refused.errors)")
+    }
+    let seen = try SlateProgram.run(["data", "inspect", "above"], in: folder.url)
+    #expect(seen.status == 0 && seen.output.contains("(9 of 9 looked at)"), "\(seen.errors)")
+  }
 }

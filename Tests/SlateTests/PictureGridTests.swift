@@ -72,8 +72,8 @@ import Training
       let winners = result.attention.permuted([0, 2, 3, 1]).bilinear(height: 16, width: 16)
         .argmax(alongAxis: -1).scalars.map { Int($0) }
       for column in 0..<8 {
-        let regenerated = Image(
-          result.image.slice(column..<column + 1).reshaped([16, 16, 3]))
+        let regenerated = try Image(
+          result.image.slice(column..<column + 1).reshaped([16, 16, 3]), of: "it")
         expect(grid.picture, row: row, column: column, shows: regenerated)
         let slots = winners[256 * column..<256 * (column + 1)]
         let colored = Image(width: 16, height: 16, pixels: slots.flatMap { colors[$0] })

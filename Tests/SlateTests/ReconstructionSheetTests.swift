@@ -8,9 +8,9 @@ import Testing
 /// The picture of what a model sees in images.
 @Suite struct ReconstructionSheetTests {
   @Test("numbers become the nearest bytes, and those out of range the ends of it")
-  func bytes() {
+  func bytes() throws {
     let numbers: [Float] = [0, 1, 0.5, 0.4999 / 255, 0.5001 / 255, -3, 7, 100 / 255, 0.25]
-    let image = Image(Tensor(numbers, shape: [1, 3, 3]))
+    let image = try Image(Tensor(numbers, shape: [1, 3, 3]), of: "it")
     #expect(image.width == 3 && image.height == 1)
     #expect(image.pixels == [0, 255, 128, 0, 1, 0, 255, 100, 64])
   }
@@ -44,7 +44,7 @@ import Testing
         Self.cell(sheet, row: row, column: $0, size: 16, enlargement: 8)
       }
       for (column, tensor) in [images, plain, generated].enumerated() {
-        let expected = Image(tensor.slice(row..<row + 1).reshaped([16, 16, 3]))
+        let expected = try Image(tensor.slice(row..<row + 1).reshaped([16, 16, 3]), of: "it")
         #expect(cells[column] == expected.pixels.map { Int($0) }, "row \(row), column \(column)")
       }
       // The shares a of a pixel add up to 1, and where a slot has the share a it is white but for that much.

@@ -21,6 +21,28 @@ import Testing
     #expect(SeedStatistics([452, 452])?.text == "452 ± 0")
   }
 
+  @Test("numbers at the ends of what a number holds")
+  func extremes() throws {
+    let apart = try #require(SeedStatistics([1e300, -1e300]))
+    #expect(apart.mean == 0 && apart.text == "0 ± 1.41e+300")
+    #expect(abs(try #require(apart.deviation) / 1e300 - 2.0.squareRoot()) < 1e-12)
+    let large = try #require(SeedStatistics([1e200, 2e200]))
+    #expect(large.text == "1.5e+200 ± 7.07e+199")
+    let most = Double.greatestFiniteMagnitude
+    #expect(SeedStatistics([most, most])?.mean == most)
+    #expect(SeedStatistics([most, -most])?.deviation == nil)
+    #expect(SeedStatistics([most, -most])?.text == "0")
+    #expect(SeedStatistics([1, .infinity]) == nil && SeedStatistics([.nan]) == nil)
+    for numbers in [[5e-324, 1], [1e300, 0], [1e15, 2e15], [-1e14, 1]] {
+      #expect(try #require(SeedStatistics(numbers)).text.count < 60)
+      _ = try snakeCaseJSON(SeedStatistics(numbers))
+    }
+    #expect(LineFit([CurvePoint(x: 1e300, y: 1), CurvePoint(x: -1e300, y: 2)]) == nil)
+    #expect(LineFit([CurvePoint(x: 0, y: most), CurvePoint(x: 1, y: -most)]) == nil)
+    let error = #expect(throws: RunError.self) { try snakeCaseJSON(["someValue": Double.nan]) }
+    #expect(error?.description.contains("is nan, which JSON cannot") == true, "\(error as Any)")
+  }
+
   @Test("a line through known points, with the confidence interval of its slope")
   func lines() throws {
     // y = 1 + 2 x with errors of ±0.5: slope 2.1, intercept 0.85, rest 0.95, squares 5.

@@ -6,6 +6,8 @@ import TestFolders
 import Testing
 import Training
 
+@testable import slate
+
 /// Statistics of images that are kept for later distances.
 @Suite struct StatisticsTests {
   private let folder: TemporaryFolder
@@ -141,6 +143,54 @@ import Training
     try Data(contentsOf: fixture).dropLast(30).write(to: folder.url.appending(path: "cut.npz"))
     let refused = try SlateProgram.run("fid", folder.path("cut.npz"), fixture.path)
     #expect(refused.status == 1 && refused.errors.contains("cut.npz"), "\(refused.errors)")
+  }
+
+  @Test("a distance that no number holds is an error, not a result")
+  func infinite() throws {
+    for (name, mean, factor) in [
+      ("low", -1e300, 1.0), ("high", 1e300, 1), ("wide", 1, 1e160), ("wider", 1, 1e200),
+    ] {
+      try SafetensorsFile([
+        ("mean", Tensor([mean], shape: [1], dtype: .float64)),
+        ("factor", Tensor([factor], shape: [1, 1], dtype: .float64)),
+      ]).write(to: folder.url.appending(path: "\(name).safetensors"))
+    }
+    for (first, second) in [("low", "high"), ("wide", "wide"), ("wider", "wider")] {
+      let sets = [first, second].map { folder.path("\($0).safetensors") }
+      for form in [[], ["--json"]] {
+        let refused = try SlateProgram.run(["fid"] + sets + form)
+        #expect(refused.status == 1 && refused.output.isEmpty, "\(refused.output)")
+        #expect(refused.errors.contains("not finite"), "\(refused.errors)")
+      }
+    }
+    let line = jsonLine([("a", 1), ("b", .infinity), ("c", nil)])
+    #expect(line == #"{"a": 1.0, "b": null, "c": null}"#)
+  }
+
+  @Test("statistics without fingerprints: a warning for each, and the same distance")
+  func withoutFingerprints() throws {
+    try writeWeights("weights.safetensors", scale: 1.4)
+    let (run, kept) = (folder.path("run"), folder.path("kept.safetensors"))
+    #expect(try SlateProgram.trainTiny("--steps", "1", out: run).status == 0)
+    let evaluate = [
+      "evaluate", run, "--images", "3", "--json", "--inception", folder.path("weights.safetensors"),
+      "--statistics",
+    ]
+    let own = try SlateProgram.run(evaluate + [kept])
+    #expect(!own.errors.contains("does not say"), "\(own.errors)")
+    let file = try SafetensorsFile(contentsOf: URL(filePath: kept))
+    let (mean, factor) = (try file.tensor("mean"), try file.tensor("factor"))
+    let statistics = FeatureStatistics(mean: mean, factor: factor, count: 3)
+    let archive = folder.path("port.npz")
+    let arrays = [("mu", mean), ("sigma", statistics.covariance)].map { name, tensor in
+      SavedArray(name, shape: tensor.shape.array, tensor.scalars)
+    }
+    try npz(arrays).write(to: URL(filePath: archive))
+    let other = try SlateProgram.run(evaluate + [archive])
+    #expect(other.errors.contains("of which images it is"), "\(other.errors)")
+    #expect(other.errors.contains("of which network it is"), "\(other.errors)")
+    let (expected, found) = (try value(own), try value(other))
+    #expect(expected > 0 && abs(found - expected) < 1e-6 * expected, "\(found), \(expected)")
   }
 
   @Test("statistics that cannot be any are refused")

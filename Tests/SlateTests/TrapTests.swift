@@ -23,6 +23,7 @@ import Training
       ["--mlp-hidden-size", "1000000", "--num-slots", "100000"],
       ["--batch-size", "1000000", "--image-size", "512"], ["--steps", "9223372036854775807"],
       ["--epochs", "9223372036854775807"], ["--limit", "9223372036854775807"],
+      ["--num-slots", "65535"],
     ])
   func options(_ option: [String]) throws {
     // What is not refused may train for ever: it is killed, and its status is neither of these.
@@ -72,25 +73,94 @@ import Training
     }
   }
 
+  @Test("more slots than masks can number, in the description of a run")
+  func slots() throws {
+    let run = folder.path("run")
+    let trained = try SlateProgram.trainTiny(
+      "--steps", "1", "--slot-init", "random", "--scenes", "shaded", out: run)
+    #expect(trained.status == 0, "\(trained.errors)")
+    try changeDescription {
+      $0.replacingOccurrences(of: "\"numSlots\":2", with: "\"numSlots\":70000")
+    }
+    try writeImages(1, folder, "images")
+    for command in [
+      ["slots", run, folder.path("images/1000.png"), "--out", folder.path("found")],
+      ["evaluate", run, "--images", "1"],
+    ] {
+      let refused = try SlateProgram.run(command)
+      #expect(refused.status == 1 && refused.errors.contains("--num-slots 70000"), "\(refused)")
+    }
+  }
+
+  /// Changes what the checkpoint of the run says of it.
+  private func changeDescription(_ change: (String) -> String) throws {
+    let url = folder.url.appending(path: "run/checkpoint.safetensors")
+    let file = try SafetensorsFile(contentsOf: url)
+    let state = try #require(file.metadata["run"])
+    try SafetensorsFile(
+      file.entries, metadata: ["run": change(state), "optimizer.step": "1"]
+    ).write(to: url)
+  }
+
+  @Test("a configuration, a record or a description of a run that is too large to be one")
+  func largeDescriptions() throws {
+    let run = folder.path("run")
+    #expect(try SlateProgram.trainTiny("--steps", "1", out: run).status == 0)
+    let brackets = "[" + String(repeating: "[],", count: 400_000) + "1]"
+    // Nothing in it is wrong but its size.
+    try changeDescription { "{\"x\":\(brackets)," + $0.dropFirst() }
+    let described = try SlateProgram.run("evaluate", run)
+    #expect(described.status == 1, "\(described.errors)")
+    #expect(described.errors.contains("more than the 1048576 that are read"))
+    for (name, command) in [
+      ("config.json", ["table", run]), ("run.json", ["table", run]),
+      ("scores.json", ["table", run]), ("failure.txt", ["table", run]),
+      ("config.json", ["train", "--print-config", "--config", run + "/config.json"]),
+    ] {
+      let url = folder.url.appending(path: "run/\(name)")
+      let before = try? Data(contentsOf: url)
+      try Data(brackets.utf8).write(to: url)
+      let refused = try SlateProgram.run(command)
+      #expect(refused.status == 1 && refused.errors.contains(name), "\(refused.errors)")
+      #expect(refused.errors.contains("more than the 1048576 that are read"), "\(refused.errors)")
+      try before?.write(to: url)
+      if before == nil { try FileManager.default.removeItem(at: url) }
+    }
+    #expect(try SlateProgram.run("table", run).status == 0)
+  }
+
   @Test("a file of weights that claims large sizes in few bytes makes no large model")
   func claims() throws {
     let path = folder.path("claims.safetensors")
-    var tensors: [(name: String, tensor: Tensor)] = [
-      ("dvae.encoder.6.weight", .zeros([8])), ("dvae.encoder.1.m.weight", .zeros([8, 8, 1, 1])),
-      ("dictionary.dictionary.weight", .zeros([3, 60_000])),
-      ("positional_encoder.pe", .zeros([1, 17, 0])), ("slot_proj.weight", .zeros([0, 60_000])),
-      ("slot_attn.slot_attention.mlp.0.weight", .zeros([60_000, 0])),
-      ("tf_dec.blocks.0.ffn.0.weight", .zeros([0])),
-    ]
-    for (added, name) in [
-      ("", "gru.weight_ih"), ("slot_attn.slot_attention.gru.weight_ih", "gru.weight_ih"),
-    ] {
-      if !added.isEmpty { tensors.append((added, .zeros([0, 60_000]))) }
-      try SafetensorsFile(tensors).write(to: URL(filePath: path))
+    let weights = try #require(
+      Bundle.module.url(
+        forResource: "published_tiny", withExtension: "safetensors", subdirectory: "Fixtures"))
+    let whole = try SafetensorsFile(contentsOf: weights).entries.map { ($0.name, $0.tensor) }
+    func refused(_ changes: [String: Tensor]) throws -> String {
+      let kept = whole.filter { changes[$0.0] == nil }
+      try SafetensorsFile(kept + changes.map { ($0.key, $0.value) }).write(to: URL(filePath: path))
       let refused = try SlateProgram.run("import", path, "--out", folder.path("run"))
-      #expect(refused.status == 1 && refused.errors.contains(name), "\(refused.errors)")
-      #expect(!refused.errors.contains("out of memory"))
+      #expect(refused.status == 1, "\(refused.errors)")
+      #expect(!FileManager.default.fileExists(atPath: folder.path("run")))
+      return refused.errors
     }
+    for (name, shape) in [
+      ("dictionary.dictionary.weight", [3, 0]), ("positional_encoder.pe", [1, 17, 0]),
+      ("slot_proj.weight", [0, 1_000_000]), ("slot_attn.slot_init", [1, 1_000_000, 0]),
+      ("slot_attn.slot_attention.mlp.0.weight", [1_000_000, 0]),
+      ("slot_attn.slot_attention.gru.weight_ih", [0, 1_000_000]),
+      ("tf_dec.blocks.0.ffn.0.weight", [0, 8]),
+    ] {
+      let errors = try refused([name: .zeros(Shape(shape))])
+      #expect(errors.contains(name) && errors.contains("without any element"), "\(errors)")
+    }
+    // 2 MB in which no tensor is large, but two widths that are multiplied in the model are.
+    let width = try #require(whole.first { $0.0 == "dictionary.dictionary.weight" }).1.shape[1]
+    let errors = try refused([
+      "dictionary.dictionary.weight": .zeros([40_001, width]),
+      "dvae.encoder.6.weight": .zeros([300]), "dvae.encoder.1.m.weight": .zeros([300, 300, 1, 1]),
+    ])
+    #expect(errors.contains(/has 2\d{7} parameters, and the file holds \d{5,6}\b/), "\(errors)")
   }
 
   @Test("configuration files name the key of a number that does not fit")

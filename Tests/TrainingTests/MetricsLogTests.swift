@@ -38,6 +38,24 @@ import Testing
     }
   }
 
+  @Test(
+    "a step that cannot be counted with is an error that names the line",
+    arguments: ["1e30", "-1e30", "null", "3.5", "-1", "\"x\"", "9007199254740994"])
+  func steps(_ step: String) throws {
+    try withTemporaryFolder { folder in
+      let url = folder.appending(path: "metrics.jsonl")
+      let content = "{\"step\": 1}\n{\"step\": \(step), \"loss\": 1}\n{\"x\": 1}\n"
+      try Data(content.utf8).write(to: url)
+      for attempt in [
+        { _ = try MetricsLog.read(url) }, { _ = try MetricsLog(url, keepingStepsUpTo: 5) },
+      ] {
+        let error = #expect(throws: LogError.self) { try attempt() }
+        #expect(error?.description.contains("the step of line 2") == true, "\(error as Any)")
+      }
+      #expect(try Data(contentsOf: url) == Data(content.utf8))
+    }
+  }
+
   @Test("a resumed run continues after its step", arguments: [(0, 2), (1, 3), (2, 4), (9, 5)])
   func resuming(_ step: Int, _ kept: Int) throws {
     try withTemporaryFolder { folder in

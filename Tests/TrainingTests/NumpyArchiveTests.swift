@@ -64,4 +64,45 @@ import Testing
       }
     }
   }
+
+  @Test("arrays longer than what decompression keeps", arguments: [false, true])
+  func longArrays(isDeflated: Bool) throws {
+    let numbers = (0..<50_000).map { $0 % 9000 < 5000 ? 0 : Double($0) / 7 }
+    try withTemporaryFolder { folder in
+      let url = folder.appending(path: "long.npz")
+      try npz(
+        [
+          SavedArray("matrix", shape: [200, 250], numbers), SavedArray("none", shape: [0], []),
+          SavedArray("word", shape: [], [2.5]),
+        ], deflated: isDeflated
+      ).write(to: url)
+      let archive = try NumpyArchive(contentsOf: url)
+      #expect(try archive.shape("matrix") == [200, 250])
+      #expect(try archive.tensor("matrix").scalars == numbers)
+      #expect(try archive.tensor("none").shape == [0])
+      #expect(try archive.tensor("word").scalars == [2.5])
+    }
+  }
+
+  /// The size of the network's features, of which the covariance has 32 MiB; and the largest array.
+  @Test(
+    "reading takes at most the file's size and 64 MiB, however small the file is",
+    arguments: [[2048, 2048], [5_000_000]], [false, true])
+  func memory(shape: [Int], isDeflated: Bool) async throws {
+    let folder = try TemporaryFolder()
+    let url = folder.url.appending(path: "zeros.npz")
+    try npz([SavedArray(zeros: "a", shape: shape)], deflated: isDeflated).write(to: url)
+    await #expect(processExitsWith: .success) { [path = url.path as String, isDeflated] in
+      let url = URL(filePath: path)
+      let size = try #require(url.resourceValues(forKeys: [.fileSizeKey]).fileSize)
+      #expect(isDeflated ? size < 1 << 19 : size > 1 << 24)
+      let before = ProcessLimits.peakResidentBytes
+      let tensor = try NumpyArchive(contentsOf: url).tensor("a")
+      // Mapped pages of the file count as well.
+      let used = ProcessLimits.peakResidentBytes - before
+      #expect(tensor.largestMagnitude == 0)
+      #expect(used <= size + 64 << 20, "\(used >> 20) MiB for a file of \(size >> 10) KiB")
+    }
+    withExtendedLifetime(folder) {}
+  }
 }

@@ -10,10 +10,11 @@ int ci_jpeg_size(const unsigned char *bytes, long count, long *width, long *heig
                  long *coefficient_bytes, char *message);
 
 // Decodes a JPEG file of the size that `ci_jpeg_size` gives to 8-bit RGB, row-major, with the accurate
-// transform and smooth chroma upsampling. Fails where data is missing or damaged, and at more than
-// `scan_limit` scans.
-int ci_jpeg_decode(const unsigned char *bytes, long count, long scan_limit, unsigned char *pixels,
-                   char *message);
+// transform and smooth chroma upsampling. Fails where data is missing or damaged, at more than
+// `scan_limit` scans, and where these visit more than `visit_limit` coefficients, with 7 more for each
+// block.
+int ci_jpeg_decode(const unsigned char *bytes, long count, long scan_limit, long visit_limit,
+                   unsigned char *pixels, char *message);
 
 // Whether a scan of a JPEG file in sequential Huffman coding holds blocks that no picture has, or blocks
 // left over behind its last one. For files with bytes that no segment claims, which may be either.

@@ -48,7 +48,7 @@
           H5Dclose(dataset)
           H5Fclose(file)
           throw refused(
-            "its dataset '\(name)' has shape \(extents.map(Int.init)) instead of bytes "
+            "its dataset '\(name)' has shape \(extents) instead of bytes "
               + "[count, height, width, 3]")
         }
         return (file, dataset, extents)

@@ -43,7 +43,7 @@ struct ImageSearch {
       guard let status = place(folder).status, visited.insert(Identity(status)).inserted else {
         continue
       }
-      for name in try names(in: place(folder)) where name.bytes.first != UInt8(ascii: ".") {
+      for name in try place(folder).names where name.bytes.first != UInt8(ascii: ".") {
         let inner = folder.map { $0.appending(name) } ?? name
         // A link whose target is missing is listed by its name, so that reading it reports what is
         // wrong.
@@ -59,34 +59,39 @@ struct ImageSearch {
       }
     }
   }
-
-  private func names(in folder: RawPath) throws -> [RawPath] {
-    func unreadable() -> DatasetError {
-      DatasetError(
-        path: folder.description,
-        reason: "the folder cannot be read (\(String(cString: strerror(errno))))",
-        remedy: "change its permissions, or move it elsewhere")
-    }
-    guard let stream = folder.withCString({ opendir($0) }) else { throw unreadable() }
-    defer { closedir(stream) }
-    var names: [RawPath] = []
-    while true {
-      errno = 0
-      guard let entry = readdir(stream) else { break }
-      let capacity = MemoryLayout.size(ofValue: entry.pointee.d_name)
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: UInt8.self, capacity: capacity) { start in
-          RawPath(bytes: UnsafeBufferPointer(start: start, count: capacity))
-        }
-      }
-      names.append(name)
-    }
-    guard errno == 0 else { throw unreadable() }
-    return names
-  }
 }
 
 extension RawPath {
+  /// The names in the folder that this is the path of, as the system has them, in no particular order.
+  ///
+  /// - Throws: `DatasetError` naming the folder when it cannot be read.
+  var names: [RawPath] {
+    get throws {
+      func unreadable() -> DatasetError {
+        DatasetError(
+          path: description,
+          reason: "the folder cannot be read (\(String(cString: strerror(errno))))",
+          remedy: "change its permissions, or move it elsewhere")
+      }
+      guard let stream = withCString({ opendir($0) }) else { throw unreadable() }
+      defer { closedir(stream) }
+      var names: [RawPath] = []
+      while true {
+        errno = 0
+        guard let entry = readdir(stream) else { break }
+        let capacity = MemoryLayout.size(ofValue: entry.pointee.d_name)
+        let name = withUnsafePointer(to: &entry.pointee.d_name) {
+          $0.withMemoryRebound(to: UInt8.self, capacity: capacity) { start in
+            RawPath(bytes: UnsafeBufferPointer(start: start, count: capacity))
+          }
+        }
+        names.append(name)
+      }
+      guard errno == 0 else { throw unreadable() }
+      return names
+    }
+  }
+
   /// The status of the file to which the path leads, through links; nil if there is none.
   fileprivate var status: stat? {
     var status = stat()

@@ -1,3 +1,4 @@
+import FileReading
 import Foundation
 import Images
 
@@ -6,7 +7,8 @@ extension ImageFolder {
   ///
   /// The parts are lists of scenarios, one scenario per line, in
   /// `splits/<list>/{train,eval,test}.txt`; eval is the validation part. Images come in the order
-  /// of the lists, and within a scenario in the order of their names.
+  /// of the lists, and within a scenario in the order of their names. Lists have at most 4 MiB, and names
+  /// need not be UTF-8.
   ///
   /// If the archive of instance segmentations is unpacked beside the recordings, there are masks:
   /// PNG files `iseg/<scenario>/iseg-w=0-f=0-l=0-c=original-cam_K-mono-0.map` in which the red
@@ -31,10 +33,9 @@ extension ImageFolder {
     for (split, name) in [(Split.train, "train"), (.validation, "eval"), (.test, "test")] {
       let file = folder.appending(path: "splits/\(list)/\(name).txt")
       parts[split] = try recordings(listedIn: file, below: folder, limit: limit ?? .max)
-        .map { RawPath($0) }
     }
     let maskPath = { @Sendable (path: RawPath) in
-      RawPath(folder.path).appending(RawPath(segmentation(ofRecording: path.description)))
+      RawPath(folder.path).appending(segmentation(ofRecording: path))
     }
     var data = ImageFolder(
       kind: "ShapeStacks", folder: folder, parts: parts, imageSize: imageSize,
@@ -45,43 +46,61 @@ extension ImageFolder {
   }
 
   /// The mask of a picture, which depends on its scenario and its camera.
-  private static func segmentation(ofRecording path: String) -> String {
+  private static func segmentation(ofRecording path: RawPath) -> RawPath {
     // recordings/SCENARIO/rgb-...-cam_K-mono-0.png
-    let parts = path.split(separator: "/")
-    let scenario = parts.dropFirst().first ?? "?"
-    let words = parts.last?.split(separator: "-") ?? []
-    let camera = words.first { $0.hasPrefix("cam_") } ?? "cam_?"
-    return "iseg/\(scenario)/iseg-w=0-f=0-l=0-c=original-\(camera)-mono-0.map"
+    let parts = path.bytes.split(separator: UInt8(ascii: "/"))
+    let scenario = parts.dropFirst().first ?? []
+    let words = parts.last?.split(separator: UInt8(ascii: "-")) ?? []
+    let camera = words.first { $0.starts(with: "cam_".utf8) } ?? []
+    return RawPath("iseg").appending(RawPath(bytes: scenario)).appending(
+      RawPath(bytes: "iseg-w=0-f=0-l=0-c=original-".utf8 + camera + "-mono-0.map".utf8))
   }
+
+  /// The largest list that is read, in bytes; the published ones have less than half of it.
+  private static let largestList = 4 << 20
 
   private static func recordings(
     listedIn file: URL, below folder: URL, limit: Int
-  ) throws -> [String] {
-    guard let text = try? String(contentsOf: file, encoding: .utf8) else {
+  ) throws -> [RawPath] {
+    let text: Data
+    do {
+      text = try RegularFile(file.path).contents(atMost: largestList)
+    } catch {
       throw DatasetError(
-        path: file.path, reason: "this list of scenarios is missing or no text",
+        path: file.path,
+        reason: error.isMissing
+          ? "this list of scenarios is missing" : "this list of scenarios: \(error.reason)",
         remedy: "choose one of the lists in the folder splits, or download the splits again")
     }
-    var found: [String] = []
-    for line in text.split(whereSeparator: \.isNewline) where found.count < limit {
-      let scenario = line.trimmingCharacters(in: .whitespaces)
-      guard !scenario.isEmpty else { continue }
-      guard !scenario.contains("/"), !scenario.contains("\0"), ![".", ".."].contains(scenario)
+    var found: [RawPath] = []
+    let blanks = Set("\t\u{b}\u{c} ".utf8)
+    for line in text.split(whereSeparator: { $0 == 10 || $0 == 13 }) where found.count < limit {
+      // A zero byte would end the name.
+      let name = line.drop { blanks.contains($0) }
+        .reversed().drop { blanks.contains($0) }.reversed()
+      guard !name.isEmpty else { continue }
+      let scenario = RawPath(bytes: name)
+      guard !name.contains(where: { $0 == 0 || $0 == UInt8(ascii: "/") }),
+        scenario != ".", scenario != ".."
       else {
+        let shown = String(decoding: name, as: UTF8.self)
         throw DatasetError(
-          path: file.path, reason: "'\(scenario)' is no name of a scenario",
+          path: file.path, reason: "'\(shown)' is no name of a scenario",
           remedy: "a line is the name of one folder in recordings; download the splits again")
       }
-      let place = "recordings/\(scenario)"
-      let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path + "/" + place))
-      let images = (names ?? []).filter { $0.hasPrefix("rgb-") && $0.hasSuffix("-mono-0.png") }
+      let place = RawPath("recordings").appending(scenario)
+      let names = try? RawPath(folder.path).appending(place).names
+      let images = (names ?? []).filter {
+        $0.bytes.starts(with: "rgb-".utf8)
+          && $0.bytes.reversed().starts(with: "-mono-0.png".utf8.reversed())
+      }
       guard !images.isEmpty else {
         throw DatasetError(
-          path: folder.path + "/" + place,
+          path: RawPath(folder.path).appending(place).description,
           reason: "there is no rgb-*-mono-0.png of this scenario, which \(file.path) lists",
           remedy: "unpack the recordings again, or remove the scenario from the list")
       }
-      found += images.sorted().map { place + "/" + $0 }
+      found += images.sorted().map { place.appending($0) }
     }
     guard !found.isEmpty else {
       throw DatasetError(

@@ -1,3 +1,4 @@
+import FileReading
 import Foundation
 import Images
 import Tensors
@@ -46,6 +47,13 @@ public struct Shapes3D: ImageDataset {
     self.parts = parts.mapValues { $0.prefix(limit ?? .max) }
     guard FileManager.default.fileExists(atPath: path) else {
       throw DatasetError(path: path, reason: "there is no such file", remedy: "check the path")
+    }
+    do {
+      // The library would open a FIFO, and wait for ever.
+      _ = try RegularFile(path)
+    } catch {
+      throw DatasetError(
+        path: path, reason: error.reason, remedy: "check the path and its permissions")
     }
     #if HDF5
       file = try HDF5Images(path: path, dataset: "images")

@@ -83,6 +83,8 @@ public struct FeatureStatistics: Sendable {
 /// these singular values. This is exact for every rank, while a matrix square root is not. A result
 /// that rounding makes negative becomes 0.
 ///
+/// Finite statistics may be so large that the distance is not: then it is infinite or NaN.
+///
 /// - Throws: `DecompositionFailure` when a feature is not finite.
 /// - Complexity: one product F1 F2^T, and its singular values.
 public func frechetDistance(_ a: FeatureStatistics, _ b: FeatureStatistics) throws -> Double {
@@ -93,5 +95,7 @@ public func frechetDistance(_ a: FeatureStatistics, _ b: FeatureStatistics) thro
   let traces = a.factor.square().sum().scalar + b.factor.square().sum().scalar
   let product = a.factor.matmul(b.factor, transposingOther: true)
   let common = try product.singularValues().sum().scalar
-  return max(0, shift + traces - 2 * common)
+  let distance = shift + traces - 2 * common
+  // NaN stays NaN: max would make it 0, the best of all distances.
+  return distance < 0 ? 0 : distance
 }

@@ -56,24 +56,27 @@ struct CRCTables: Sendable {
   /// Eight bytes are taken at a time: their remainder is the exclusive or of the remainders of each
   /// byte followed by as many zeros as bytes come after it.
   func check(_ bytes: Data, _ before: UInt32 = 0) -> UInt32 {
+    bytes.withUnsafeBytes { check($0, before) }
+  }
+
+  /// The same for bytes in memory.
+  func check(_ bytes: UnsafeRawBufferPointer, _ before: UInt32 = 0) -> UInt32 {
     var crc = ~before
     tables.withUnsafeBufferPointer { tables in
-      bytes.withUnsafeBytes { bytes in
-        var position = 0
-        while position + 8 <= bytes.count {
-          let word = bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self).littleEndian
-          let mixed = word ^ UInt64(crc)
-          crc = 0
-          for byte in 0..<8 {
-            crc ^=
-              tables[(7 - byte) << 8 | Int(truncatingIfNeeded: mixed >> UInt64(8 * byte)) & 0xff]
-          }
-          position += 8
+      var position = 0
+      while position + 8 <= bytes.count {
+        let word = bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self).littleEndian
+        let mixed = word ^ UInt64(crc)
+        crc = 0
+        for byte in 0..<8 {
+          crc ^=
+            tables[(7 - byte) << 8 | Int(truncatingIfNeeded: mixed >> UInt64(8 * byte)) & 0xff]
         }
-        while position < bytes.count {
-          crc = tables[Int(UInt8(truncatingIfNeeded: crc) ^ bytes[position])] ^ crc >> 8
-          position += 1
-        }
+        position += 8
+      }
+      while position < bytes.count {
+        crc = tables[Int(UInt8(truncatingIfNeeded: crc) ^ bytes[position])] ^ crc >> 8
+        position += 1
       }
     }
     return ~crc

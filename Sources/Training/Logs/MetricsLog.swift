@@ -1,3 +1,4 @@
+import FileReading
 import Foundation
 
 /// A file of measurements with one JSON object per line.
@@ -73,6 +74,8 @@ public struct MetricsLog: Sendable {
 
   /// The numbers of each line by key; null becomes NaN.
   ///
+  /// The key `step`, where a line has it, is a whole number from 0 to 2^53.
+  ///
   /// A last line that was cut off is ignored, because a run may be writing it at this moment.
   ///
   /// - Throws: `LogError` naming the file when it cannot be read, or another line is damaged.
@@ -82,17 +85,21 @@ public struct MetricsLog: Sendable {
     return lines
   }
 
+  /// Whether a number can be that of a step, so that it can be counted with.
+  private static func isStep(_ number: Double) -> Bool {
+    Int(exactly: number).map { (0...1 << 53).contains($0) } ?? false
+  }
+
   /// Calls `body` with the numbers of each line and the offset at which the next line begins.
   private static func forEachLine(
     of url: URL, _ body: (_ values: [String: Double], _ end: Int) -> Void
   ) throws {
     let data: Data
     do {
-      data = try Data(contentsOf: url, options: .mappedIfSafe)
+      data = try RegularFile(url.path).contents()
     } catch {
       throw LogError(
-        path: url.path, reason: "the log cannot be read (\(error.systemReason))",
-        remedy: "check the path and its permissions")
+        path: url.path, reason: error.reason, remedy: "check the path and its permissions")
     }
     var start = data.startIndex
     var number = 0
@@ -108,6 +115,12 @@ public struct MetricsLog: Sendable {
           remedy: "mend or remove the line")
       }
       let values = fields.mapValues { ($0 as? NSNumber)?.doubleValue ?? .nan }
+      guard values["step"].map(MetricsLog.isStep) ?? true else {
+        throw LogError(
+          path: url.path,
+          reason: "the step of line \(number) is no whole number from 0 to 2^53",
+          remedy: "mend or remove the line")
+      }
       body(values, end - data.startIndex)
       start = end
     }

@@ -1,6 +1,8 @@
 import Foundation
 
-/// Decompression of the deflate format (RFC 1951).
+/// Decompression of the deflate format (RFC 1951), piece by piece.
+///
+/// A stream refers to at most 32 KiB before each place, so it never needs more of its output.
 struct Inflation {
   /// The error that a stream is not a deflate stream, or holds another number of bytes.
   struct Malformed: Error {}
@@ -9,22 +11,59 @@ struct Inflation {
   private var position: Int
   private var bits: UInt32 = 0
   private var bitCount = 0
-  private var output: [UInt8] = []
+  /// The last bytes of the output; those before `passedOn` of it were handed over before.
+  private var window = [UInt8](repeating: 0, count: 2 * reach)
+  private var filled = 0
+  private var passedOn = 0
+  /// The number of bytes that were produced.
+  private var produced = 0
   private let size: Int
+  private let handOver: (UnsafeRawBufferPointer) throws -> Void
 
-  /// The `size` bytes that a stream holds when decompressed.
+  /// How far back a stream refers.
+  private static let reach = 1 << 15
+
+  /// Hands over the `size` bytes that a stream holds when decompressed, in pieces of at most 64 KiB.
   ///
-  /// - Throws: `Malformed`, before more than `size` bytes have been produced.
-  static func inflated(_ stream: Data, size: Int) throws -> [UInt8] {
-    var inflation = Inflation(stream, size: size)
-    try inflation.run()
-    return inflation.output
+  /// - Throws: `Malformed`, before more than `size` bytes have been handed over; what `handOver` throws.
+  static func inflate(
+    _ stream: Data, size: Int, to handOver: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    try withoutActuallyEscaping(handOver) { handOver in
+      var inflation = Inflation(stream, size: size, handOver)
+      try inflation.run()
+    }
   }
 
-  private init(_ stream: Data, size: Int) {
+  private init(
+    _ stream: Data, size: Int, _ handOver: @escaping (UnsafeRawBufferPointer) throws -> Void
+  ) {
     bytes = stream
     position = stream.startIndex
     self.size = size
+    self.handOver = handOver
+  }
+
+  private mutating func passOn() throws {
+    try window.withUnsafeBytes {
+      try handOver(UnsafeRawBufferPointer(rebasing: $0[passedOn..<filled]))
+    }
+    passedOn = filled
+  }
+
+  private mutating func append(_ byte: UInt8) throws {
+    guard produced < size else { throw Malformed() }
+    if filled == window.count {
+      try passOn()
+      window.withUnsafeMutableBytes { bytes in
+        guard let base = bytes.baseAddress else { return }
+        base.copyMemory(from: base + Inflation.reach, byteCount: Inflation.reach)
+      }
+      (filled, passedOn) = (Inflation.reach, Inflation.reach)
+    }
+    window[filled] = byte
+    filled += 1
+    produced += 1
   }
 
   private mutating func run() throws {
@@ -40,7 +79,8 @@ struct Inflation {
       default: throw Malformed()
       }
     }
-    guard output.count == size else { throw Malformed() }
+    guard produced == size else { throw Malformed() }
+    try passOn()
   }
 
   /// The next bits of the stream; the first bit is the lowest one.
@@ -61,11 +101,13 @@ struct Inflation {
   private mutating func copyStored() throws {
     (bits, bitCount) = (0, 0)
     let length = try take(16)
-    guard try take(16) == ~length & 0xffff, length <= bytes.endIndex - position,
-      output.count + length <= size
-    else { throw Malformed() }
-    output += bytes[position..<position + length]
-    position += length
+    guard try take(16) == ~length & 0xffff, length <= bytes.endIndex - position else {
+      throw Malformed()
+    }
+    for _ in 0..<length {
+      try append(bytes[position])
+      position += 1
+    }
   }
 
   /// A prefix code, given by the number of words of each length and by their symbols in order.
@@ -106,8 +148,7 @@ struct Inflation {
       let symbol = try symbol(literals)
       if symbol == 256 { return }
       if symbol < 256 {
-        guard output.count < size else { throw Malformed() }
-        output.append(UInt8(symbol))
+        try append(UInt8(symbol))
         continue
       }
       guard symbol < 286 else { throw Malformed() }
@@ -115,8 +156,8 @@ struct Inflation {
       let code = try self.symbol(distances)
       guard code < 30 else { throw Malformed() }
       let distance = try Inflation.distances[code] + take(Inflation.distanceBits[code])
-      guard distance <= output.count, output.count + length <= size else { throw Malformed() }
-      for _ in 0..<length { output.append(output[output.count - distance]) }
+      guard distance <= produced else { throw Malformed() }
+      for _ in 0..<length { try append(window[filled - distance]) }
     }
   }
 

@@ -1,10 +1,11 @@
+import FileReading
 import Foundation
 import Tensors
 
 /// Arrays of numbers in a .npz file of NumPy: a zip archive of .npy files.
 ///
 /// Arrays of float32 and float64 are read, with axes in either order, stored or deflated. Archives
-/// cannot be written.
+/// cannot be written. Compressed ones are decompressed into the tensors themselves, piece by piece.
 package struct NumpyArchive: Sendable {
   /// A file that cannot be read.
   package struct Failure: Error, CustomStringConvertible {
@@ -41,9 +42,9 @@ package struct NumpyArchive: Sendable {
   package init(contentsOf url: URL) throws {
     path = url.path
     do {
-      data = try Data(contentsOf: url, options: .mappedIfSafe)
+      data = try RegularFile(url.path).contents()
     } catch {
-      throw Failure(path: url.path, reason: "it cannot be read (\(error.systemReason))")
+      throw Failure(path: url.path, reason: error.reason)
     }
     // The end of the archive says where its directory is, and is followed by a comment of up to
     // 65535 bytes.
@@ -66,38 +67,76 @@ package struct NumpyArchive: Sendable {
     }
   }
 
+  /// The shape of an array, of which only the beginning is read.
+  ///
+  /// - Throws: `Failure` as `tensor` does.
+  package func shape(_ name: String) throws -> Shape { try description(of: name).shape }
+
   /// An array by name, with its dtype.
   ///
   /// - Throws: `Failure` when there is no array of that name, or it is damaged.
   package func tensor(_ name: String) throws -> Tensor {
+    let (array, member) = (try description(of: name), try member(name))
+    var check: UInt32 = 0
+    let tensor = try Tensor(shape: array.shape, dtype: array.dtype) { elements in
+      var position = 0
+      try forEachPiece(of: member, name) { piece in
+        check = CRCTables.zip.check(piece, check)
+        array.place(piece, from: position, in: elements)
+        position += piece.count
+      }
+    }
+    guard check == member.check else {
+      throw failure("the array '\(name)' is damaged: its checksum differs")
+    }
+    return tensor
+  }
+
+  private func member(_ name: String) throws -> Member {
     guard let member = members[name + ".npy"] else {
       throw failure("it has no array '\(name)' (it has \(members.keys.sorted()))")
     }
     guard member.size <= NumpyArchive.arrayLimit else {
       throw failure("the array '\(name)' claims \(member.size) bytes, over the limit")
     }
+    return member
+  }
+
+  /// What the beginning of an array says of it; the size of the array fits it.
+  private func description(of name: String) throws -> NumpyArray {
+    struct Known: Error {}
+    let member = try member(name)
+    var start: [UInt8] = []
+    do {
+      try forEachPiece(of: member, name) { piece in
+        start += piece.prefix(NumpyArray.headerLimit - start.count)
+        if start.count == NumpyArray.headerLimit { throw Known() }
+      }
+    } catch is Known {}
+    guard let array = NumpyArray(start: start, size: member.size) else {
+      throw failure("'\(name)' is no array of float32 or float64 numbers")
+    }
+    return array
+  }
+
+  /// Calls `body` with the bytes of an array, in order.
+  private func forEachPiece(
+    of member: Member, _ name: String, _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
     guard number(member.offset, 4) == 0x0403_4b50, let nameLength = number(member.offset + 26, 2),
       let extra = number(member.offset + 28, 2),
       let packed = slice(member.offset + 30 + nameLength + extra, member.packed)
     else { throw failure("the array '\(name)' is not where the directory says") }
-    let bytes: Data
     switch member.method {
-    case 0 where packed.count == member.size: bytes = packed
+    case 0 where packed.count == member.size: try packed.withUnsafeBytes(body)
     case 8:
       do {
-        bytes = Data(try Inflation.inflated(packed, size: member.size))
-      } catch {
+        try Inflation.inflate(packed, size: member.size, to: body)
+      } catch is Inflation.Malformed {
         throw failure("the compressed array '\(name)' is damaged")
       }
     default: throw failure("the array '\(name)' is packed in an unknown way (\(member.method))")
     }
-    guard CRCTables.zip.check(bytes) == member.check else {
-      throw failure("the array '\(name)' is damaged: its checksum differs")
-    }
-    guard let array = NumpyArray(bytes) else {
-      throw failure("'\(name)' is no array of float32 or float64 numbers")
-    }
-    return array.tensor
   }
 
   private func failure(_ reason: String) -> Failure { Failure(path: path, reason: reason) }

@@ -1,3 +1,4 @@
+import FileReading
 import Foundation
 import Tensors
 
@@ -87,11 +88,10 @@ public struct SafetensorsFile: Sendable {
     let path = url.path
     let data: Data
     do {
-      data = try Data(contentsOf: url, options: .mappedIfSafe)
+      data = try RegularFile(path).contents()
     } catch {
       throw SafetensorsError(
-        path: path, reason: "it cannot be read (\(error.systemReason))",
-        remedy: "check the path and its permissions")
+        path: path, reason: error.reason, remedy: "check the path and its permissions")
     }
     try self.init(data, path: path)
   }

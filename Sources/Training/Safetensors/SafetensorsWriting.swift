@@ -63,6 +63,9 @@ extension SafetensorsFile {
 
 /// Writes bytes to a temporary file beside the target, syncs it, and renames it.
 ///
+/// What stands at the temporary file's place is removed, not opened: it could be a FIFO, on which writing
+/// waits, or a link to another file.
+///
 /// The older file, if it is to be kept, first gets its second name as a hard link, so that a process
 /// that is killed at any moment leaves a complete file under one of the two names.
 ///
@@ -77,7 +80,8 @@ package func writeAtomically(
     unlink(temporary)
     return failure(reason)
   }
-  let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+  unlink(temporary)
+  let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
   guard descriptor >= 0 else { throw fail() }
   var written = 0
   while written < data.count {

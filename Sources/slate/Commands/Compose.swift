@@ -51,7 +51,7 @@ struct Compose: ParsableCommand {
       }
       let picture = loaded.model.composed(
         Tensor.stacked(chosen).expandedDimensions(at: 0))
-      return Image(picture.reshaped([size, size, 3]))
+      return try Image(picture.reshaped([size, size, 3]), of: "the scene drawn from the slots")
     }
     try Image.grid([pictures], enlargement: max(1, 128 / size)).write(to: URL(filePath: out))
     Console.print("wrote \(out)")
@@ -91,6 +91,11 @@ enum SlotFile {
         reason: "its slots are \(slots.dtype) \(slots.shape), and the run's are float32 [images, "
           + "slots, \(size)]",
         remedy: "write them with `slate slots` from the same run")
+    }
+    guard slots.largestMagnitude.isFinite else {
+      throw RunError(
+        path: path, reason: "it holds slots that are not finite",
+        remedy: "write them again with `slate slots`")
     }
     return slots
   }

@@ -64,7 +64,7 @@ struct FrechetInceptionDistance: ParsableCommand {
         remedy: "make both with the same --inception")
     }
     let distance = try frechetDistance(warningOfFew: a.statistics, b.statistics)
-    Console.print(json ? "{\"fid\": \(distance)}" : "fid  \(distance.short)")
+    Console.print(json ? jsonLine([("fid", distance)]) : "fid  \(distance.short)")
   }
 
   private func statistics(of path: String, _ network: InceptionFile?) throws -> KeptStatistics {
@@ -157,5 +157,11 @@ private func frechetDistance(
       remedy: "make both with the same network")
   }
   for caution in Set([first, second].compactMap(\.caution)).sorted() { Console.warn(caution) }
-  return try frechetDistance(first, second)
+  let distance = try frechetDistance(first, second)
+  guard distance.isFinite else {
+    throw RunError(
+      path: "fid", reason: "the distance is not finite (\(distance)): the statistics are too large",
+      remedy: "make them again, from features of images")
+  }
+  return distance
 }

@@ -34,6 +34,7 @@ struct Import: ParsableCommand {
     published.tauSteps = 0
     try published.readSizes(of: checkpoint, path: file)
     let configuration = try values.resolved(from: published)
+    try checkpoint.expectHolds(configuration.model, path: file)
     var generator = Philox(seed: configuration.seed)
     let model = SLATE(configuration.model, using: &generator)
     try checkpoint.restore(model)

@@ -41,6 +41,7 @@ struct Slots: ParsableCommand {
     }
     let (slots, attention) = try loaded.model.slots(
       of: loaded.tensor(of: named.map(\.image)), noise: loaded.slotNoise(count: named.count))
+    _ = (try slots.finite("a slot"), try attention.finite("the attention of a slot"))
     let (count, slotCount) = (slots.shape[0], slots.shape[1])
     let masks = SegmentationMask.segmentations(
       fromAttention: attention.reshaped([count, slotCount, loaded.model.configuration.tokenCount]),

@@ -213,9 +213,9 @@ extension SLATE.PositionEncoding: ExpressibleByArgument {}
 
 extension RunConfiguration {
   fileprivate func replacing(withFile path: String) throws -> RunConfiguration {
-    guard let data = FileManager.default.contents(atPath: path) else {
+    guard let data = try SmallFile.contents(path) else {
       throw RunError(
-        path: path, reason: "the configuration cannot be read",
+        path: path, reason: "the configuration cannot be read: there is no such file",
         remedy: "check the path; --print-config prints such a file")
     }
     return try replacing(withJSON: data, path: path)

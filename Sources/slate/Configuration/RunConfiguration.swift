@@ -1,4 +1,5 @@
 import Foundation
+import Images
 import ImplicitLayers
 import ObjectCentric
 
@@ -128,15 +129,19 @@ struct RunConfiguration: Codable, Equatable, Sendable {
       "a multiple of 4 between 8 and 1024")
     let sizes = [
       ("vocab-size", vocabSize), ("dvae-width", dvaeWidth), ("d-model", dModel),
-      ("num-slots", numSlots),
       ("slot-size", slotSize), ("mlp-hidden-size", mlpHiddenSize),
       ("num-dec-blocks", numDecBlocks), ("num-heads", numHeads),
       ("num-slot-heads", numSlotHeads), ("iterations", iterations), ("batch-size", batchSize),
       ("accumulate", accumulate), ("val-images", valImages),
     ]
     for (option, value) in sizes {
-      try require((1...1_000_000).contains(value), option, value, "a positive number")
+      try require(
+        (1...1_000_000).contains(value), option, value, "a positive number, at most 1000000")
     }
+    let mostSlots = Int(SegmentationMask.ignored) - 1
+    try require(
+      (1...mostSlots).contains(numSlots), "num-slots", numSlots,
+      "a positive number, at most \(mostSlots): masks number slots with 16 bits")
     for (option, value) in [
       ("steps", steps), ("lr-warmup-steps", lrWarmupSteps), ("patience", patience),
       ("tau-steps", tauSteps), ("dvae-steps", dvaeSteps), ("val-every", valEvery),
@@ -237,6 +242,10 @@ extension RunConfiguration {
       RunError(
         path: path, reason: reason,
         remedy: "`slate train --print-config` prints a complete file; any part of it will do")
+    }
+    guard data.count <= SmallFile.sizeLimit else {
+      throw refused(
+        "it has \(data.count) bytes, more than the \(SmallFile.sizeLimit) that are read")
     }
     let object: Any
     do {

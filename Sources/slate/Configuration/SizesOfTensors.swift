@@ -1,10 +1,13 @@
+import Foundation
+import ObjectCentric
 import Tensors
 import Training
 
 extension RunConfiguration {
   /// Takes those sizes of a model that its tensors show.
   ///
-  /// - Throws: `RunError` naming a tensor that every model of these sizes has and this file lacks.
+  /// - Throws: `RunError` naming a tensor that every model of these sizes has and this file lacks, or
+  ///   that has no elements: such a one could claim any width in a few bytes.
   mutating func readSizes(of checkpoint: Checkpoint, path: String) throws {
     let shapes = checkpoint.shapes
     func shape(_ name: String, rank: Int) throws -> Shape {
@@ -12,6 +15,11 @@ extension RunConfiguration {
         throw RunError(
           path: path, reason: "it has no tensor '\(name)' with \(rank) axes",
           remedy: "save the model's state dictionary under its published names")
+      }
+      guard !shape.array.contains(0) else {
+        throw RunError(
+          path: path, reason: "'\(name)' has shape \(shape), without any element",
+          remedy: "save the model's state dictionary without changing it")
       }
       return shape
     }
@@ -26,8 +34,6 @@ extension RunConfiguration {
       shapes.keys.filter {
         $0.hasPrefix("tf_dec.blocks.") && $0.hasSuffix(".ffn.0.weight")
       }.count
-    // Tensors without elements can claim any width in a few bytes. So tensors whose size grows with
-    // the square of a width must be in the file before a model is made.
     let blocks = (0..<numDecBlocks).map { "tf_dec.blocks.\($0).ffn.0.weight" }
     let squares =
       [
@@ -44,8 +50,33 @@ extension RunConfiguration {
       }
     }
     slotInit = .random
-    if let learned = shapes["slot_attn.slot_init"], learned.rank == 3 {
-      (slotInit, numSlots) = (.learned, learned[1])
+    if shapes["slot_attn.slot_init"] != nil {
+      (slotInit, numSlots) = (.learned, try shape("slot_attn.slot_init", rank: 3)[1])
     }
   }
+}
+
+extension Checkpoint {
+  /// Refuses sizes whose model is far larger than the file, before memory is spent on one.
+  ///
+  /// A few tensors of a file can claim widths of which the products fill any memory. Twice the numbers of
+  /// the file and 2^20 more are allowed, so that a file that lacks some tensors gets as far as to be told
+  /// which.
+  ///
+  /// - Throws: `RunError` naming the file.
+  func expectHolds(_ model: SLATE.Configuration, path: String) throws {
+    let held = shapes.values.reduce(0) { $0 + $1.elementCount }
+    guard model.parameterCount <= 2 * Double(held) + 0x1p20 else {
+      throw RunError(
+        path: path,
+        reason: "a model of the sizes that its tensors claim has \(model.parameterCount.whole) "
+          + "parameters, and the file holds \(held)",
+        remedy: "save the model's state dictionary without changing it, all of its tensors")
+    }
+  }
+}
+
+extension Double {
+  /// A whole number without its fraction.
+  fileprivate var whole: String { String(format: "%.0f", self) }
 }

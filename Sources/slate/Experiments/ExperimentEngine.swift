@@ -1,3 +1,4 @@
+import FileReading
 import Foundation
 import Tensors
 import Training
@@ -160,11 +161,10 @@ struct ExperimentEngine {
 ///
 /// Only the end of the file is read, because the function is called often.
 func lastStep(of folder: RunFolder) -> Int? {
-  guard let file = try? FileHandle(forReadingFrom: folder.metrics),
-    let end = try? file.seekToEnd()
+  guard let file = try? RegularFile(folder.metrics.path),
+    let end = try? file.bytes(max(0, file.size - 4096)..<file.size)
   else { return nil }
-  try? file.seek(toOffset: end - min(end, 4096))
-  let text = String(decoding: (try? file.readToEnd()) ?? Data(), as: UTF8.self)
+  let text = String(decoding: end, as: UTF8.self)
   // The last line may not be completely written yet.
   return text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().reversed()
     .lazy.compactMap { $0.firstMatch(of: /^\{"step": (\d+),/).flatMap { Int($0.output.1) } }.first

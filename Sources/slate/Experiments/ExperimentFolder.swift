@@ -44,7 +44,7 @@ struct ExperimentFolder {
       experiment: plan.experiment.name, scale: plan.setting.scale.rawValue,
       data: plan.setting.data,
       measuring: Measuring(images: plan.images, inception: plan.inception))
-    if let data = FileManager.default.contents(atPath: file.path) {
+    if let data = try SmallFile.contents(file.path) {
       let former = try ExperimentFolder.description(mine, in: data, path: file.relativePath)
       if former.measuring != mine.measuring { ExperimentFolder.removeScores(of: plan) }
     }
@@ -96,9 +96,7 @@ struct ExperimentFolder {
 
   /// Stops a run from being continued with other values than those with which it was begun.
   private static func expectSameConfiguration(_ run: ExperimentPlan.Run) throws {
-    guard let data = FileManager.default.contents(atPath: run.folder.configuration.path) else {
-      return
-    }
+    guard let data = try SmallFile.contents(run.folder.configuration.path) else { return }
     func values(_ data: Data) -> [String: NSObject] {
       ((try? JSONSerialization.jsonObject(with: data)) as? [String: NSObject]) ?? [:]
     }

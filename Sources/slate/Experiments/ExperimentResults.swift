@@ -39,8 +39,7 @@ struct ExperimentResults: Sendable {
     self.plan = plan
     var measured: [RunMeasurements?] = []
     for run in plan.runs {
-      let reason = FileManager.default.contents(atPath: run.failure.path)
-        .map { String(decoding: $0, as: UTF8.self).trimmingCharacters(in: .newlines) }
+      let reason = try SmallFile.text(run.failure.path)
       guard plan.isFinished(run) || reason != nil else { continue }
       let found =
         plan.isFinished(run)
@@ -70,7 +69,7 @@ struct ExperimentResults: Sendable {
       // A seed of the fastest arm that ended a little earlier counts with its last value.
       let found = measured[index].flatMap {
         $0.entropy(afterSeconds: time) ?? $0.entropyBySeconds.last?.y
-      }
+      }.flatMap { $0.isFinite ? $0 : nil }
       runs[index].values[ExperimentResults.atEqualTime] = found
     }
   }

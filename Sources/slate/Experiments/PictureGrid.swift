@@ -36,8 +36,10 @@ struct PictureGrid {
         shown.batch(range), slotNoise: evaluation.slotNoise(range))
       let size = run.configuration.imageSize
       cells.append(
-        range.map {
-          Image(result.image.slice($0..<$0 + 1).reshaped([size, size, 3]))
+        try range.map {
+          try Image(
+            result.image.slice($0..<$0 + 1).reshaped([size, size, 3]),
+            of: "\(run.name): the image regenerated through the slots")
         })
       let attention = result.attention
       cells.append(

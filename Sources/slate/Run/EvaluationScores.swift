@@ -22,7 +22,7 @@ struct EvaluationScores {
   ///   - inception: computes the features of the Frechet inception distance; nil for no distance.
   ///   - statistics: the file from which the images' statistics are read, or to which they are
   ///     written.
-  /// - Throws: `NotFinite` for losses that are not finite; what the measurements throw.
+  /// - Throws: `NotFinite` for measurements that are not finite; what the measurements throw.
   init(
     _ evaluation: Evaluation, afterStep step: Int, inception: InceptionFile? = nil,
     statistics: String? = nil
@@ -58,6 +58,9 @@ struct EvaluationScores {
           name: "fid",
           value: try evaluation.frechetInceptionDistance(inception, statistics: statistics)))
     }
+    if let row = rows.first(where: { $0.value?.isFinite == false }) {
+      throw NotFinite(step: step, tensor: "\(row.name) of these images", consequence: .evaluation)
+    }
   }
 
   /// The names of the segmentations that need no model, in the order of `Evaluation.baselines`.
@@ -76,10 +79,7 @@ struct EvaluationScores {
     let values = rows.flatMap { row in
       [(row.name, row.value)] + row.baselines.map { ("\($0.name)_\(row.name)", $0.value) }
     }
-    let fields = values.map { name, value in
-      "\"\(name)\": " + (value.map { $0.isFinite ? "\($0)" : "null" } ?? "null")
-    }
-    return "{" + fields.joined(separator: ", ") + "}"
+    return jsonLine(values)
   }
 
   /// A line for each measurement, with the values of other segmentations beside it.
@@ -120,6 +120,15 @@ extension Evaluation {
     }.map(SegmentationScores.all).filter { !$0.isEmpty }
     return scores.transposed().compactMap { SegmentationScores.mean($0) }
   }
+}
+
+/// Numbers as a JSON object on one line; null for a number that is not defined, or that JSON does not
+/// know.
+func jsonLine(_ values: [(name: String, value: Double?)]) -> String {
+  let fields = values.map { name, value in
+    "\"\(name)\": " + (value.flatMap { $0.isFinite ? "\($0)" : nil } ?? "null")
+  }
+  return "{" + fields.joined(separator: ", ") + "}"
 }
 
 extension SegmentationMask {

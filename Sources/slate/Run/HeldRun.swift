@@ -16,7 +16,7 @@ final class HeldRun {
   ///   folder cannot be written.
   init(_ folder: RunFolder) throws {
     self.folder = folder
-    descriptor = open(folder.lock.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    descriptor = open(folder.lock.path, O_RDWR | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else {
       throw RunError(
         path: folder.url.relativePath,
@@ -43,7 +43,7 @@ final class HeldRun {
   ///
   /// Nil if there is none, or if the lock cannot be examined: locking the folder will then say why.
   static func otherHolder(of folder: RunFolder) -> String? {
-    let descriptor = open(folder.lock.path, O_RDONLY | O_CLOEXEC)
+    let descriptor = open(folder.lock.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
     guard flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK else { return nil }

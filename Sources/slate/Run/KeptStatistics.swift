@@ -51,10 +51,12 @@ struct KeptStatistics {
       return
     }
     let archive = try NumpyArchive(contentsOf: url)
-    let (mean, covariance) = (try archive.tensor("mu"), try archive.tensor("sigma"))
-    guard mean.rank == 1, mean.count >= 1, covariance.shape == [mean.count, mean.count] else {
-      throw refused("mu \(mean.shape) and sigma \(covariance.shape) do not belong together")
+    // Before memory is spent on them: a few bytes could claim a mean of millions of numbers.
+    let (vector, matrix) = (try archive.shape("mu"), try archive.shape("sigma"))
+    guard vector.rank == 1, vector[0] >= 1, matrix == [vector[0], vector[0]] else {
+      throw refused("mu \(vector) and sigma \(matrix) do not belong together")
     }
+    let (mean, covariance) = (try archive.tensor("mu"), try archive.tensor("sigma"))
     guard mean.largestMagnitude.isFinite, covariance.largestMagnitude.isFinite else {
       throw refused("it holds numbers that are not finite")
     }

@@ -62,6 +62,10 @@ struct RunState: Codable, Equatable {
           path: path, reason: "it holds weights but no run",
           remedy: "bring published weights in with `slate import`")
       }
+      guard text.utf8.count <= SmallFile.sizeLimit else {
+        throw damaged(
+          "it has \(text.utf8.count) bytes, more than the \(SmallFile.sizeLimit) that are read")
+      }
       self = try JSONDecoder().decode(
         RunState.self, from: RunState.withLaterValues(Data(text.utf8)))
       configuration = try configuration.validated()
@@ -78,6 +82,7 @@ struct RunState: Codable, Equatable {
     var sizes = configuration
     try sizes.readSizes(of: checkpoint, path: path)
     guard sizes == configuration else { throw damaged("it is that of a model of other sizes") }
+    try checkpoint.expectHolds(configuration.model, path: path)
   }
 }
 

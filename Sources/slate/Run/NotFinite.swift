@@ -1,3 +1,5 @@
+import Tensors
+
 /// The error that training, or its result, has reached NaN or infinity.
 struct NotFinite: Error, CustomStringConvertible {
   /// The number of steps taken, or of the step that was tried.
@@ -33,5 +35,27 @@ struct NotFinite: Error, CustomStringConvertible {
     let names = ranks.map { "\($0)" }.joined(separator: ", ")
     let place = ranks.isEmpty ? "" : " on rank\(ranks.count == 1 ? "" : "s") \(names)"
     return "step \(step): \(tensor) is not finite\(place)\(losses); \(consequence.rawValue)"
+  }
+}
+
+/// The error that what a model computes from finite weights is NaN or infinite.
+struct NotFiniteOutput: Error, CustomStringConvertible {
+  /// What was computed.
+  let output: String
+
+  var description: String {
+    "\(output) is not finite; \(NotFinite.Consequence.evaluation.rawValue)"
+  }
+}
+
+extension Tensor {
+  /// The tensor, if all of it is finite.
+  ///
+  /// - Parameter output: what it is, as an error says it.
+  /// - Returns: the tensor.
+  /// - Throws: `NotFiniteOutput`.
+  func finite(_ output: String) throws -> Tensor {
+    guard largestMagnitude.isFinite else { throw NotFiniteOutput(output: output) }
+    return self
   }
 }

@@ -4,10 +4,15 @@ import Tensors
 
 extension Image {
   /// A float image [height, width, 3] in [0, 1], rounded to bytes.
-  init(_ tensor: Tensor) {
+  ///
+  /// - Parameters:
+  ///   - tensor: the image.
+  ///   - output: what it is, as an error says it.
+  /// - Throws: `NotFiniteOutput` where it is not finite.
+  init(_ tensor: Tensor, of output: String) throws {
     self.init(
       width: tensor.shape[1], height: tensor.shape[0],
-      pixels: tensor.floats.map { UInt8((min(max($0, 0), 1) * 255).rounded()) })
+      pixels: try tensor.finite(output).floats.map { UInt8((min(max($0, 0), 1) * 255).rounded()) })
   }
 }
 
@@ -20,7 +25,8 @@ extension Image {
 ///   - images: [batch, height, width, 3].
 ///   - noise: the normal noise of the initial slots, [batch, slots, slot size].
 /// - Returns: a picture on white.
-/// - Throws: what the fixed-point layer throws.
+/// - Throws: `NotFiniteOutput` naming the first picture that is not finite; what the fixed-point layer
+///   throws.
 func reconstructionSheet(_ model: SLATE, images: Tensor, slotNoise noise: Tensor) throws -> Image {
   let result = try model.reconstruct(images, slotNoise: noise)
   let plain = model.dvaeReconstruction(images)
@@ -29,13 +35,18 @@ func reconstructionSheet(_ model: SLATE, images: Tensor, slotNoise noise: Tensor
   let masks = result.attention.reshaped([count, slots, grid, 1, grid, 1])
     .broadcast(to: [count, slots, grid, 4, grid, 4]).reshaped([count, slots, size, size, 1])
   let overlays = images.reshaped([count, 1, size, size, 3]) * masks + 1 - masks
-  let rows = (0..<count).map { index -> [Image] in
-    let part = { (x: Tensor) in Image(x.slice(index..<index + 1).reshaped([size, size, 3])) }
-    return [part(images), part(plain), part(result.image)]
+  let rows = try (0..<count).map { index -> [Image] in
+    let part = { (x: Tensor, output: String) in
+      try Image(x.slice(index..<index + 1).reshaped([size, size, 3]), of: output)
+    }
+    let pictures = [
+      try part(images, "the image"), try part(plain, "the autoencoder's reconstruction"),
+      try part(result.image, "the image regenerated through the slots"),
+    ]
+    return try pictures
       + (0..<slots).map { slot in
-        Image(
-          overlays.slice(index..<index + 1).slice(slot..<slot + 1, alongAxis: 1)
-            .reshaped([size, size, 3]))
+        try part(
+          overlays.slice(slot..<slot + 1, alongAxis: 1), "what slot \(slot) attends to")
       }
   }
   return .grid(rows, enlargement: max(1, 128 / size))

@@ -78,9 +78,19 @@ struct RunRecord: Codable {
 }
 
 /// A value as JSON, in snake case.
+///
+/// - Throws: `RunError` naming a number that JSON does not know, NaN or infinity.
 func snakeCaseJSON(_ value: some Encodable) throws -> String {
   let encoder = JSONEncoder()
   encoder.keyEncodingStrategy = .convertToSnakeCase
   encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-  return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+  do {
+    return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+  } catch EncodingError.invalidValue(let number, let context) {
+    throw RunError(
+      path: "JSON",
+      reason: "'\(context.codingPath.map(\.stringValue).joined(separator: "."))' is \(number), "
+        + "which JSON cannot express",
+      remedy: "look for numbers of its run that are not finite or too large")
+  }
 }

@@ -25,7 +25,7 @@ struct RunMeasurements: Sendable {
   init(metrics url: URL) throws {
     let lines = try MetricsLog.read(url)
     let training = lines.filter { $0["loss"] != nil }
-    step = lines.compactMap { $0["step"] }.max().map { Int($0) } ?? 0
+    step = lines.compactMap { $0["step"].flatMap { Int(exactly: $0) } }.max() ?? 0
     var seconds = 0.0
     for line in lines {
       if let time = line["seconds_step"] { seconds += time - (line["probe_seconds"] ?? 0) }
@@ -104,7 +104,7 @@ struct RunMeasurements: Sendable {
   ///
   /// - Throws: `RunError` naming the file.
   static func numbers(in url: URL) throws -> [String: Double] {
-    guard let data = FileManager.default.contents(atPath: url.path),
+    guard let data = try SmallFile.contents(url.path),
       let values = try? JSONDecoder().decode([String: Double?].self, from: data)
     else {
       throw RunError(

@@ -3,21 +3,33 @@ import Foundation
 /// The mean and the spread of a number over seeds.
 struct SeedStatistics: Codable, Equatable, Sendable {
   let mean: Double
-  /// The standard deviation of a sample, with n - 1; nil for one number.
+  /// The standard deviation of a sample, with n - 1; nil for one number, and where it is too large for
+  /// a number.
   let deviation: Double?
   /// The count of the numbers.
   let count: Int
 
-  /// The statistics of some numbers; nil if there are none.
+  /// The statistics of some numbers; nil if there are none, or if one is not finite.
   init?(_ numbers: [Double]) {
-    guard !numbers.isEmpty else { return nil }
+    guard !numbers.isEmpty, numbers.allSatisfy(\.isFinite) else { return nil }
     count = numbers.count
-    let mean = numbers.reduce(0, +) / Double(count)
+    let (n, sum) = (Double(count), numbers.reduce(0, +))
+    let mean = sum.isFinite ? sum / n : numbers.reduce(0) { $0 + $1 / n }
     self.mean = mean
-    deviation =
-      count > 1
-      ? (numbers.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count - 1)).squareRoot()
-      : nil
+    guard count > 1 else {
+      deviation = nil
+      return
+    }
+    var found = (numbers.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / (n - 1)).squareRoot()
+    if !found.isFinite, let largest = numbers.map({ abs($0 - mean) }).max() {
+      // The squares are too large, but the deviation need not be.
+      let squares = numbers.reduce(0) { sum, number in
+        let share = (number - mean) / largest
+        return sum + share * share
+      }
+      found = largest * (squares / (n - 1)).squareRoot()
+    }
+    deviation = found.isFinite ? found : nil
   }
 
   /// The mean and the deviation as "35.1 ± 2.3".
@@ -25,7 +37,9 @@ struct SeedStatistics: Codable, Equatable, Sendable {
   /// The deviation has two digits; the mean has as many decimals, but at most one beyond its third
   /// digit.
   var text: String {
-    guard let deviation, max(abs(mean), deviation) >= 1e-4 || deviation == 0 else {
+    guard let deviation, deviation == 0 || (1e-4..<1e15).contains(max(abs(mean), deviation)),
+      abs(mean) < 1e15
+    else {
       return deviation.map { "\(mean.brief) ± \($0.brief)" } ?? mean.brief
     }
     let ofMean = SeedStatistics.decimals(of: mean, digits: 4)
@@ -54,7 +68,8 @@ struct LineFit: Codable, Equatable, Sendable {
   /// The number of points.
   let count: Int
 
-  /// The line through points; nil if all of them have the same x.
+  /// The line through points; nil if all of them have the same x, or if they are too large for a line
+  /// of finite numbers.
   init?(_ points: [CurvePoint]) {
     count = points.count
     let n = Double(points.count)
@@ -62,9 +77,10 @@ struct LineFit: Codable, Equatable, Sendable {
       points.reduce(0) { $0 + $1.x } / n, points.reduce(0) { $0 + $1.y } / n
     )
     let squares = points.reduce(0) { $0 + ($1.x - meanX) * ($1.x - meanX) }
-    guard squares > 0 else { return nil }
+    guard squares > 0, squares.isFinite else { return nil }
     let slope = points.reduce(0) { $0 + ($1.x - meanX) * ($1.y - meanY) } / squares
     let intercept = meanY - slope * meanX
+    guard slope.isFinite, intercept.isFinite else { return nil }
     (self.slope, self.intercept) = (slope, intercept)
     guard points.count > 2 else {
       halfWidth = nil
@@ -75,6 +91,7 @@ struct LineFit: Codable, Equatable, Sendable {
       return sum + error * error
     }
     let error = (rest / (n - 2) / squares).squareRoot()
+    guard error.isFinite else { return nil }
     halfWidth = LineFit.quantile(degrees: points.count - 2) * error
   }
 

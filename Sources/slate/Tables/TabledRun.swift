@@ -34,7 +34,7 @@ struct TabledRun {
   init(_ path: String, evaluating isEvaluating: Bool) throws {
     self.path = path
     let folder = RunFolder(url: URL(filePath: path, directoryHint: .isDirectory))
-    guard let data = FileManager.default.contents(atPath: folder.configuration.path),
+    guard let data = try SmallFile.contents(folder.configuration.path),
       FileManager.default.fileExists(atPath: folder.metrics.path)
     else {
       let exists = FileManager.default.fileExists(atPath: path)
@@ -45,12 +45,9 @@ struct TabledRun {
     }
     configuration = try RunConfiguration().replacing(
       withJSON: data, path: folder.configuration.path)
-    images = TabledRun.images(of: folder)
+    images = try TabledRun.images(of: folder)
     measured = try RunMeasurements(metrics: folder.metrics)
-    let reason = FileManager.default.contents(
-      atPath: folder.url.appending(path: "failure.txt").path
-    )
-    .map { String(decoding: $0, as: UTF8.self).trimmingCharacters(in: .newlines) }
+    let reason = try SmallFile.text(folder.url.appending(path: "failure.txt").path)
     failure =
       reason
       ?? (measured.step < configuration.steps
@@ -65,10 +62,10 @@ struct TabledRun {
     }
   }
 
-  private static func images(of folder: RunFolder) -> String {
+  private static func images(of folder: RunFolder) throws -> String {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
-    guard let data = FileManager.default.contents(atPath: folder.record.path),
+    guard let data = try SmallFile.contents(folder.record.path),
       let record = try? decoder.decode(Record.self, from: data).data
     else { return "" }
     let numbers = [

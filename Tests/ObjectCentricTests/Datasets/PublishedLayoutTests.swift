@@ -114,6 +114,42 @@ import Testing
     }
   }
 
+  @Test("ShapeStacks whose names are in another encoding")
+  func shapeStacksOfOtherBytes() throws {
+    try withTemporaryFolder { folder in
+      let scenario = RawPath("\(folder.path)/recordings/").bytes + [0xe9]
+      let masks = RawPath("\(folder.path)/iseg/").bytes + [0xe9]
+      for (place, name) in [
+        (scenario, Array("rgb-".utf8) + [0xff] + Array("-cam_3-mono-0.png".utf8)),
+        (masks, Array("iseg-w=0-f=0-l=0-c=original-cam_3-mono-0.map".utf8)),
+      ] {
+        let inner = RawPath(bytes: place)
+        try FileManager.default.createDirectory(
+          atPath: String(decoding: place.dropLast(2), as: UTF8.self),
+          withIntermediateDirectories: true)
+        #expect(inner.withCString { mkdir($0, 0o755) } == 0)
+        try folder.addImage("new.png", width: 8, height: 8, color: SIMD3(32, 5, 6))
+        let moved = inner.appending(RawPath(bytes: name)).withCString {
+          rename(folder.path + "/new.png", $0)
+        }
+        #expect(moved == 0)
+      }
+      for list in ["train", "eval", "test"] {
+        try folder.addText("splits/default/\(list).txt", "")
+        try Data([0x20, 0xe9, 13, 10]).write(
+          to: folder.appending(path: "splits/default/\(list).txt"))
+      }
+      let data = try options.open(folder)
+      #expect(data.name(0, of: .train).hasSuffix("/recordings/\\xE9/rgb-\\xFF-cam_3-mono-0.png"))
+      #expect(try data.image(0, of: .test).pixels.prefix(3) == [32, 5, 6])
+      #expect(try data.mask(0, of: .test)?.objectCount == 1)
+
+      try Data(count: 5 << 20).write(to: folder.appending(path: "splits/default/eval.txt"))
+      let large = #expect(throws: DatasetError.self) { try options.open(folder) }
+      #expect(large?.description.contains("more than the 4194304") == true, "\(large as Any)")
+    }
+  }
+
   @Test("the instance segmentations of ShapeStacks, by scenario and camera")
   func shapeStacksMasks() throws {
     try withTemporaryFolder { folder in
@@ -236,6 +272,24 @@ import Testing
         #expect(text?.description.contains("no HDF5 file") == true)
       }
     }
+
+    @Test("an extent that no signed number holds")
+    func hugeExtents() throws {
+      let whole = try Data(contentsOf: try #require(file))
+      let extents = [10, 8, 8, 3].flatMap { [$0] + [UInt8](repeating: 0, count: 7) }
+      let place = try #require(whole.firstRange(of: Data(extents)))
+      try withTemporaryFolder { folder in
+        for axis in 0..<3 {
+          var bytes = whole
+          let start = place.lowerBound + 8 * axis
+          bytes.replaceSubrange(start..<start + 8, with: [UInt8](repeating: 0xff, count: 8))
+          let url = folder.appending(path: "3dshapes.h5")
+          try bytes.write(to: url)
+          let error = #expect(throws: DatasetError.self) { try Shapes3D(url) }
+          #expect(error?.path == url.path)
+        }
+      }
+    }
   #else
     @Test func withoutTheTraitTheErrorSaysHowToEnableIt() throws {
       let file = try #require(file)
@@ -244,6 +298,16 @@ import Testing
       #expect(error?.description.contains("shapes3d_tiny.h5") == true)
     }
   #endif
+
+  @Test("a FIFO is not opened, whether HDF5 is built in or not", .timeLimit(.minutes(1)))
+  func aPipe() throws {
+    try withTemporaryFolder { folder in
+      let url = folder.appending(path: "3dshapes.h5")
+      #expect(mkfifo(url.path, 0o600) == 0)
+      let error = #expect(throws: DatasetError.self) { try Shapes3D(url) }
+      #expect(error?.description.contains("it is a FIFO, not a file") == true, "\(error as Any)")
+    }
+  }
 
   @Test func aMissingFileIsNamed() {
     let error = #expect(throws: DatasetError.self) { try Shapes3D(URL(filePath: "/nowhere/3d.h5")) }
