@@ -68,10 +68,15 @@ public struct ComparisonReport: Sendable, Codable {
     public internal(set) var adjointErrors: [Double?]?
     /// The error that theory predicts for a series of k terms; nil for other estimators.
     public internal(set) var predicted: Prediction?
-    /// Evaluations of f, forward and backward.
+    /// Evaluations of f, forward and backward, on the whole batch or a part of it.
+    ///
+    /// An implicit estimator records one at z*: it is one more than the solve takes under a tolerance, and
+    /// the last of a fixed number.
     public internal(set) var evaluations: Int?
     /// Passes back through an application of f, on the whole batch: products with J^T, and the
     /// last one, to the parameters.
+    ///
+    /// Products J s, which unrolling through Newton's method takes, are not among them.
     public internal(set) var pullbacks: Int?
     /// The median time of a forward pass.
     public internal(set) var forwardSeconds: Double?
@@ -81,7 +86,7 @@ public struct ComparisonReport: Sendable, Codable {
     public internal(set) var peakBytes: Int?
     /// Nodes on the tape between the passes.
     public internal(set) var tapeNodes: Int?
-    /// How the backward solve ended, in words.
+    /// How the backward solve ended, in words; why an estimator does not apply, or is not timed.
     public internal(set) var status: String
     /// The samples whose backward solve failed, and which the figures therefore leave out.
     public internal(set) var failedSamples: [Int] = []

@@ -107,7 +107,8 @@ public struct EstimatorComparison {
   /// A comparison at a point that is known already, as in the middle of a training step.
   ///
   /// No solve is run, so there is nothing to unroll, and by default time is not measured:
-  /// each estimator costs its own pullbacks and two evaluations.
+  /// each estimator costs its own pullbacks and one evaluation, and a truncated series two more for
+  /// what theory says of it, of which a dense J saves one.
   public init(
     of map: FixedPointMap, at solution: Tensor, parameters: [ParameterGroup], cotangent: Tensor
   ) {

@@ -6,7 +6,7 @@ struct GradientPass {
   let gradients: GroupedGradients
   /// w, for estimators that are given z*.
   let adjoint: Tensor?
-  /// Evaluations of f; the solve's own included.
+  /// Evaluations of f: those of the solve, the recorded one, and those of the backward pass.
   let evaluations: Int
   /// Passes back through an application of f: products with J^T, and the last one, to the
   /// parameters.
@@ -16,7 +16,7 @@ struct GradientPass {
 }
 
 /// A solver that takes z* as it was given.
-private struct AlreadySolved: ForwardSolver {
+struct AlreadySolved: ForwardSolver {
   let inverse: (any InverseJacobian)?
   func next(after point: Iterate, _ history: inout NoHistory) -> Tensor { point.z }
   func inverse(from history: NoHistory) -> (any InverseJacobian)? { inverse }
@@ -39,9 +39,10 @@ extension EstimatorComparison {
   ) throws -> GradientPass {
     var (evaluations, pullbacks) = (0, 0)
     var last: Tensor?
+    // It passes its cotangent on, so that a solver may differentiate a pullback to get products J s.
     let counted = FixedPointMap { z in
       evaluations += 1
-      return try problem.map(z).transformingCotangent { w in
+      return try problem.map(z).transformingCotangent(differentiatesAgain: true) { w in
         pullbacks += 1
         last = w
         return w
@@ -52,8 +53,11 @@ extension EstimatorComparison {
       solution = try compared.estimator.solution(
         of: counted, from: point ?? problem.solution,
         using: AlreadySolved(inverse: problem.inverse), until: .evaluations(1))
-      // The solve that found z* is counted in place of the one evaluation made here.
-      evaluations += (problem.forward?.evaluations ?? 1) - 1
+      // What was evaluated here is the application that is recorded: under a tolerance one more than the
+      // solve takes, and the last of a fixed number.
+      if let forward = problem.forward {
+        evaluations += forward.evaluations - (forward.rule.tolerance == nil ? 1 : 0)
+      }
     } else {
       guard let initial = problem.initial else { throw NothingToUnroll() }
       solution = try compared.estimator.solution(
@@ -73,60 +77,5 @@ extension EstimatorComparison {
     let image = try problem.map(problem.solution)
     let table = try gradients(of: image, cotangent: w, retainingGraph: true)
     return GroupedGradients(table, of: parameters)
-  }
-
-  /// What a pass from the first iterate costs.
-  func cost(
-    _ compared: ComparedEstimator, on problem: ComparisonProblem, using solver: any ForwardSolver,
-    until rule: StoppingRule
-  ) throws -> PassCost {
-    let clock = ContinuousClock()
-    let nodes = TensorMemory.liveNodes
-    let bytes = TensorMemory.liveBytes
-    TensorMemory.resetPeak()
-    let start = clock.now
-    let solution =
-      if let initial = problem.initial {
-        try compared.estimator.solution(
-          of: problem.map, from: initial, using: compared.solver ?? solver, until: rule)
-      } else {
-        try compared.estimator.solution(
-          of: problem.map, from: problem.solution,
-          using: AlreadySolved(inverse: problem.inverse), until: .evaluations(1))
-      }
-    let middle = clock.now
-    let tapeNodes = TensorMemory.liveNodes - nodes
-    let tapeBytes = TensorMemory.liveBytes - bytes
-    let table = try gradients(
-      of: solution.value, cotangent: problem.cotangent, retainingGraph: true)
-    let end = clock.now
-    defer { withExtendedLifetime(table) {} }
-    return PassCost(
-      forwardSeconds: start.duration(to: middle) / .seconds(1),
-      backwardSeconds: middle.duration(to: end) / .seconds(1),
-      peakBytes: TensorMemory.peakBytes - bytes, tapeBytes: tapeBytes, tapeNodes: tapeNodes)
-  }
-}
-
-/// Time and memory of a pass.
-struct PassCost {
-  var forwardSeconds: Double
-  var backwardSeconds: Double
-  /// The most that was alive at once, beyond what was alive before.
-  var peakBytes: Int
-  /// What is alive between the passes: z* and the tape.
-  var tapeBytes: Int
-  var tapeNodes: Int
-
-  /// The median of each number over several passes.
-  static func median(of costs: [PassCost]) -> PassCost? {
-    guard !costs.isEmpty else { return nil }
-    func middle<Number: Comparable>(_ number: (PassCost) -> Number) -> Number {
-      costs.map(number).sorted()[costs.count / 2]
-    }
-    return PassCost(
-      forwardSeconds: middle(\.forwardSeconds), backwardSeconds: middle(\.backwardSeconds),
-      peakBytes: middle(\.peakBytes), tapeBytes: middle(\.tapeBytes),
-      tapeNodes: middle(\.tapeNodes))
   }
 }

@@ -44,14 +44,15 @@ public func fixedPoint(
 
 /// The solution z* of z = f(z) for a map that may be restricted to some of the samples.
 ///
-/// As for a closure, but samples that are done leave the solve. The report is in what
-/// `estimator.solution(of:from:using:until:)` returns.
+/// As for a closure, but samples that are done leave the solve. `solveFixedPoint` returns the report
+/// too.
 public func fixedPoint(
   of map: FixedPointMap, from initial: Tensor, using solver: any ForwardSolver = .picard(),
   estimator: any BackwardEstimator = .exact,
   until rule: StoppingRule = .tolerance(relative: 1e-6, limit: 100)
 ) throws -> Tensor {
-  try estimator.solution(of: map, from: initial, using: solver, until: rule).converged()
+  try solveFixedPoint(of: map, from: initial, using: solver, estimator: estimator, until: rule)
+    .converged()
 }
 
 /// As `fixedPoint`, but returns the report too.
@@ -72,4 +73,32 @@ public func solveFixedPoint<State: FixedPointState>(
   return try estimator.solution(
     of: packed, from: layout.packed(initial), using: solver, until: rule
   ).map(layout.state)
+}
+
+/// As `fixedPoint` for a map that may be restricted to some of the samples, but returns the report too.
+///
+/// ```swift
+/// let map = FixedPointMap({ z in (z.matmul(w) + x).tanh() }) { positions in
+///   let some = x.samples(positions)
+///   return { z in (z.matmul(w) + some).tanh() }
+/// }
+/// let solution = try solveFixedPoint(of: map, from: z0, estimator: .gmres())
+/// print(solution.report.sampleEvaluations)   // less than the batch times the longest
+/// ```
+/// A sample that does not converge is an entry in the report and no error.
+///
+/// - Parameters:
+///   - map: f, of states [batch, ...].
+///   - initial: the first iterate, [batch, ...].
+///   - solver: how to iterate; default plain Picard iteration.
+///   - estimator: how gradients are computed; default the exact adjoint.
+///   - rule: when to stop; default a relative residual of 1e-6 within 100 evaluations.
+/// - Returns: z*, recorded, with the report.
+/// - Throws: what `map` or the estimator throws; `CancellationError` where the task is cancelled.
+public func solveFixedPoint(
+  of map: FixedPointMap, from initial: Tensor, using solver: any ForwardSolver = .picard(),
+  estimator: any BackwardEstimator = .exact,
+  until rule: StoppingRule = .tolerance(relative: 1e-6, limit: 100)
+) throws -> Solution<Tensor> {
+  try estimator.solution(of: map, from: initial, using: solver, until: rule)
 }

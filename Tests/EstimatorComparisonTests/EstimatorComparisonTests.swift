@@ -92,10 +92,58 @@ import Testing
     #expect(report["10 terms"]?.pullbacks == 10)
     #expect(report["exact (LU)"]?.pullbacks == 8 + 1)
     let solve = try #require(report.samples.first?.evaluations)
-    #expect(report["one step"]?.evaluations == solve)
+    // Under a tolerance an implicit estimator records one application more, at z*.
+    #expect(report["one step"]?.evaluations == solve + 1)
+    #expect(report["exact (LU)"]?.evaluations == solve + 1)
     #expect(report["unrolled"]?.evaluations == solve)
     #expect(try #require(report["unrolled"]?.pullbacks) >= solve - 1)
     #expect(report["reused inverse"] == nil)
+  }
+
+  @Test(
+    "evaluations are those of a forward and a backward pass, counted by the map",
+    arguments: [StoppingRule.tolerance(relative: 1e-6, limit: 100), .evaluations(7)])
+  func evaluations(_ rule: StoppingRule) throws {
+    let w = testTensor([4, 4], seed: 3, scale: 0.4).variable()
+    let x = testTensor([1, 4], seed: 8)
+    var count = 0
+    let map = { (z: Tensor) -> Tensor in
+      count += 1
+      return (z.matmul(w) + x).tanh()
+    }
+    var comparison = EstimatorComparison(
+      of: FixedPointMap(map), from: x.zerosLike(), until: rule,
+      parameters: [ParameterGroup("w", [w])]
+    ) { $0.square().sum() }
+    comparison.repeats = 0
+    let estimators: [any BackwardEstimator] = [
+      .oneStep, .exact, .gmres(), .unrolled, .unrolled(lastSteps: 3),
+      .unrolled(keeping: .squareRoot),
+    ]
+    comparison.estimators = estimators.map { ComparedEstimator($0.name, $0) }
+    let report = try comparison.report()
+    for estimator in estimators {
+      count = 0
+      let z = try fixedPoint(from: x.zerosLike(), estimator: estimator, until: rule, map)
+      _ = try gradients(of: z.square().sum())
+      #expect(report[estimator.name]?.evaluations == count, "\(estimator.name)")
+    }
+  }
+
+  @Test("unrolling over Newton's method takes products, not a pullback for each unknown")
+  func unrolledNewton() throws {
+    let w = testTensor([40, 40], seed: 3, scale: 0.1).variable()
+    let x = testTensor([1, 40], seed: 8)
+    var comparison = EstimatorComparison(
+      of: FixedPointMap { z in (z.matmul(w) + x).tanh() }, from: x.zerosLike(),
+      using: .newtonKrylov(), until: .tolerance(relative: 1e-12, limit: 60),
+      parameters: [ParameterGroup("w", [w])]
+    ) { $0.square().sum() }
+    comparison.repeats = 0
+    comparison.estimators = [ComparedEstimator("unrolled", .unrolled)]
+    let row = try #require(try comparison.report()["unrolled"])
+    #expect(try #require(row.pullbacks) < 40)
+    #expect(try #require(row.overall?.relativeError) < 1e-9)
   }
 
   @Test("no estimator of the library's catalog is left out where all apply")
@@ -224,8 +272,8 @@ import Testing
       ComparedEstimator("one step", .oneStep), ComparedEstimator("unrolled", .unrolled),
     ]
     let report = try comparison.report()
-    // One for the residual, and one each for the reference, one step, what theory says of it, and
-    // whether samples mix.
+    // One each for the residual, the reference and one step, and two for what theory says of that: its
+    // products with J^T, and what they become in the parameters.
     #expect(evaluations == 5)
     #expect(abs(try #require(report["one step"]?.groups[1].relativeError) - 0.686) < 5e-4)
     #expect(report["unrolled"]?.overall == nil)

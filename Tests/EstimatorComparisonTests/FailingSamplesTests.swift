@@ -1,8 +1,25 @@
 import EstimatorComparison
 import ImplicitLayers
+import Synchronization
 import Tensors
 import TestSupport
 import Testing
+
+/// The exact adjoint, which fails from the second time on that it is asked.
+private final class FailsLater: AdjointEstimator {
+  private let calls = Mutex(0)
+
+  func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
+    let estimate = try ExactAdjoint().estimate(problem)
+    let call = calls.withLock {
+      $0 += 1
+      return $0
+    }
+    guard call > 1, var report = estimate.report else { return estimate }
+    for sample in report.samples.indices { report.samples[sample].outcome = .stalled }
+    return AdjointEstimate(value: estimate.value, report: report)
+  }
+}
 
 /// One bad sample in a batch: it is named, and the others' figures are those they have alone.
 @Suite struct FailingSamplesTests {
@@ -78,6 +95,65 @@ import Testing
     #expect(row.status.hasPrefix("failed in 1; converged"))
     #expect(try #require(row.overall?.relativeError) < 1e-8)
     #expect(report["exact"]?.failedSamples == [])
+  }
+
+  /// Where J is c I, |w| = |v| / (1 - c); J at what the solve found is known only to its residual, and
+  /// a tenth of |v| or more is lost in |w|.
+  @Test(
+    "times are measured wherever figures are, though the adjoint is long",
+    arguments: [
+      (factor: 0.999, relative: 1e-6, limit: 1000, outcome: "limitReached"),
+      (factor: 0.9999, relative: 1e-3, limit: 8000, outcome: "converged"),
+    ])
+  func longAdjoint(
+    _ factor: Double, _ relative: Double, _ limit: Int, _ outcome: String
+  ) throws {
+    let a = Tensor([1, -2], shape: [1, 2], dtype: .float64).variable()
+    var comparison = EstimatorComparison(
+      of: FixedPointMap { z in z * factor + a * (1 - factor) }, from: a.zerosLike(),
+      until: .tolerance(relative: relative, limit: limit), parameters: [ParameterGroup("a", [a])]
+    ) { $0.square().sum() }
+    comparison.repeats = 1
+    let report = try comparison.report()
+    #expect(report.samples.map(\.outcome) == [outcome])
+    let residual = try #require(report.forwardResidual)
+    #expect(residual / (1 - factor) >= 0.1 && residual <= comparison.largestResidual)
+    for name in ["one step", "GMRES", "BiCGStab", "exact (LU)", "unrolled"] {
+      let row = try #require(report[name])
+      #expect(row.overall != nil && row.failedSamples == [], "\(name): \(row.status)")
+      #expect(row.forwardSeconds != nil && row.backwardSeconds != nil, "\(name): \(row.status)")
+    }
+    #expect(try #require(report["exact (LU)"]?.overall?.relativeError) < 1e-12)
+    // A hundred terms and more are missing.
+    #expect(report["adjoint Picard"]?.failedSamples == [0])
+  }
+
+  @Test("an estimator that fails while it is timed has its figures and says so")
+  func failsLater() throws {
+    var comparison = ScalarMaps([0.5, -0.4]).comparison(isRestrictable: true)
+    comparison.repeats = 2
+    comparison.estimators = [
+      ComparedEstimator("later", FailsLater()), ComparedEstimator("exact", .exact),
+    ]
+    let report = try comparison.report()
+    let row = try #require(report["later"])
+    #expect(try #require(row.overall?.relativeError) < 1e-12)
+    #expect(row.backwardSeconds == nil && row.peakBytes == nil)
+    #expect(row.status.contains("; not timed: the adjoint (I - J^T) w = v was not solved"))
+    #expect(report["exact"]?.backwardSeconds != nil)
+  }
+
+  @Test("a structure that J does not have is a row that says so")
+  func wrongStructure() throws {
+    var comparison = ScalarMaps([0.5, -0.4]).comparison(isRestrictable: true)
+    comparison.estimators = [
+      ComparedEstimator("diagonal", .exact(structure: .banded(lower: 0, upper: 0))),
+      ComparedEstimator("exact", .exact),
+    ]
+    let report = try comparison.report()
+    let row = try #require(report["diagonal"])
+    #expect(row.overall == nil && row.status.hasPrefix("failed: the Jacobian of sample 0 has"))
+    #expect(report["exact"]?.overall != nil)
   }
 
   @Test("no sample at all is an error that names them")

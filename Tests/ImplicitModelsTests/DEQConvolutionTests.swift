@@ -31,7 +31,7 @@ private func block(_ block: EquilibriumBlock, _ z: Tensor, _ x: Tensor?) -> Tens
   private static func model() -> DEQConvolution {
     var random = Philox(seed: 1)
     var model = stirred(DEQConvolution(2, 6, groups: 3, using: &random))
-    model.stoppingRule = exactly
+    (model.stoppingRule, model.estimator) = (exactly, .exact)
     return model
   }
   private let x = testTensor([2, 4, 5, 2], seed: 2, scale: 2)
@@ -74,13 +74,21 @@ private func block(_ block: EquilibriumBlock, _ z: Tensor, _ x: Tensor?) -> Tens
   }
 
   @Test func gradient() throws { try expectRightGradient(Self.model(), x) }
+
+  @Test("by default gradients take products with J, and no matrix")
+  func products() throws {
+    var random = Philox(seed: 1)
+    var model = stirred(DEQConvolution(2, 6, groups: 3, using: &random))
+    model.stoppingRule = exactly
+    try expectProducts(model, beside: Self.model(), testTensor([2, 8, 8, 2], seed: 2, scale: 2))
+  }
 }
 
 @Suite struct DEQTwoScalesTests {
   private static func model() -> DEQTwoScales {
     var random = Philox(seed: 3)
     var model = stirred(DEQTwoScales(2, fine: 4, coarse: 6, groups: 2, using: &random))
-    model.stoppingRule = exactly
+    (model.stoppingRule, model.estimator) = (exactly, .exact)
     return model
   }
   private let x = testTensor([2, 4, 6, 2], seed: 2, scale: 2)
@@ -127,6 +135,14 @@ private func block(_ block: EquilibriumBlock, _ z: Tensor, _ x: Tensor?) -> Tens
   }
 
   @Test func gradient() throws { try expectRightGradient(Self.model(), x) }
+
+  @Test("by default gradients take products with J, and no matrix")
+  func products() throws {
+    var random = Philox(seed: 3)
+    var model = stirred(DEQTwoScales(2, fine: 4, coarse: 6, groups: 2, using: &random))
+    model.stoppingRule = exactly
+    try expectProducts(model, beside: Self.model(), testTensor([2, 8, 8, 2], seed: 2, scale: 2))
+  }
 
   @Test func anOddImageIsAMistake() async {
     let result = await #expect(

@@ -2,6 +2,7 @@ import ConformanceChecks
 import ImplicitLayers
 import NeuralLayers
 import Tensors
+import TestSupport
 import Testing
 
 /// Until what is left is rounding.
@@ -26,6 +27,29 @@ func expectRightGradient<Model: FixedPointLayer & Module>(
   let check = try checkGradient(of: model, input: x)
   #expect(check.passed, "\(check)", sourceLocation: sourceLocation)
   #expect(check.entries.count > 1, sourceLocation: sourceLocation)
+}
+
+/// A model's own estimator takes fewer pullbacks than a state has numbers, and has the gradients of one
+/// with the same weights that is exact.
+func expectProducts<Model: FixedPointLayer & Module>(
+  _ model: Model, beside exact: Model, _ x: Tensor,
+  sourceLocation: SourceLocation = #_sourceLocation
+) throws where Model.Input == Tensor {
+  func differentiated(_ model: Model) throws -> (gradient: Tensor, report: BackwardReport) {
+    let solution = try model.solve(x)
+    #expect(solution.report.converged, "\(solution.report)", sourceLocation: sourceLocation)
+    let losses = solution.value.tensors.map { z in (z * testTensor(z.shape, seed: 4)).sum() }
+    let table = try gradients(of: losses.dropFirst().reduce(losses[0], +))
+    let weight = try #require(model.namedParameters.first).parameter.tensor
+    return (try #require(table[weight]), try #require(table.backwardReport(of: solution)))
+  }
+  let (own, known) = (try differentiated(model), try differentiated(exact))
+  let unknowns = try model.solve(x).value.tensors.map { $0.count / $0.shape[0] }.reduce(0, +)
+  #expect(known.report.pullbacks == unknowns, sourceLocation: sourceLocation)
+  #expect(own.report.pullbacks < unknowns / 2, sourceLocation: sourceLocation)
+  #expect(own.report.converged, sourceLocation: sourceLocation)
+  #expect(
+    relativeError(own.gradient, known.gradient) < 1e-3, sourceLocation: sourceLocation)
 }
 
 /// Solvers and estimators that reach the exact solution and gradient, for models to take any of.

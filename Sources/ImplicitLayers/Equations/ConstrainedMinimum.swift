@@ -41,6 +41,34 @@ public func minimum(
   using solver: any ForwardSolver = .newtonKrylov(), estimator: any BackwardEstimator = .exact,
   until rule: StoppingRule = defaultEquationRule
 ) throws -> ConstrainedPoint {
+  try solveMinimum(
+    of: loss, subjectTo: equations, from: initial, using: solver, estimator: estimator, until: rule
+  ).converged()
+}
+
+/// As `minimum(of:subjectTo:from:)`, but returns the report too.
+///
+/// ```swift
+/// let found = try solveMinimum(of: cost, subjectTo: budget, from: start)
+/// if found.report.converged { print(found.value.multipliers) }
+/// ```
+/// A sample that was not solved is an entry in the report and no error.
+///
+/// - Parameters:
+///   - loss: L, [batch]: one number for each sample.
+///   - equations: h, [batch, m]; their gradients at x have to be independent.
+///   - initial: where the search begins, [batch, ...]; the multipliers begin at 0.
+///   - solver: default Newton's method with GMRES inside.
+///   - estimator: default the exact adjoint.
+///   - rule: when to stop; default `defaultEquationRule`.
+/// - Returns: x and lambda, recorded, with the report.
+/// - Throws: what the functions throw; `CancellationError` where the task is cancelled.
+public func solveMinimum(
+  of loss: @escaping (Tensor) throws -> Tensor,
+  subjectTo equations: @escaping (Tensor) throws -> Tensor, from initial: Tensor,
+  using solver: any ForwardSolver = .newtonKrylov(), estimator: any BackwardEstimator = .exact,
+  until rule: StoppingRule = defaultEquationRule
+) throws -> Solution<ConstrainedPoint> {
   let count = try withoutRecording { try equations(initial.detached()) }.shape
   expect(
     count.rank == 2 && count[0] == initial.shape[0],
@@ -48,12 +76,12 @@ public func minimum(
   let start = ConstrainedPoint(tensors: [
     initial, .zeros(count, dtype: initial.dtype),
   ])
-  return try root(
-    of: { point in
-      let values = try equations(point.x)
-      let slope = try gradient(at: point.x) { x in
-        try checkedLosses(loss, at: x).sum() + (equations(x) * point.multipliers).sum()
-      }
-      return ConstrainedPoint(tensors: [slope, values])
-    }, from: start, using: solver, estimator: estimator, until: rule)
+  let conditions = Equation<ConstrainedPoint>.root { point in
+    let values = try equations(point.x)
+    let slope = try gradient(at: point.x) { x in
+      try checkedLosses(loss, at: x).sum() + (equations(x) * point.multipliers).sum()
+    }
+    return ConstrainedPoint(tensors: [slope, values])
+  }
+  return try solve(conditions, from: start, using: solver, estimator: estimator, until: rule)
 }

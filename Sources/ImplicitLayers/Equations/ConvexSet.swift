@@ -88,14 +88,20 @@ public struct ConvexSet {
   ///
   /// The projection is x_i - tau for the largest k entries for which the result is positive, with
   /// the tau that makes the sum right, and 0 elsewhere (Held, Wolfe and Crowder 1974). It costs a
-  /// sort of each sample.
+  /// sort of each sample. Differences of entries alone count, so that rounding is that of the total,
+  /// however far from the simplex x is.
   ///
   /// Stops when the total is not positive.
   public static func simplex(total: Double = 1) -> ConvexSet {
     expect(total > 0, "a simplex has a positive total, not \(total)")
     return ConvexSet { x in
-      let flat = x.flatSamples
-      let (batch, n) = (flat.shape[0], flat.shape[1])
+      let vectors = x.flatSamples
+      let (batch, n) = (vectors.shape[0], vectors.shape[1])
+      let given = vectors.scalars
+      let tops = (0..<batch).map { given[$0 * n..<($0 + 1) * n].max() ?? 0 }
+      // A multiple of (1, ..., 1) that is added to x changes neither the projection nor its
+      // derivatives. The kept entries of `flat` are between -total and 0.
+      let flat = vectors - Tensor(tops, shape: [batch, 1], dtype: x.dtype)
       let entries = flat.scalars
       var isKept: [Bool] = []
       var counts: [Double] = []
@@ -110,9 +116,7 @@ public struct ConvexSet {
         }
         // An entry that equals the threshold up to rounding becomes 0. NaN is kept, so that it is
         // seen.
-        let largest = row.reduce(0) { max($0, abs($1)) }
-        let noise = min(
-          4 * x.dtype.machineEpsilon * max(largest, total), total / Double(2 * max(n, 1)))
+        let noise = min(4 * x.dtype.machineEpsilon * total, total / Double(2 * max(n, 1)))
         let isAbove = row.map { !($0 - threshold <= noise) }
         counts.append(Double(max(1, isAbove.count { $0 })))
         isKept += isAbove

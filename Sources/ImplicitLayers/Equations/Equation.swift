@@ -17,6 +17,8 @@ public struct Equation<State: FixedPointState> {
   private let map: (State) throws -> State
   /// F; nil if the equation was given by f.
   private let function: ((State) throws -> State)?
+  /// L, [batch], where F is its gradient, for solvers that descend; nil for other equations.
+  var loss: ((State) throws -> Tensor)?
 
   private init(
     map: @escaping (State) throws -> State, function: ((State) throws -> State)? = nil
@@ -52,6 +54,7 @@ public struct Equation<State: FixedPointState> {
     }
     var map = FixedPointMap(packed(self.map))
     map.equation = function.map(packed)
+    map.loss = loss.map { loss in { z in try loss(layout.state(z)) } }
     return map
   }
 }

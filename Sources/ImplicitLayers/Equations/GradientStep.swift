@@ -7,10 +7,13 @@ struct GradientStep {
   private(set) var sizes: [Double]
 
   /// The length given, or 1 / the largest curvature of each sample at x, by twenty power iterations.
+  ///
+  /// Stops when the length is not positive.
   init(
     _ size: Double?, of loss: @escaping (Tensor) throws -> Tensor, over set: ConvexSet,
     at x: Tensor
   ) throws {
+    if let size { expectStepSize(size) }
     (self.loss, self.set) = (loss, set)
     sizes = Array(repeating: size ?? 1, count: x.shape[0])
     guard size == nil else { return }
@@ -64,4 +67,9 @@ struct GradientStep {
     }
     return x
   }
+}
+
+/// Stops when a step against a gradient is not one.
+func expectStepSize(_ size: Double) {
+  expect(size > 0, "a step against the gradient has a positive size, not \(size)")
 }

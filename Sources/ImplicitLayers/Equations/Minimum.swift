@@ -3,13 +3,24 @@ import Tensors
 extension Equation where State == Tensor {
   /// The equation dL/dx = 0, which a minimum without constraints satisfies.
   ///
+  /// ```swift
+  /// let found = try solve(.stationary { x in energy(x, a) }, from: start, using: .lbfgs())
+  /// ```
+  /// The equation carries its loss: `.lbfgs()` and `.newtonCG()` descend. Solvers of equations find any
+  /// stationary point.
+  ///
   /// - Parameter loss: L, [batch]: one number for each sample.
   /// - Returns: a root of dL/dx: a minimum, a maximum, or a saddle.
   public static func stationary(_ loss: @escaping (Tensor) throws -> Tensor) -> Equation {
-    .root { x in try slope(of: loss, at: x) }
+    var equation = Equation.root { x in try slope(of: loss, at: x) }
+    equation.loss = { x in try checkedLosses(loss, at: x) }
+    return equation
   }
 
   /// The equation x = P(x - s dL/dx), which a minimum over a convex set satisfies for any s > 0.
+  ///
+  /// Solvers that descend do not apply to it: they would leave the set.
+  /// Stops when the step is not positive.
   ///
   /// - Parameters:
   ///   - loss: L, [batch].
@@ -19,7 +30,7 @@ extension Equation where State == Tensor {
   public static func stationary(
     _ loss: @escaping (Tensor) throws -> Tensor, over set: ConvexSet, stepSize: Double = 1
   ) -> Equation {
-    expect(stepSize > 0, "a step against the gradient has a positive size, not \(stepSize)")
+    expectStepSize(stepSize)
     return .fixedPoint { x in try set.projection(x - slope(of: loss, at: x) * stepSize) }
   }
 }
@@ -66,9 +77,32 @@ public func minimum(
   using solver: any ForwardSolver = .lbfgs(), estimator: any BackwardEstimator = .exact,
   until rule: StoppingRule = defaultEquationRule
 ) throws -> Tensor {
-  var map = Equation.stationary(loss).packed(StateLayout())
-  map.loss = { x in try checkedLosses(loss, at: x) }
-  return try fixedPoint(of: map, from: initial, using: solver, estimator: estimator, until: rule)
+  try solveMinimum(of: loss, from: initial, using: solver, estimator: estimator, until: rule)
+    .converged()
+}
+
+/// As `minimum(of:from:)`, but returns the report too.
+///
+/// ```swift
+/// let found = try solveMinimum(of: { w in ridge(w, penalty) }, from: start)
+/// print(found.report.samples.map(\.outcome), found.report.evaluations)
+/// ```
+/// A sample that was not solved is an entry in the report and no error.
+///
+/// - Parameters:
+///   - loss: L, [batch]: one number for each sample.
+///   - initial: where the descent begins, [batch, ...].
+///   - solver: default L-BFGS; `.newtonCG()`, or any solver of equations, which may find a saddle.
+///   - estimator: how gradients are computed; default the exact adjoint.
+///   - rule: when to stop; default `defaultEquationRule`.
+/// - Returns: x, recorded, with the report of how it was found; the residuals there are |dL/dx|.
+/// - Throws: what the loss throws; `CancellationError` where the task is cancelled.
+public func solveMinimum(
+  of loss: @escaping (Tensor) throws -> Tensor, from initial: Tensor,
+  using solver: any ForwardSolver = .lbfgs(), estimator: any BackwardEstimator = .exact,
+  until rule: StoppingRule = defaultEquationRule
+) throws -> Solution<Tensor> {
+  try solve(.stationary(loss), from: initial, using: solver, estimator: estimator, until: rule)
 }
 
 /// The x in a convex set at which a loss is least, near `initial`.
@@ -80,6 +114,8 @@ public func minimum(
 /// condition, so that only the free directions at x move. L has to be defined near the set too, as
 /// accelerated iterates may leave it; those of `.picard()` do not.
 ///
+/// Stops when the step is not positive.
+///
 /// - Parameters:
 ///   - loss: L, [batch].
 ///   - set: the set over which the loss is minimised.
@@ -87,8 +123,9 @@ public func minimum(
 ///   - stepSize: s, for all samples; default 1 / the largest curvature of each sample where the search
 ///     begins, by twenty products with the Hessian. Where curvatures grow on the way that is too long, and
 ///     the solve fails: it then goes on from the best point with a step that ten steps of plain
-///     backtracking find short enough, up to eight times.
-///   - solver: default the automatic one, which begins with Anderson's acceleration.
+///     backtracking find short enough, up to eight times. A step of your own is kept: where the solve
+///     fails with it, those ten steps are taken once, only for the advice in the error.
+///   - solver: default the automatic one, which begins with Picard iteration: plain steps.
 ///   - estimator: default the exact adjoint.
 ///   - rule: when to stop, by |P(x - s dL/dx) - x| and its slope; default `defaultEquationRule`.
 /// - Returns: x, recorded, in the set.
@@ -99,6 +136,46 @@ public func minimum(
   stepSize: Double? = nil, using solver: any ForwardSolver = .automatic,
   estimator: any BackwardEstimator = .exact, until rule: StoppingRule = defaultEquationRule
 ) throws -> Tensor {
+  let (found, shorter) = try searched(
+    loss, set, from: initial, stepSize, using: solver, estimator, until: rule)
+  return try found.converged(
+    advice: shorter.map { "the step against the gradient is too long: try stepSize: \($0)" })
+}
+
+/// As `minimum(of:over:from:)`, but returns the report too.
+///
+/// ```swift
+/// let found = try solveMinimum(of: { p in risk(p, returns) }, over: .simplex, from: start)
+/// if !found.report.converged { print(found.report) }
+/// ```
+/// A sample that was not solved is an entry in the report and no error. The report is that of the last
+/// solve, which is the only one unless steps had to be shortened. Stops when the step is not positive.
+///
+/// - Parameters:
+///   - loss: L, [batch].
+///   - set: the set over which the loss is minimised.
+///   - initial: where the search begins, [batch, ...]: at the nearest point of the set.
+///   - stepSize: s, for all samples; default a length of each sample's own, as in `minimum`.
+///   - solver: default the automatic one, which begins with Picard iteration.
+///   - estimator: default the exact adjoint.
+///   - rule: when to stop; default `defaultEquationRule`.
+/// - Returns: x, recorded, in the set, with the report.
+/// - Throws: what the loss throws; `CancellationError` where the task is cancelled.
+public func solveMinimum(
+  of loss: @escaping (Tensor) throws -> Tensor, over set: ConvexSet, from initial: Tensor,
+  stepSize: Double? = nil, using solver: any ForwardSolver = .automatic,
+  estimator: any BackwardEstimator = .exact, until rule: StoppingRule = defaultEquationRule
+) throws -> Solution<Tensor> {
+  try searched(loss, set, from: initial, stepSize, using: solver, estimator, until: rule).found
+}
+
+/// What a search over a set finds, and the shortest of the steps that would have been short enough where
+/// it failed; nil where its steps were.
+private func searched(
+  _ loss: @escaping (Tensor) throws -> Tensor, _ set: ConvexSet, from initial: Tensor,
+  _ stepSize: Double?, using solver: any ForwardSolver, _ estimator: any BackwardEstimator,
+  until rule: StoppingRule
+) throws -> (found: Solution<Tensor>, shorter: Double?) {
   StateSharding.expectWhole(
     "a minimum over a set",
     instead: "where the projection is that of each part, as into a box, solve its equation with a "
@@ -106,7 +183,8 @@ public func minimum(
       + "using: .anderson(), estimator: .gmres())")
   var start = try withoutRecording { try set.projection(initial.detached()) }
   var step = try withoutRecording { try GradientStep(stepSize, of: loss, over: set, at: start) }
-  for attempt in 1... {
+  /// Solves; if samples fail, finds shorter steps, and where those lead.
+  func attempt() throws -> (found: Solution<Tensor>, shorter: Double?) {
     let found = try solve(
       step.equation, from: start, using: solver, estimator: estimator, until: rule)
     let (failed, former) = (found.report.failed, step.sizes)
@@ -115,12 +193,11 @@ public func minimum(
         try step.shorten(from: set.projection(found.value.detached()))
       }
     }
-    let shorter = failed.filter { step.sizes[$0] < former[$0] }.map { step.sizes[$0] }.min()
-    if stepSize == nil, shorter != nil, attempt < 8 { continue }
-    let x = try found.converged(
-      advice: shorter.map { "the step against the gradient is too long: try stepSize: \($0)" })
-    // An accelerated iterate may lie outside the set, by as much as the rule tolerates.
-    return try x.withElements(of: withoutRecording { try set.projection(x.detached()) })
+    return (found, failed.filter { step.sizes[$0] < former[$0] }.map { step.sizes[$0] }.min())
   }
-  return start
+  var last = try attempt()
+  for _ in 0..<(stepSize == nil ? 7 : 0) where last.shorter != nil { last = try attempt() }
+  // An accelerated iterate may lie outside the set, by as much as the rule tolerates.
+  let inside = try withoutRecording { try set.projection(last.found.value.detached()) }
+  return (last.found.map { $0.withElements(of: inside) }, last.shorter)
 }

@@ -3,6 +3,7 @@ import Tensors
 /// One backward pass of an estimator: v to w, with scaling, policy and report.
 struct BackwardPass {
   let estimator: any AdjointEstimator
+  /// The forward solver's inverse, for this estimator or one that it falls back to; nil for none.
   let inverse: (any InverseJacobian)?
   let forward: SolveReport
 
@@ -25,9 +26,10 @@ struct BackwardPass {
       return try pullback(w)
     }
     let scale = exponents(of: norms, v.dtype)
+    let own = estimator.inverseUse == .ignored ? nil : inverse
     let problem = AdjointProblem(
       cotangent: v.scaled(scale.map(-)), pullback: counted,
-      inverse: order % 2 == 0 ? inverse : inverse.map { transposedInverse($0) },
+      inverse: order % 2 == 0 ? own : own.map { transposedInverse($0) },
       accuracies: accuracies(v.dtype), order: order)
     #if DEBUG
       try expectSeparateSamples(of: problem.cotangent, pullback: pullback)

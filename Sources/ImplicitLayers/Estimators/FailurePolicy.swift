@@ -6,7 +6,9 @@ public enum FailurePolicy: Sendable {
   case throwing
   /// The failed samples, and only they, get the estimate of another estimator; the report names
   /// both. If the gradient is differentiated again, this estimate counts as that of the estimator
-  /// that it replaces, so take one that solves the equation if you need second derivatives.
+  /// that it replaces, so take one that solves the equation if you need second derivatives. It gets
+  /// the inverse that the forward solver has learned, if it asks for that; if it needs one and there is
+  /// none, a `MissingInverse` is thrown where a sample fails.
   case fallback(to: any AdjointEstimator)
   /// The best estimate is kept; the report names the failed samples.
   case keeping

@@ -73,7 +73,7 @@ extension AdjointEstimator {
     _ found: Solution<Tensor>, by function: ImplicitFunction, tying start: Tensor?
   ) -> Solution<Tensor> {
     let pass = BackwardPass(
-      estimator: self, inverse: inverseUse == .ignored ? nil : found.inverse, forward: found.report)
+      estimator: self, inverse: usesInverse ? found.inverse : nil, forward: found.report)
     let (differentiated, ticket) = function.solution(
       straightThroughTo: start, isEquation: derivative == .ofEquation
     ) { v, pullback, order in
@@ -83,5 +83,12 @@ extension AdjointEstimator {
     return Solution(
       value: differentiated.withElements(of: found.value), report: found.report,
       inverse: found.inverse, ticket: ticket)
+  }
+
+  /// Whether this estimator, or one that takes over where it fails, uses the forward solver's inverse.
+  private var usesInverse: Bool {
+    if inverseUse != .ignored { return true }
+    guard case .fallback(let other) = onFailure else { return false }
+    return other.usesInverse
   }
 }

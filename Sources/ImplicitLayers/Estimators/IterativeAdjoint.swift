@@ -9,9 +9,10 @@ import Tensors
 /// ```
 /// The residual that is tested, v - (I - J^T) w, is relative to |v| in each sample: v enters with
 /// norm 1. From w = 0, K evaluations of Picard iteration are the Neumann series of K terms and
-/// cost K - 1 pullbacks, since the first image, v, is known. Picard iteration needs a spectral
-/// radius below 1; accelerated solvers may do without. A solver that linearises its map
-/// (Newton-Krylov, and the automatic one in the end) is handed the products J^T s themselves.
+/// cost K - 1 pullbacks, since the first image, v, is known; from a remembered w they cost K.
+/// Picard iteration needs a spectral radius below 1; accelerated solvers may do without. A solver
+/// that linearises its map (Newton-Krylov, and the automatic one in the end) is handed the products
+/// J^T s themselves.
 ///
 /// The gradient has the derivatives of the equation, to any order, each by another such iteration
 /// (`EstimateDerivative.ofEquation`). After a fixed number of evaluations, w solves the equation
@@ -66,25 +67,28 @@ public struct IterativeAdjoint: AdjointEstimator {
     let unit = problem.cotangent.scalingSamples(
       by: zip(norms, lengths).map { $0 > 0 ? $1 / $0 : 1 })
     let memory = problem.order == 0 ? memory : nil
-    let start = memory?.start(for: unit)
-    var isFirst = start == nil
+    let remembered = memory?.start(for: unit)
+    let start = try withoutRecording {
+      try remembered.map { try AdjointStart($0, for: unit, pullback: problem.pullback) }
+        ?? AdjointStart(for: unit)
+    }
+    var known: Tensor? = start.image
     let adjoint = FixedPointMap(
       { w in
         if isRecording { throw LinearizedAdjoint() }
-        defer { isFirst = false }
-        return isFirst ? unit : try problem.pullback(w) + unit
+        defer { known = nil }
+        return try known ?? problem.pullback(w) + unit
       }, jacobianProduct: problem.pullback)
-    let found = try withoutRecording {
-      try solver.solve(adjoint, from: start ?? unit.zerosLike(), until: rule)
-    }
+    let found = try withoutRecording { try solver.solve(adjoint, from: start.w, until: rule) }
     memory?.keep(found.value, for: unit)
-    let saved = (start == nil ? 1 : 0) - found.report.jacobianProducts
+    // The image of a remembered start, the first evaluation, took a pullback, also where 0 was better.
+    let saved = (remembered == nil ? 1 : 0) - found.report.jacobianProducts
     let samples = zip(found.report.samples, lengths).map { sample, length in
       LinearSolveReport.Sample(
         outcome: sample.outcome, relativeResidual: sample.residual / length,
         applications: max(sample.evaluations - saved, 0),
         // The first iterate, 0, has the residual 1 and needs no pullback.
-        trace: (start == nil ? sample.trace.dropFirst() : sample.trace[...]).map { $0 / length })
+        trace: sample.trace.dropFirst(remembered == nil ? 1 : 0).map { $0 / length })
     }
     return AdjointEstimate(
       value: found.value.scalingSamples(by: zip(norms, lengths).map { $0 / $1 }),

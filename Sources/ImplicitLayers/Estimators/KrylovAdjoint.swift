@@ -56,11 +56,6 @@ public struct KrylovAdjoint: AdjointEstimator {
   public func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
     let v = problem.cotangent
     let memory = problem.order == 0 ? memory : nil
-    let inverse = problem.inverse.map { inverse in
-      StateSharding.inPresentScope { (x: Tensor) throws -> Tensor in
-        -inverse.transposeApplied(to: x)
-      }
-    }
     let own = preconditioner.map { own in
       { (x: Tensor) throws -> Tensor in
         if problem.order % 2 == 0 { return try own(x) }
@@ -70,8 +65,8 @@ public struct KrylovAdjoint: AdjointEstimator {
       }
     }
     let found = try solver.solve(
-      v, from: memory?.start(for: v), floors: problem.accuracies, preconditioner: own ?? inverse,
-      applying: problem.system)
+      v, from: memory?.start(for: v), floors: problem.accuracies,
+      preconditioner: own ?? problem.reusedInverse, applying: problem.system)
     memory?.keep(found.value, for: v)
     return AdjointEstimate(value: found.value, report: found.report)
   }

@@ -45,14 +45,11 @@ public struct QuasiNewtonReuse: AdjointEstimator {
   ///
   /// - Throws: `MissingInverse` if the forward solver has built none.
   public func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
-    guard let inverse = problem.inverse else { throw MissingInverse() }
-    let start = -inverse.transposeApplied(to: problem.cotangent)
+    guard let inverse = problem.reusedInverse else { throw MissingInverse() }
+    let start = try inverse(problem.cotangent)
     guard refinements > 0 else { return AdjointEstimate(value: start) }
-    let preconditioner = StateSharding.inPresentScope { (x: Tensor) throws -> Tensor in
-      -inverse.transposeApplied(to: x)
-    }
     let found = try GMRES(dimension: refinements, tolerance: 0, limit: refinements + 2).solve(
-      problem.cotangent, from: start, preconditioner: preconditioner, applying: problem.system)
+      problem.cotangent, from: start, preconditioner: inverse, applying: problem.system)
     var report = found.report
     for sample in report.samples.indices where report.samples[sample].outcome != .nonFinite {
       report.samples[sample].outcome = .notMeasured

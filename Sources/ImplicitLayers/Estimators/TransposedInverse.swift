@@ -5,6 +5,18 @@ func transposedInverse(_ inverse: some InverseJacobian) -> any InverseJacobian {
   TransposedInverse(base: inverse)
 }
 
+extension AdjointProblem {
+  /// x -> -H^T x, about (I - J^T)^-1 x, with the H ~ (J - I)^-1 of the forward solver; nil if there is
+  /// none.
+  ///
+  /// It takes inner products of states itself, and those of the scope in which it was made.
+  var reusedInverse: ((Tensor) throws -> Tensor)? {
+    inverse.map { inverse in
+      StateSharding.inPresentScope { (x: Tensor) in -inverse.transposeApplied(to: x) }
+    }
+  }
+}
+
 private struct TransposedInverse<Base: InverseJacobian>: InverseJacobian {
   var base: Base
 

@@ -25,6 +25,45 @@ import Testing
     }
   }
 
+  @Test("the simplex of vectors that are far from it, in single precision")
+  func farFromTheSimplex() throws {
+    let cases: [(x: [Double], p: [Double])] = [
+      ([-2e7, -3e7], [1, 0]), ([-3e7, -2e7], [0, 1]), ([2e7, 2e7, -3e7], [0.5, 0.5, 0]),
+      ([-4e9, -4e9, -4e9, -4e9], [0.25, 0.25, 0.25, 0.25]), ([3e38, -3e38], [1, 0]),
+      ([1, 0.25, -1e8], [0.875, 0.125, 0]), ([1_048_576.5, 1_048_576.25, 1], [0.625, 0.375, 0]),
+    ]
+    for (x, p) in cases {
+      #expect(try ConvexSet.simplex.projection(Self.row(x, .float32)).scalars == p, "\(x)")
+      #expect(try ConvexSet.simplex.projection(Self.row(x)).scalars == p, "\(x)")
+    }
+    let c = Self.row([2e7, 3e7], .float32)
+    let p = try minimum(
+      of: { p in (p * c).sum(alongAxis: 1) }, over: .simplex, from: Self.row([0.5, 0.5], .float32))
+    #expect(p.scalars == [1, 0])
+  }
+
+  /// On its support of k entries dp/dx = I - 1 1^T / k, wherever x lies along (1, ..., 1).
+  @Test(
+    "the simplex has the same derivatives wherever x is along the diagonal",
+    arguments: [DType.float32, .float64], [0.0, 2048, -2048])
+  func derivativesOfTheSimplex(_ dtype: DType, _ shift: Double) throws {
+    let start = Self.row([0.75, 0.5, -1, 0.25], dtype)
+    let x = (start + shift).variable()
+    let p = try ConvexSet.simplex.projection(x)
+    let third = 1.0 / 3
+    #expect(
+      difference(p.scalars, [0.25 + third, third, 0, third - 0.25], absolute: 1e-6) == nil)
+    let v = Self.row([1, 0, 1, 0], dtype)
+    let byX = try #require(try gradients(of: (p * v).sum())[x])
+    #expect(difference(byX.scalars, [1 - third, -third, 0, -third], absolute: 1e-6) == nil)
+    let (_, forth) = try jvp(at: x.detached(), along: v) { try ConvexSet.simplex.projection($0) }
+    #expect(difference(forth.scalars, [1 - third, -third, 0, -third], absolute: 1e-6) == nil)
+    // The square of p has a curvature, 2 (I - 1 1^T / 3) on the support.
+    let bend = try hessian(at: x.detached()) { try ConvexSet.simplex.projection($0).square().sum() }
+    let rows = bend.reshaped([4, 4]).slice(0..<1).scalars
+    #expect(difference(rows, [4 * third, -2 * third, 0, -2 * third], absolute: 1e-5) == nil)
+  }
+
   @Test("NaN stays NaN in its own sample")
   func notANumber() throws {
     let x = Tensor([0.3, .nan, 0.9, 0.6], shape: [2, 2], dtype: .float64)

@@ -1,6 +1,7 @@
 import Foundation
 import ImplicitLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -37,5 +38,19 @@ import Testing
       try #/try stepSize: ([0-9.e-]+)/#.firstMatch(in: message), "\(message)")
     let advised = try #require(Double(match.output.1))
     #expect(abs(try solved(advised).scalar - log(1000)) < 1e-5, "\(advised)")
+  }
+
+  /// Steps along the gradient lead to a maximum: (x - 0.3)^2 is largest in the box at 1.
+  @Test("a step of one's own that is not against the gradient is a mistake")
+  func badStep() async {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      _ = try minimum(
+        of: { x in (x - 0.3).square().sum(alongAxis: 1) }, over: .box(0, 1),
+        from: .full(0.5, [1, 1], dtype: .float64), stepSize: -1)
+    }
+    let message = errorText(result)
+    #expect(message.contains("has a positive size, not -1"), "\(message)")
   }
 }

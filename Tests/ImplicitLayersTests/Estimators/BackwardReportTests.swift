@@ -244,4 +244,73 @@ private let singular = [[0.1, 0.2], [1.0, 0.5], [0.3, -0.4]]
     memory.clear()
     #expect(memory.start(for: v) == nil)
   }
+
+  @Test("an iteration discards a start that is worse than 0, sample by sample")
+  func wrongStartOfAnIteration() throws {
+    let v = testTensor([2, 6], seed: 4)
+    let exact = try ExactAdjoint().adjoint(of: v, through: linearPullback(a))
+    let memory = AdjointMemory()
+    for evaluations in [1, 4] {
+      memory.keep(
+        Tensor.concatenated([exact.samples([0]) * -3, exact.samples([1])]), for: v)
+      var pullbacks = 0
+      let estimate = try IterativeAdjoint(
+        solver: .picard(), evaluations: evaluations, memory: memory
+      ).estimate(
+        AdjointProblem(
+          cotangent: v,
+          pullback: { w in
+            pullbacks += 1
+            return w.matmul(a)
+          }))
+      let without = try IterativeAdjoint(solver: .picard(), evaluations: evaluations)
+        .adjoint(of: v, through: linearPullback(a))
+      let w = estimate.value
+      #expect(difference(w.samples([0]), without.samples([0]), relative: 1e-14) == nil)
+      #expect(difference(w.samples([1]), exact.samples([1]), relative: 1e-12) == nil)
+      // The images of the start take one pullback, whether it is discarded or not.
+      #expect(pullbacks == evaluations)
+      let report = try #require(estimate.report)
+      #expect(report.applications == pullbacks)
+      #expect(report.samples.map(\.applications) == [pullbacks, pullbacks])
+    }
+  }
+
+  @Test("an iteration to a tolerance goes on from 0 where its start was no good")
+  func wrongStartToATolerance() throws {
+    let v = testTensor([1, 6], seed: 4)
+    func report(_ memory: AdjointMemory?) throws -> LinearSolveReport {
+      let estimate = try IterativeAdjoint(solver: .picard(), tolerance: 1e-6, memory: memory)
+        .estimate(AdjointProblem(cotangent: v, pullback: linearPullback(a)))
+      return try #require(estimate.report)
+    }
+    let memory = AdjointMemory()
+    memory.keep(testTensor([1, 6], seed: 1, scale: 1e6), for: v)
+    let (cold, wrong) = (try report(nil), try report(memory))
+    #expect(cold.converged && wrong.converged)
+    #expect(wrong.applications == cold.applications + 1)
+    // From 0, whose residual is |v|.
+    #expect(abs(try #require(wrong.samples[0].trace.first) - 1) < 1e-15)
+    #expect(Array(wrong.samples[0].trace.dropFirst()) == cold.samples[0].trace)
+  }
+
+  @Test("an adjoint that is not finite is not remembered")
+  func notFinite() throws {
+    let v = testTensor([2, 6], seed: 4)
+    let memory = AdjointMemory()
+    let estimator = IterativeAdjoint(solver: .picard(), evaluations: 3, memory: memory)
+    let broken = try estimator.adjoint(of: v) { w in
+      w.matmul(a).scalingSamples(by: [1, .nan])
+    }
+    #expect(broken.samples([0]).firstNonFiniteIndex == nil)
+    #expect(broken.samples([1]).firstNonFiniteIndex != nil)
+    let start = try #require(memory.start(for: v))
+    #expect(start.samples([1]).scalars == [0, 0, 0, 0, 0, 0])
+    #expect(start.samples([0]).largestMagnitude > 0)
+    let next = try estimator.adjoint(of: v, through: linearPullback(a))
+    let cold = try IterativeAdjoint(solver: .picard(), evaluations: 3)
+      .adjoint(of: v, through: linearPullback(a))
+    #expect(next.firstNonFiniteIndex == nil)
+    #expect(difference(next.samples([1]), cold.samples([1]), relative: 1e-14) == nil)
+  }
 }

@@ -1,7 +1,31 @@
 import ImplicitLayers
+import Synchronization
 import Tensors
 import TestSupport
 import Testing
+
+/// One step, which ends as it is told and remembers whether it was handed an inverse.
+private final class Witness: AdjointEstimator {
+  let inverseUse: InverseUse
+  let onFailure: FailurePolicy
+  private let outcome: Outcome
+  private let handed = Mutex<[Bool]>([])
+
+  init(_ inverseUse: InverseUse, _ outcome: Outcome, onFailure: FailurePolicy = .throwing) {
+    (self.inverseUse, self.outcome, self.onFailure) = (inverseUse, outcome, onFailure)
+  }
+
+  /// For each estimate whether there was an inverse.
+  var hadInverse: [Bool] { handed.withLock { $0 } }
+
+  func estimate(_ problem: AdjointProblem) -> AdjointEstimate {
+    handed.withLock { $0.append(problem.inverse != nil) }
+    let sample = LinearSolveReport.Sample(outcome: outcome, relativeResidual: 0, applications: 0)
+    let samples = (0..<problem.cotangent.shape[0]).map { _ in sample }
+    return AdjointEstimate(
+      value: problem.cotangent, report: LinearSolveReport(samples: samples, applications: 0))
+  }
+}
 
 @Suite struct QuasiNewtonReuseTests {
   private let tight = StoppingRule.tolerance(relative: 0, absolute: 1e-12, limit: 400)
@@ -97,6 +121,50 @@ import Testing
     let result = try differentiate(
       .manufacturedTanh(0.25), .gmres(tolerance: 1e-12, reusingInverse: true), until: tight)
     #expect(result.backward?.converged ?? false)
+  }
+
+  private func solved(
+    _ estimator: any BackwardEstimator
+  ) throws -> (gradients: [Tensor?], backward: BackwardReport) {
+    let result = try differentiate(
+      .manufacturedTanh(0.45), estimator, using: .broyden(updates: 60), until: tight)
+    return (result.gradients, try #require(result.backward))
+  }
+
+  @Test("a fallback gets the inverse that the solver learned")
+  func fallbackThatReuses() throws {
+    let reused = try solved(.quasiNewtonReuse())
+    let nested = FailurePolicy.fallback(
+      to: .biCGStab(tolerance: 1e-12, limit: 2, onFailure: .fallback(to: .quasiNewtonReuse())))
+    for policy in [.fallback(to: .quasiNewtonReuse()), nested] {
+      let (gradients, report) = try solved(.gmres(tolerance: 1e-12, limit: 2, onFailure: policy))
+      #expect(report.failed == [0])
+      for (gradient, expected) in zip(gradients, reused.gradients) {
+        #expect(
+          difference(try #require(gradient), try #require(expected), relative: 1e-12) == nil)
+      }
+    }
+  }
+
+  @Test(
+    "an estimator and its fallback are each handed the inverse if they want it",
+    arguments: [InverseUse.ignored, .welcome], [InverseUse.ignored, .welcome, .required])
+  func whoGetsTheInverse(_ first: InverseUse, _ second: InverseUse) throws {
+    let last = Witness(second, .converged)
+    let before = Witness(first, .stalled, onFailure: .fallback(to: last))
+    _ = try solved(before)
+    #expect(before.hadInverse == [first != .ignored])
+    #expect(last.hadInverse == [second != .ignored])
+  }
+
+  @Test("a fallback that needs an inverse says so where the solver learned none")
+  func fallbackWithoutInverse() throws {
+    #expect(throws: MissingInverse.self) {
+      try differentiate(
+        .manufacturedTanh(0.45),
+        .gmres(tolerance: 1e-12, limit: 2, onFailure: .fallback(to: .quasiNewtonReuse())),
+        until: tight)
+    }
   }
 
   @Test("the tape does not hold a solver's memory that the estimator ignores")
