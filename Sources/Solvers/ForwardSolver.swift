@@ -9,9 +9,10 @@ import Tensors
 ///   }
 /// }
 /// ```
-/// A solver sees the iterate with what is known of it, and its own history; the loop, stopping, the
-/// best iterate and the report are the same for all (`solve`, which nobody has to write). `next` must treat samples (axis 0)
-/// independently and be written in tensor operators, so that unrolling differentiates through it.
+/// A solver sees the iterate with what is known of it, and its own history. The loop, stopping, the
+/// best iterate and the report are the same for all solvers, in `solve`, which has a default. `next`
+/// must treat samples (axis 0) independently and be written in tensor operators, so that unrolling
+/// differentiates through it.
 ///
 /// The history says of which tensors and numbers it consists (`PerSample`); that samples which are
 /// done leave the solve, that unrolling is truncated and that it keeps checkpoints, follows from it.

@@ -41,7 +41,16 @@ public struct Solution<State> {
   ///   keep such samples.
   package func converged(advice: String? = nil) throws -> State {
     guard report.rule.onFailure == .throwing, !report.failed.isEmpty else { return value }
-    throw UnconvergedSolve(report: report, advice: advice)
+    throw UnconvergedSolve(report: report, advice: advice, isOfGivenPoint: false)
+  }
+
+  /// The value, which the caller gave as the solution, if every sample is as good as the rule
+  /// demands.
+  ///
+  /// - Throws: `UnconvergedSolve`, whose advice is for one who solves by other means.
+  package func convergedAsGiven() throws -> State {
+    guard !report.failed.isEmpty else { return value }
+    throw UnconvergedSolve(report: report, advice: nil, isOfGivenPoint: true)
   }
 }
 
@@ -53,10 +62,13 @@ public struct UnconvergedSolve: Error, CustomStringConvertible {
   public let report: SolveReport
   /// What to try in addition, for this kind of problem.
   let advice: String?
+  /// Whether no step was taken, because a point was only to be tested.
+  let isOfGivenPoint: Bool
 
   /// Which samples failed, how far they came, and what to try.
   public var description: String {
-    "no fixed point was found in \(report.failed.count) of \(report.samples.count) samples: "
+    guard !isOfGivenPoint else { return report.descriptionOfGivenPoint }
+    return "no fixed point was found in \(report.failed.count) of \(report.samples.count) samples: "
       + "\(report)" + (advice.map { "; \($0)" } ?? "")
       + "; to go on with the best iterates regardless, give the stopping rule "
       + "onFailure: .keeping, or call solve, which returns the report beside the value"

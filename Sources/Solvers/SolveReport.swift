@@ -18,8 +18,8 @@ public struct SolveReport: Sendable, CustomStringConvertible {
     public var trace: [Double] = []
     /// |dF| / |dz|, by how much F(z) = z - f(z) changes with z near the returned z.
     ///
-    /// Nil unless the stopping rule was one of accuracy. The residual divided by it estimates how far z is
-    /// from the solution.
+    /// Nil unless the stopping rule was one of accuracy; NaN where nothing is known of it. The residual
+    /// divided by it estimates how far z is from the solution.
     public var slope: Double?
     /// How many steps the gradient of this sample goes through, if the solve was unrolled; else nil.
     public var differentiatedSteps: Int?
@@ -90,6 +90,23 @@ public struct SolveReport: Sendable, CustomStringConvertible {
     return described + (unrollingNote.map { "; " + $0 } ?? "")
   }
 
+  /// As `description`, of a point that was tested and from which no step was taken.
+  var descriptionOfGivenPoint: String {
+    let texts = failed.prefix(8).map { sample in
+      let (entry, slope) = (samples[sample], samples[sample].slope ?? .nan)
+      let distance =
+        slope > 0
+        ? "which is a distance of about \(entry.residual / slope) by the slope \(slope)"
+        : "and its slope there does not say how far away a solution is"
+      return "in sample \(sample) |F| is \(entry.residual), \(distance)"
+    }
+    let floor = resolutionNote(failed).map { "; " + $0 } ?? ""
+    let asked = rule.tolerance.map { "\($0.relative) relative + \($0.absolute) absolute" } ?? ""
+    return "the given point is no solution to an accuracy of \(asked) in \(failed.count) of "
+      + "\(samples.count) samples: \(texts.joined(separator: ", "))\(failed.count > 8 ? ", ..." : "")"
+      + "; find it more accurately, or ask for less (tolerance:, absolute:)\(floor)"
+  }
+
   private static let advice: [(Outcome, String, String)] = [
     (
       .nonFinite, "the map returned NaN or infinity for",
@@ -149,7 +166,10 @@ public struct SolveReport: Sendable, CustomStringConvertible {
         && samples[$0].relativeResidual <= 64 * resolution
     }
     guard let sample = atFloor.first else { return nil }
-    if tolerance.isOfDistance { return slopeNote(sample, tolerance, resolution) }
+    if tolerance.isOfDistance {
+      return samples[sample].slope?.isNaN == true
+        ? nil : slopeNote(sample, tolerance, resolution)
+    }
     let remedy = dtype == .float32 ? "use float64 or ask" : "ask"
     return
       "the residual of sample \(sample), \(samples[sample].relativeResidual) of |f(z)|, is "

@@ -25,8 +25,9 @@ public struct StoppingRule: Sendable, Equatable {
 
   /// What a call that returns the solution alone does where a sample has not converged.
   ///
-  /// It concerns `fixedPoint` and `layer(x)`. Where the report is returned too (`solveFixedPoint`,
-  /// `layer.solve`, `solver.solve`), an unconverged sample is an entry in it.
+  /// It concerns `fixedPoint`, `layer(x)`, `solution`, `root` and `minimum`. Where the report is returned
+  /// too (`solveFixedPoint`, `layer.solve`, `solve`, `solver.solve`), an unconverged sample is an entry in
+  /// it.
   public enum UnconvergedPolicy: Sendable, Equatable {
     /// An `UnconvergedSolve` is thrown, which names the samples and holds the report.
     case throwing
@@ -46,14 +47,15 @@ public struct StoppingRule: Sendable, Equatable {
     public let isOfDistance: Bool
 
     /// Whether a residual is small enough; `largest` is the largest residual of earlier iterates,
-    /// or 0.
+    /// or 0, and `first` is |f(z)| of the first of them.
     ///
     /// Where f(z) grows without bound its residual becomes a small fraction of it, and z is no nearer
-    /// to a fixed point than before: a residual that has not fallen is not accepted.
-    func accepts(residual: Double, imageNorm: Double, largest: Double) -> Bool {
+    /// to a fixed point than before: a residual that has not fallen to half is also compared with the
+    /// first |f(z)|, which does not grow.
+    func accepts(residual: Double, imageNorm: Double, largest: Double, first: Double) -> Bool {
       // An image that has overflowed is infinitely far from z, and infinitely large.
       residual.isFinite && residual <= absolute + relative * imageNorm
-        && (largest == 0 || residual <= absolute || residual <= 0.5 * largest)
+        && (largest == 0 || residual <= absolute + relative * first || residual <= 0.5 * largest)
     }
 
     /// The size that counts as that of a state at 0: where both parts of the bound are as large, at most 1.
@@ -81,6 +83,11 @@ public struct StoppingRule: Sendable, Equatable {
   }
 
   /// Until |f(z) - z| <= absolute + relative |f(z)| in every sample, within `limit` evaluations.
+  ///
+  /// After the first iterate, growth of |f(z)| alone does not fulfil it, as that of z -> z + 1 would: a
+  /// residual that exceeds half of the sample's largest one is also compared with absolute + relative
+  /// |f(z)| of the sample's first iterate.
+  /// ([Why](../../Docs/Explanation/Decisions/GrowthIsNoConvergence.md).)
   ///
   /// Stops when a tolerance is negative or not a number, or `limit` or `patience` not positive.
   ///
@@ -113,8 +120,9 @@ public struct StoppingRule: Sendable, Equatable {
   ///
   /// At the start it takes a product with the Jacobian where the solver differentiates f itself, as
   /// Newton's method does; for other solvers a difference, a short way along f(z) - z, so that f may be
-  /// any function. Where F is computed as exactly 0 in every entry, z counts as a solution whatever the
-  /// slope: nothing tells z from one, also where F is 0 by underflow or cancellation alone.
+  /// any function. Near 0 F is also evaluated as far from z as the accuracy reaches. Where F is computed
+  /// as exactly 0 in every entry, z counts as a solution whatever the slope: nothing tells z from one,
+  /// also where F is 0 by underflow or cancellation alone.
   /// ([Why](../../Docs/Explanation/Decisions/AccuracyOfEquations.md).)
   ///
   /// Stops as `tolerance` does.
@@ -127,8 +135,9 @@ public struct StoppingRule: Sendable, Equatable {
   ///   - patience: as in `tolerance`; default 50 evaluations.
   ///   - onFailure: as in `tolerance`; default throwing.
   /// - Returns: the rule.
-  /// - Complexity: in addition to `tolerance`, one evaluation, and one product or at most one more
-  ///   evaluation.
+  /// - Complexity: in addition to `tolerance`, at the first iterate one evaluation and one product, or
+  ///   one to four evaluations; two to four more where only chords as long as the accuracy can tell,
+  ///   which is near 0. One more at an iterate where z - f(z) is 0.
   public static func accuracy(
     relative: Double, absolute: Double = 0, limit: Int, patience: Int = 50,
     onFailure: UnconvergedPolicy = .throwing

@@ -92,7 +92,9 @@ private struct Selection: SampleVisitor {
   }
 
   func ofSamples(_ part: [Int]) -> Selection {
-    Selection(positions: positions.compactMap { part.firstIndex(of: $0) })
+    var places = [Int?](repeating: nil, count: (part.max() ?? -1) + 1)
+    for (place, position) in part.enumerated() { places[position] = place }
+    return Selection(positions: positions.compactMap { $0 < places.count ? places[$0] : nil })
   }
 }
 

@@ -16,6 +16,19 @@ import Testing
     #expect(report.description.contains("cycle"))
   }
 
+  /// Under z -> r z + 1 the distance from 1 / (1 - r), and the residual with it, falls by r a step.
+  @Test("a warm start just above the tolerance takes the evaluations that bring it below")
+  func warmStart() throws {
+    let (r, tolerance) = (0.999, 1e-6)
+    // 1.1 times the tolerance needs r^k <= 1 / 1.1, k = 96; to half of it would be 694.
+    let start = (1 - 1.1 * tolerance / (1 - r)) / (1 - r)
+    let solution = try Picard().solve(
+      { z in z * r + 1 }, from: Tensor([start], shape: [1, 1], dtype: .float64),
+      until: .tolerance(relative: tolerance, limit: 5000))
+    let evaluations = solution.report.samples[0].evaluations
+    #expect(solution.report.converged && (95...99).contains(evaluations), "\(evaluations)")
+  }
+
   @Test func aTraceIsKeptOnlyWhenAskedFor() throws {
     let a = Tensor([0.5, 0.25], shape: [2, 1], dtype: .float64)
     let map = { (z: Tensor) in z * a + 1 }

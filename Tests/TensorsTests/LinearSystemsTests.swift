@@ -151,7 +151,6 @@ import Testing
       for row in 0..<2 {
         let value = isRecorded ? vectors[row].variable() : vectors[row]
         window.set(row, to: value, minus: zero)
-        _ = try window.coefficients(of: vectors[2], ridge: 0)
       }
       let right = vectors[0] * 2 - vectors[1] * 3
       let gamma = try window.coefficients(of: right, ridge: 0)
@@ -163,11 +162,38 @@ import Testing
     let zero = vectors[0].zerosLike()
     for (row, vector) in [vectors[0], vectors[0] * 2, zero].enumerated() {
       dependent.set(row, to: vector, minus: zero)
-      _ = try dependent.coefficients(of: vectors[0], ridge: 0)
     }
     let gamma = try dependent.coefficients(of: vectors[0] * 4, ridge: 0).scalars
     // The newer of the two, row 1, explains it all.
     #expect(difference(gamma, [0, 2, 0, 0, 2, 0], absolute: 1e-12) == nil)
+  }
+
+  @Test(
+    "rows that were set since the last coefficients all count, in whatever order",
+    arguments: [DType.float64, .float32])
+  func severalRowsAtOnce(_ dtype: DType) throws {
+    let rows = (1...4).map { testTensor([2, 5], seed: $0, dtype: dtype) }
+    let zero = rows[0].zerosLike()
+    let tolerance = dtype == .float64 ? 1e-11 : 1e-4
+    var window = LeastSquaresWindow(capacity: 3)
+    for row in 0..<2 { window.set(row, to: rows[row], minus: zero) }
+    let first = try window.coefficients(of: rows[0] * 2 - rows[1] * 3, ridge: 0)
+    #expect(difference(first.scalars, [2, -3, 2, -3], absolute: tolerance) == nil)
+    // Once more without a new row, then with two: an old one is replaced, and the last is new.
+    let again = try window.coefficients(of: rows[0] + rows[1], ridge: 0)
+    #expect(difference(again.scalars, [1, 1, 1, 1], absolute: tolerance) == nil)
+    window.set(2, to: rows[2], minus: zero)
+    window.set(0, to: rows[3], minus: zero)
+    let right = rows[3] * 4 + rows[1] * 5 - rows[2]
+    let expected = [4.0, 5, -1, 4, 5, -1]
+    // A copy of some samples has the same rows to catch up with.
+    var other = window.samples([1])
+    #expect(
+      difference(
+        try other.coefficients(of: right.samples([1]), ridge: 0).scalars, [4, 5, -1],
+        absolute: 10 * tolerance) == nil)
+    let second = try window.coefficients(of: right, ridge: 0)
+    #expect(difference(second.scalars, expected, absolute: 10 * tolerance) == nil)
   }
 
   @Test("systems of one equation: solutions, conditions, and the one that is singular")

@@ -126,8 +126,9 @@ extension FixedPointState {
   /// let found = withoutRecording { myOwnSolver(a) }
   /// let x = try found.asSolution(of: .root { x in x * x - a })
   /// ```
-  /// The condition is evaluated three times at x: to test it, for its slope, and to record it. It
-  /// does not matter how x was found; if x has a history, that is cut off.
+  /// The condition is evaluated three times at x: to test it, for its slope, and to record it. An x
+  /// that is near 0, compared with `absolute`, takes up to four more, beside it. It does not matter
+  /// how x was found; if x has a history, that is cut off.
   ///
   /// - Parameters:
   ///   - equation: the equation that x solves.
@@ -144,8 +145,9 @@ extension FixedPointState {
     absolute: Double = 1e-8
   ) throws -> Self {
     // The solver takes no step; it only says that the equation will be differentiated.
-    try solution(
-      of: equation, from: self, using: .newtonKrylov(), estimator: estimator,
-      until: .accuracy(relative: tolerance, absolute: absolute, limit: 1))
+    try solve(
+      equation, from: self, using: .newtonKrylov(), estimator: estimator,
+      until: .accuracy(relative: tolerance, absolute: absolute, limit: 1)
+    ).convergedAsGiven()
   }
 }

@@ -35,7 +35,7 @@ struct Descent: PerSample, Sendable {
     private(set) var idle = 0
 
     mutating func note(loss: Double, norm: Double, resolution: Double) {
-      let isLower = loss < self.loss - (self.loss.isFinite ? resolution * Swift.abs(self.loss) : 0)
+      let isLower = loss < self.loss - (self.loss.isFinite ? resolution * abs(self.loss) : 0)
       idle = isLower || norm < self.norm ? 0 : idle + 1
       if loss < self.loss { self.loss = loss }
       if norm < self.norm { self.norm = norm }
@@ -75,7 +75,7 @@ struct Descent: PerSample, Sendable {
         samples[row].length *= 0.1
         return false
       }
-      let isNoise = Swift.abs(fall) <= resolution * Swift.max(Swift.abs(sample.loss), 1e-300)
+      let isNoise = abs(fall) <= resolution * max(abs(sample.loss), 1e-300)
       if fall <= 1e-4 * sample.length * sample.slope || (isNoise && norm <= sample.norm) {
         samples[row] = Sample(loss: loss, norm: norm)
         return true
@@ -83,7 +83,7 @@ struct Descent: PerSample, Sendable {
       // The minimum of the parabola with L and its slope at 0, and with L at a.
       let scaled = sample.slope * sample.length
       let ratio = -scaled / (2 * (fall - scaled))
-      samples[row].length *= ratio.isFinite ? Swift.min(Swift.max(ratio, 0.1), 0.5) : 0.1
+      samples[row].length *= ratio.isFinite ? min(max(ratio, 0.1), 0.5) : 0.1
       return false
     }
     self.base = base.replacing(isAccepted, with: KnownPoint(point))
@@ -112,7 +112,7 @@ struct Descent: PerSample, Sendable {
     for row in samples.indices where isNew[row] {
       samples[row].slope = slopes[row]
       samples[row].length =
-        isUphill[row] ? Swift.min(1, 1 / Swift.max(samples[row].norm, 1e-300)) : lengths[row]
+        isUphill[row] ? min(1, 1 / max(samples[row].norm, 1e-300)) : lengths[row]
     }
     direction = p
     return base.z.adding(p, times: samples.map(\.length))

@@ -8,7 +8,10 @@ import Tensors
 /// of a short chord along -F, so that f is only evaluated; if the predicted step is shorter than
 /// the chord, F may have bent on the way, and the lesser slope of the chords to both sides counts.
 /// A first slope is not used if it is not finite, or if the step that it predicts is not small
-/// compared with z: near 0 the logarithm is so steep that each step seems small.
+/// compared with z: at 1e-10 the logarithm is -23 and its slope 1e10, which predicts a zero 2.3e-9
+/// away, and not at 1. Only if the step is no longer than the accuracy that is asked for, as near a
+/// solution at 0, chords of that length to both sides decide: there the logarithm changes by 5 and
+/// not by 23, while x^3 + x changes as its slope says. The least of the slopes then counts.
 ///
 /// After that it is the least of the last three slopes of chords. Each chord leads from a sample's
 /// best point so far to the next better one, and is used if F changes by more than rounding.
@@ -21,28 +24,35 @@ struct SlopeGauge: PerSample, Sendable {
   /// `kept` slopes of each sample, the newest first.
   private var recent: [Double] = []
   private static let kept = 3
-  /// The size of a state at 0, beside which a chord is short.
-  private let size: Double
+  /// Whether there is a chord between iterates, or one as long as the accuracy that is asked for.
+  private var hasChord: [Bool] = []
+  /// The accuracy that is asked for.
+  private let tolerance: StoppingRule.Tolerance
   /// Whether the first slope is that of a product with the Jacobian.
   private let isByProduct: Bool
 
-  init(size: Double, isByProduct: Bool) { (self.size, self.isByProduct) = (size, isByProduct) }
+  init(for tolerance: StoppingRule.Tolerance, isByProduct: Bool) {
+    (self.tolerance, self.isByProduct) = (tolerance, isByProduct)
+  }
 
   mutating func visit(_ visitor: inout some SampleVisitor) {
     visitor.visit(&best)
     visitor.visit(&norms)
     visitor.visit(&recent, width: Self.kept)
+    visitor.visit(&hasChord)
   }
 
   /// Records an iterate.
   ///
   /// - Returns: the slope in each of its rows; NaN where none is known.
-  /// - Complexity: at the first iterate a linearisation of f and a product, or an evaluation, four at most.
+  /// - Complexity: at the first iterate a linearisation of f and a product, or one to four
+  ///   evaluations; two to four more of a start that only chords of the length of the accuracy can
+  ///   judge.
   mutating func slopes(at iterate: Iterate) throws -> [Double] {
     let point = iterate.detached()
     guard let best else {
       (best, norms) = (KnownPoint(point), point.norms)
-      recent = try withoutRecording { try initialSlopes(at: point) }
+      recent = try withoutRecording { try firstSlopes(at: point) }
         .flatMap { [$0] + Array(repeating: .nan, count: Self.kept - 1) }
       return known(at: point)
     }
@@ -56,6 +66,7 @@ struct SlopeGauge: PerSample, Sendable {
       guard changes[row] > 4 * noise[row] else { continue }
       let kept = row * Self.kept..<(row + 1) * Self.kept
       recent.replaceSubrange(kept, with: [changes[row] / steps[row]] + recent[kept].dropLast())
+      hasChord[row] = true
     }
     self.best = best.replacing(isBetter, with: KnownPoint(point))
     return known(at: point)
@@ -68,26 +79,42 @@ struct SlopeGauge: PerSample, Sendable {
     return sizes.indices.map { row in
       let kept = recent[row * Self.kept..<(row + 1) * Self.kept]
       let slope = kept.reduce(.nan, Double.minimum)
-      let hasChord = !kept[kept.startIndex + 1].isNaN
-      return hasChord || point.norms[row] <= 0.1 * slope * sizes[row] ? slope : .nan
+      return hasChord[row] || point.norms[row] <= 0.1 * slope * sizes[row] ? slope : .nan
     }
   }
 
-  /// |(I - J^T) v| / |v| or the slope along v, v = -F, or 1 in all entries where F is 0.
-  private func initialSlopes(at point: Iterate) throws -> [Double] {
+  /// The slopes at the first point, NaN where none is known; those of chords as long as the accuracy
+  /// where these decide.
+  private mutating func firstSlopes(at point: Iterate) throws -> [Double] {
     let isZero = point.norms.map { $0 == 0 }
     let ones = Tensor.ones(point.z.shape, dtype: point.z.dtype)
-    let direction = point.residual.scalingSamples(by: point.norms.map { $0 > 0 ? 1 / $0 : 1 })
+    let residuals = point.residual.scalingSamples(by: point.norms.map { $0 > 0 ? 1 / $0 : 1 })
       .replacingSamples(isZero, with: ones)
-    let lengths = direction.normsOfSamples
-    let slopes =
-      isByProduct
-      ? zip(
-        try (direction - point.map.linearization(at: point.z).pullback(direction)).normsOfSamples,
-        lengths
-      ).map { $0 / $1 }
-      : try chordSlopes(at: point, along: direction.scalingSamples(by: lengths.map { 1 / $0 }))
-    return slopes.map { $0.isFinite ? $0 : .nan }
+    let direction = residuals.scalingSamples(by: residuals.normsOfSamples.map { 1 / $0 })
+    var slopes = try initialSlopes(at: point, along: direction).map { $0.isFinite ? $0 : .nan }
+    let (norms, sizes) = (point.norms, point.z.normsOfSamples)
+    let lengths = sizes.indices.map { row in
+      let accuracy = tolerance.absolute + tolerance.relative * sizes[row]
+      let isUndecided =
+        norms[row] > 0.1 * slopes[row] * sizes[row] && norms[row] <= slopes[row] * accuracy
+      return isUndecided ? accuracy : 0
+    }
+    hasChord = lengths.map { $0 > 0 }
+    guard hasChord.contains(true) else { return slopes }
+    let forward = try chordSlopes(at: point, along: direction, lengths)
+    let backward = try chordSlopes(at: point, along: direction, lengths.map { -$0 })
+    for row in slopes.indices where hasChord[row] {
+      let chord = Double.minimum(forward[row], backward[row])
+      slopes[row] = chord.isNaN ? .nan : min(slopes[row], chord)
+    }
+    return slopes
+  }
+
+  /// |(I - J^T) v| or the slope along v, |v| = 1.
+  private func initialSlopes(at point: Iterate, along direction: Tensor) throws -> [Double] {
+    guard isByProduct else { return try chordSlopes(at: point, along: direction) }
+    let near = try point.map.linearization(at: point.z)
+    return try (direction - near.pullback(direction)).normsOfSamples
   }
 
   /// The slope of the chord to z + h v; of a sample of which it predicts a step shorter than h, the
@@ -100,7 +127,7 @@ struct SlopeGauge: PerSample, Sendable {
     let share = Double(sign: .plus, exponent: third, significand: 1)
     // Where z or F(z) is not finite, h is 0: F is then evaluated once more at z itself.
     let lengths = zip(point.z.normsOfSamples, point.norms).map { size, norm in
-      size.isFinite && norm.isFinite ? share * max(size, self.size) : 0
+      size.isFinite && norm.isFinite ? share * max(size, tolerance.sizeAtZero) : 0
     }
     let forward = try chordSlopes(at: point, along: direction, lengths)
     let mayBend = forward.indices.map { point.norms[$0] < forward[$0] * lengths[$0] }
@@ -111,7 +138,7 @@ struct SlopeGauge: PerSample, Sendable {
     }
   }
 
-  /// |F(z + h v) - F(z)| / |h| for h of each sample; NaN where the difference is rounding.
+  /// |F(z + h v) - F(z)| / |h| for h of each sample; NaN where the difference is rounding, or h is 0.
   private func chordSlopes(
     at point: Iterate, along direction: Tensor, _ lengths: [Double]
   ) throws -> [Double] {
@@ -120,7 +147,8 @@ struct SlopeGauge: PerSample, Sendable {
     let steps = (end - point.z).normsOfSamples
     let value = try point.map.equation(at: end)
     let changes = (value + point.residual).normsOfSamples
-    let isNoise = zip(changes, point.noise).map { !($0 > 4 * $1) }
+    let noise = point.noise
+    let isNoise = changes.indices.map { lengths[$0] != 0 && !(changes[$0] > 4 * noise[$0]) }
     if isNoise.contains(true), point.map.knowsEquation {
       // z - F(z) has lost the digits of a small F.
       let exact = try (value - point.map.equation(at: point.z)).normsOfSamples

@@ -15,8 +15,9 @@ package final class SolveLedger {
     var imageNorm = Double.nan
     /// The number of its best iterate; 0 for the first iterate.
     var bestIterate = 0
-    /// The largest residual so far.
+    /// The largest residual so far, and |f(z)| of the first iterate that has one.
     var largest = 0.0
+    var firstImageNorm = 0.0
     var watch = Watch()
 
     /// The residual divided by |f(z)|, where that is not 0.
@@ -32,7 +33,10 @@ package final class SolveLedger {
       _ residual: Double, _ imageNorm: Double, isConverged: Bool, at iteration: Int,
       by rule: StoppingRule, tolerated: Int?
     ) -> (isBest: Bool, failure: Outcome?) {
-      if residual.isFinite, residual > largest { largest = residual }
+      if residual.isFinite {
+        if largest == 0, imageNorm.isFinite { firstImageNorm = imageNorm }
+        largest = max(largest, residual)
+      }
       // The point that is returned is the one that passed the test.
       let isBest = residual < self.residual || isConverged
       if isBest {
@@ -198,7 +202,8 @@ package final class SolveLedger {
         let isConverged =
           accepted?[row]
           ?? tolerance.accepts(
-            residual: norms[row], imageNorm: imageNorms[row], largest: entries[sample].largest)
+            residual: norms[row], imageNorm: imageNorms[row], largest: entries[sample].largest,
+            first: entries[sample].firstImageNorm)
         let (isBest, failure) = entries[sample].judge(
           norms[row], imageNorms[row], isConverged: isConverged, at: iteration, by: rule,
           tolerated: tolerated)

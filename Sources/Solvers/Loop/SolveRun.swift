@@ -39,7 +39,7 @@ package struct SolveRun<Solver: ForwardSolver> {
     best = z
     mayShrink = rule.tolerance != nil
     gauge = rule.tolerance.flatMap {
-      $0.isOfDistance ? SlopeGauge(size: $0.sizeAtZero, isByProduct: solver.differentiatesMap) : nil
+      $0.isOfDistance ? SlopeGauge(for: $0, isByProduct: solver.differentiatesMap) : nil
     }
   }
 

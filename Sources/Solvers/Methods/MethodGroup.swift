@@ -2,10 +2,16 @@ import Tensors
 
 /// Samples that go on with one method together, and how each of them fares with it.
 ///
-/// Tensors and numbers are those of the members.
+/// They began the method together and have waited together, so that they share its evaluations and
+/// its history: there are as many groups as different courses, however many samples. Tensors and numbers are those of the members.
 struct MethodGroup: PerSample {
-  /// Why a member leaves: its method has failed, or is too slow.
-  typealias Leave = (row: Int, failure: Outcome?, reason: String)
+  /// A member that leaves, and why: its method has failed, or is too slow.
+  struct Leave {
+    let row: Int
+    /// Nil if the method is only too slow.
+    let failure: Outcome?
+    let reason: String
+  }
 
   /// The rows of the members.
   var rows: [Int]
@@ -46,7 +52,7 @@ struct MethodGroup: PerSample {
   /// The order in which waiting groups go on.
   var turn: (Int, Int) { (round + 1, index) }
 
-  /// The group of some of its members; nil if there are none.
+  /// The group of those members whose rows satisfy the condition; nil if there are none.
   func members(where isMember: (Int) -> Bool) -> MethodGroup? {
     let kept = rows.indices.filter { isMember(rows[$0]) }
     return kept.count == rows.count ? self : kept.isEmpty ? nil : samples(kept)
@@ -80,9 +86,9 @@ struct MethodGroup: PerSample {
       let failure = watches[member].judge(
         residual: point.norms[row], imageNorm: point.imageNorms[row],
         patience: point.map.rule.patience, tolerated: method.toleratedFailures)
-      if let failure { return (row, failure, "it is \(failure)") }
+      if let failure { return Leave(row: row, failure: failure, reason: "it is \(failure)") }
       let reason = paces[member].slowness(point.norms[row], of: index, round: round)
-      return reason.map { (row, nil, $0) }
+      return reason.map { Leave(row: row, failure: nil, reason: $0) }
     }
   }
 }

@@ -43,7 +43,10 @@ public struct NewtonKrylov: ForwardSolver {
 
   /// A shorter step in the samples whose last step was too long, and a new step in the others.
   public func next(after point: Iterate, _ history: inout NewtonHistory) throws -> Tensor {
-    try implicitlyDifferentiated(after: point, dimension: dimension, limit: 10 * limit) { point in
+    try implicitlyDifferentiated(
+      after: point, dimension: dimension, limit: 10 * limit,
+      advice: "raise the solver's Krylov dimension, which is \(dimension), or its limit of products"
+    ) { point in
       try history.next(after: point) { try newtonStep(from: $0, $1, $2, point) }
     }
   }

@@ -13,11 +13,12 @@
 ///   direction at a new point in full again;
 /// - after two steps of r < .1 in succession it is a learned J that is wrong. With more memory than
 ///   unknowns, each unknown is then probed: z + h e_i is evaluated only for the method to learn from;
-/// - where t falls below 1e-6, a fixed-point step is taken instead and not questioned.
+/// - where t falls below 1e-6, no length of p helps: a fixed-point step is taken instead, and the
+///   sample is trusted again, with a new excursion ahead of it.
 ///
 /// H learns from rejected points as well, but not from those where N > 10 B, which lie too far out to
-/// tell anything of J at z. No step of a trusted sample is longer than 100 max(1, |f| + |g|), where f or
-/// g is at least half as large as z.
+/// tell anything of J at z. A step of a trusted sample is at most 100 max(1, |f| + |g|) long, which is at
+/// least 100 |z|, because z = f - g.
 struct StepControl: Sendable {
   /// Where the next step starts.
   enum Move { case accepted, rejected, returned }
@@ -39,7 +40,7 @@ struct StepControl: Sendable {
   /// twice as many as the last, up to a million.
   private var due = 0
   private var price = 1
-  /// Whether the next step is a fixed-point step, which is not questioned.
+  /// Whether the next step is a fixed-point step, after which the sample is trusted again.
   private(set) var isPlain = false
   /// The unknown that is probed.
   private(set) var probe: Int?
@@ -72,7 +73,9 @@ struct StepControl: Sendable {
     idle = trial < best || trial <= point.noise[row] ? 0 : idle + 1
     if trial < best { due -= 1 }
     if trial < best || !best.isFinite { best = trial }
-    if due <= 0 || (isPlain && trial.isFinite) { isTrusted = true }
+    if due <= 0 { isTrusted = true }
+    // Shortening has taken more steps than an excursion may have, so that it must not count as one.
+    if isPlain, trial.isFinite { (isTrusted, idle) = (true, 0) }
     isPlain = false
     guard isTrusted else {
       return (judgeDoubted(trial, policy, mayProbe: unknowns < policy.memory), isNear)

@@ -6,8 +6,9 @@ import CKernels
 ///
 /// The ridge is relative to the length of each vector, so that neither the scale of the problem nor
 /// that of single vectors matters. The normal equations are formed in double precision for both
-/// dtypes. While nothing is recorded they are kept from call to call: a new row costs 2 x count
-/// inner products. A vector that is a combination of newer ones, up to rounding, is left out.
+/// dtypes. While nothing is recorded they are kept from call to call: each row that has been set
+/// since costs 2 x count inner products. A vector that is a combination of newer ones, up to
+/// rounding, is left out.
 public struct LeastSquaresWindow: Sendable {
   /// The largest capacity.
   public static let maximumCapacity = 64
@@ -17,6 +18,8 @@ public struct LeastSquaresWindow: Sendable {
   /// are first needed.
   private var gram: [Double] = []
   private var newest = 0
+  /// The rows, one bit for each, whose inner products are not those of `gram`.
+  private var stale: UInt64 = 0
   private var batch = 0
 
   /// A window without rows.
@@ -38,6 +41,7 @@ public struct LeastSquaresWindow: Sendable {
     batch = a.shape[0]
     window.set(row, to: a, minus: b)
     newest = row
+    stale |= 1 << UInt64(row)
   }
 
   /// Sets the rows of the samples where `mask` is true to zero.
@@ -62,11 +66,24 @@ public struct LeastSquaresWindow: Sendable {
     guard let buffer = window.unrecordedBuffer, !Tensor.records(right) else {
       return try recordedCoefficients(of: right, ridge: ridge)
     }
-    let (capacity, count, newest, batch) = (window.capacity, self.count, self.newest, self.batch)
+    let capacity = window.capacity
     if gram.isEmpty { gram = Array(repeating: 0, count: batch * capacity * capacity) }
-    if let sharding = StateSharding.current {
-      return shardedCoefficients(of: right, ridge: ridge, buffer, sharding)
+    // A call brings the products of one row up to date; the coefficients of the last call are right.
+    for row in 0..<count where row != newest && stale & (1 << UInt64(row)) != 0 {
+      _ = coefficients(of: right, ridge: ridge, buffer, refreshing: row)
     }
+    stale = 0
+    return coefficients(of: right, ridge: ridge, buffer, refreshing: newest)
+  }
+
+  /// The coefficients, after the inner products with one row have been computed anew.
+  private mutating func coefficients(
+    of right: Tensor, ridge: Double, _ buffer: Storage, refreshing row: Int
+  ) -> Tensor {
+    if let sharding = StateSharding.current {
+      return shardedCoefficients(of: right, ridge: ridge, buffer, refreshing: row, sharding)
+    }
+    let (capacity, count, batch) = (window.capacity, self.count, self.batch)
     return gram.withUnsafeMutableBufferPointer { gram in
       let gram = gram.baseAddress
       return Tensor(shape: [batch, count], dtype: right.dtype) { out in
@@ -74,12 +91,12 @@ public struct LeastSquaresWindow: Sendable {
         switch right.dtype {
         case .float32:
           ck_window_regress_f32(
-            buffer.f32, capacity, count, newest, right.storage.f32, ridge, gram, out.f32, batch,
-            length)
+            buffer.f32, capacity, count, row, right.storage.f32, ridge, gram, out.f32, batch, length
+          )
         case .float64:
           ck_window_regress_f64(
-            buffer.f64, capacity, count, newest, right.storage.f64, ridge, gram, out.f64, batch,
-            length)
+            buffer.f64, capacity, count, row, right.storage.f64, ridge, gram, out.f64, batch, length
+          )
         }
       }
     }
@@ -87,9 +104,10 @@ public struct LeastSquaresWindow: Sendable {
 
   /// The same coefficients where each process has a part of every vector: one sum over the processes.
   private mutating func shardedCoefficients(
-    of right: Tensor, ridge: Double, _ buffer: Storage, _ sharding: StateSharding
+    of right: Tensor, ridge: Double, _ buffer: Storage, refreshing row: Int,
+    _ sharding: StateSharding
   ) -> Tensor {
-    let (capacity, count, newest, batch) = (window.capacity, self.count, self.newest, self.batch)
+    let (capacity, count, batch) = (window.capacity, self.count, self.batch)
     let (length, size) = (batch == 0 ? 0 : right.count / batch, batch * count)
     var products = [Double](repeating: 0, count: 2 * size)
     products.withUnsafeMutableBufferPointer { products in
@@ -97,12 +115,10 @@ public struct LeastSquaresWindow: Sendable {
       switch right.dtype {
       case .float32:
         ck_window_gram_f32(
-          buffer.f32, capacity, count, newest, right.storage.f32, start, start + size, batch, length
-        )
+          buffer.f32, capacity, count, row, right.storage.f32, start, start + size, batch, length)
       case .float64:
         ck_window_gram_f64(
-          buffer.f64, capacity, count, newest, right.storage.f64, start, start + size, batch, length
-        )
+          buffer.f64, capacity, count, row, right.storage.f64, start, start + size, batch, length)
       }
     }
     let sums = sharding.sums(products)
@@ -114,10 +130,10 @@ public struct LeastSquaresWindow: Sendable {
           switch right.dtype {
           case .float32:
             ck_window_solve_f32(
-              start, start + size, capacity, count, newest, ridge, gram, out.f32, batch)
+              start, start + size, capacity, count, row, ridge, gram, out.f32, batch)
           case .float64:
             ck_window_solve_f64(
-              start, start + size, capacity, count, newest, ridge, gram, out.f64, batch)
+              start, start + size, capacity, count, row, ridge, gram, out.f64, batch)
           }
         }
       }

@@ -149,4 +149,58 @@ import Testing
     let sine = try? root(of: { $0.asin() - 1 }, from: Self.column([1]))
     #expect(sine.map { abs($0.scalars[0] - 0.8414709848) < 1e-5 } ?? true, "\(sine as Any)")
   }
+
+  /// F = x^3 + x - a changes by 1 of x near 0, so that 1e-17 is 1e-17 away from a solution.
+  @Test("a solution near 0 is accepted where the search begins", arguments: TestedSolver.defaults)
+  func nearZero(_ tested: TestedSolver) throws {
+    let a = Self.column([0, 0, 0, 0]).variable()
+    let start = Self.column([1e-17, -1e-12, 5e-9, 0])
+    let g = { (x: Tensor) in x * x * x + x - a }
+    let found = try solve(.root(g), from: start, using: tested.solver)
+    #expect(found.report.converged, "\(found.report)")
+    #expect(found.value.scalars == start.scalars)
+    let slope = try #require(try gradients(of: found.value.sum())[a]).scalars
+    #expect(difference(slope, [1, 1, 1, 1], relative: 1e-6) == nil)
+    let own = try start.asSolution(of: .root(g))
+    #expect(own.scalars == start.scalars)
+    // Scaled, and of several unknowns: |x| <= 1e-8.
+    let pair = Tensor([6e-9, -7e-9], shape: [1, 2], dtype: .float64)
+    let scaled = try pair.asSolution(of: .root { x in x.sinh() * 1e4 })
+    #expect(scaled.scalars == pair.scalars)
+  }
+
+  @Test("a point near 0 that is no solution is refused, and the advice is for those who solve it")
+  func notNearZero() throws {
+    for (start, equation) in [
+      (1e-7, .root { x in x * x * x + x }), (1e-10, .root { x in x.log() }),
+      (0, .root { x in x.sqrt() - 1 }), (1e-12, .root { x in x.sqrt() - 0.1 }),
+    ] as [(Double, Equation<Tensor>)] {
+      for absolute in start < 1e-9 ? [1e-8, 1e-6, 1e-4] : [1e-8] {
+        let error = #expect(throws: UnconvergedSolve.self) {
+          try Self.column([start]).asSolution(of: equation, absolute: absolute)
+        }
+        #expect(error?.report.failed == [0])
+        let text = error.map { "\($0)" } ?? ""
+        #expect(text.contains("find it more accurately"), "\(text)")
+        #expect(!text.contains("evaluations") && !text.contains("large number"), "\(text)")
+      }
+    }
+  }
+
+  @Test("the first chord between iterates counts where the start has no slope")
+  func firstChord() throws {
+    struct Jump: ForwardSolver {
+      func next(after point: Iterate, _ history: inout NoHistory) -> Tensor { point.z * 1e-12 }
+    }
+    // Beside 1 there is no value, so that no chord begins there.
+    let g = { (x: Tensor) in
+      Tensor(
+        x.scalars.map { $0 < 0.9 ? $0 : $0 == 1 ? 1 : .nan }, shape: x.shape, dtype: x.dtype)
+    }
+    let found = try withoutRecording {
+      try solve(.root(g), from: Self.column([1]), using: Jump())
+    }
+    #expect(found.report.converged && found.value.scalars == [1e-12], "\(found.report)")
+    #expect(found.report.samples[0].slope == 1)
+  }
 }

@@ -49,6 +49,26 @@ private let solvers: [(String, any LinearSolver)] = [
     #expect(difference(found.value, exact, relative: 1e-10) == nil)
   }
 
+  @Test("GMRES with a limit of one application returns the best multiple of b")
+  func oneApplication() throws {
+    let matrices = Tensor([2, 0, 0, 2, 1, 0, 0, 2], shape: [2, 2, 2], dtype: .float64)
+    let b = Tensor([4, 6, 1, 1], shape: [2, 2], dtype: .float64)
+    var calls = 0
+    let found = try GMRES(limit: 1).solve(b) { x in
+      calls += 1
+      return try product(matrices)(x)
+    }
+    #expect(calls == 1 && found.report.applications == 1)
+    // min |b - t A b| for A = diag(1, 2), b = (1, 1): t = 3 / 5, where (2, -1) / 5 is left.
+    #expect(difference(found.value.scalars, [2, 3, 0.6, 0.6], relative: 1e-15) == nil)
+    #expect(found.report.samples.map(\.outcome) == [.converged, .limitReached])
+    #expect(abs(found.report.samples[1].relativeResidual - 0.1.squareRoot()) < 1e-15)
+    // A start takes the one application for its residual.
+    let kept = try GMRES(limit: 1).solve(b, from: found.value, applying: product(matrices))
+    #expect(kept.value.scalars == found.value.scalars && kept.report.applications == 1)
+    #expect(kept.report.samples == found.report.samples)
+  }
+
   @Test("GMRES ends within n applications", arguments: 1...8)
   func finiteTermination(_ n: Int) throws {
     for seed in 1...5 {

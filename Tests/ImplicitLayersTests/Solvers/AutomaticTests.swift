@@ -3,7 +3,24 @@ import Tensors
 import TestSupport
 import Testing
 
+/// z <- f(f(z)): one evaluation more for each group of samples that take this step together.
+private struct Twice: ForwardSolver {
+  func next(after point: Iterate, _ history: inout NoHistory) throws -> Tensor {
+    try point.map.image(of: point.image)
+  }
+}
+
+/// Never moves, so that it is always too slow.
+private struct Idle: ForwardSolver {
+  func next(after point: Iterate, _ history: inout NoHistory) -> Tensor { point.z }
+}
+
 @Suite struct AutomaticTests {
+  /// The second method is begun, or the first, which was set aside, is resumed.
+  private static let changes: [(methods: [any ForwardSolver], lastRemark: String)] = [
+    ([Idle(), Twice()], "Idle -> Twice"), ([Twice(), Idle()], "Idle -> Twice again"),
+  ]
+
   @Test("each sample gets the method it needs, and the report says why")
   func escalation() throws {
     let orbits = KeplerBatch.five
@@ -51,5 +68,42 @@ import Testing
     ).report
     #expect(report.converged, "\(report)")
     #expect(report.samples.allSatisfy { !$0.remarks.isEmpty })
+  }
+
+  /// A map that cannot be restricted is evaluated on the whole batch once for each group.
+  @Test(
+    "samples that change their method at the same time go on together", arguments: changes)
+  func groups(_ methods: [any ForwardSolver], _ lastRemark: String) throws {
+    func report(_ batch: Int) throws -> SolveReport {
+      try Automatic(methods).solve(
+        { z in z * 0.9 + 1 }, from: .zeros([batch, 1], dtype: .float64),
+        until: .tolerance(relative: 1e-6, limit: 200)
+      ).report
+    }
+    let alone = try report(1)
+    #expect(alone.converged && alone.samples[0].remarks.last?.contains(lastRemark) == true)
+    for batch in [2, 50] {
+      let together = try report(batch)
+      #expect(together.evaluations == alone.evaluations, "\(batch) samples")
+      #expect(together.samples.allSatisfy { $0.remarks == alone.samples[0].remarks })
+    }
+  }
+
+  @Test("samples that part meet nobody else's steps: each does what it does alone")
+  func partings() throws {
+    // Contractions by .3, .95 and .6, and three that expand, in an order that mixes them.
+    let factors = [-1.5, 0.3, 0.95, -2.5, 0.6, -1.2]
+    let report = { (factors: [Double]) in
+      let a = Tensor(factors, shape: [factors.count, 1], dtype: .float64)
+      return try Automatic().solve(
+        { z in z.tanh() * a + 1 }, from: .zeros([factors.count, 1], dtype: .float64),
+        until: .tolerance(relative: 1e-10, limit: 300))
+    }
+    let together = try report(factors)
+    for (row, factor) in factors.enumerated() {
+      let alone = try report([factor])
+      #expect(alone.value.scalars[0] == together.value.scalars[row])
+      #expect(alone.report.samples[0].remarks == together.report.samples[row].remarks)
+    }
   }
 }

@@ -97,4 +97,38 @@ import Testing
     let central = (map(z + s * step) - map(z - s * step)) / (2 * step)
     #expect(difference(forwards, central, relative: 1e-8) == nil)
   }
+
+  @Test(
+    "an unrolled step whose adjoint system is singular says what this solver can do about it",
+    arguments: [
+      (.newton(), ".gmres(dimension:)"), (.newtonKrylov(dimension: 7), "dimension, which is 7"),
+    ] as [(any ForwardSolver, String)])
+  func singularAdjoint(_ solver: any ForwardSolver, _ advice: String) throws {
+    // f(z) = z - a (z - 1)^2 has I - J = 0 at its fixed point 1.
+    let a = Tensor([2], shape: [1, 1], dtype: .float64).variable()
+    let z = try fixedPoint(
+      from: .ones([1, 1], dtype: .float64), using: solver, estimator: .unrolled,
+      until: .evaluations(1)
+    ) { (z: Tensor) in z - (z - 1).square() * a }
+    let error = #expect(throws: AdjointNotSolved.self) { try gradients(of: z.sum()) }
+    let text = error.map { "\($0)" } ?? ""
+    #expect(text.contains(advice) && text.contains(".leastSquares"), "\(text)")
+  }
+
+  /// Freudenstein and Roth's problem has a local minimum of |F| at which Newton's steps are too long at
+  /// every length; a fixed-point step leads out, if it is not taken back.
+  @Test(
+    "a fixed-point step leads on where no length of Newton's helps",
+    arguments: [.newton(), .newtonKrylov()] as [any ForwardSolver])
+  func plainStep(_ solver: any ForwardSolver) throws {
+    let problem = try #require(
+      PublishedProblem.roots.first { $0.name == "Freudenstein and Roth" })
+    let equations = problem.equations
+    let start = Tensor(problem.initial.map { $0 * 0.1 }, shape: [1, 2], dtype: .float64)
+    let report = try solve(
+      .root { equations($0) }, from: start, using: solver, estimator: .oneStep,
+      until: .tolerance(relative: 0, absolute: 1e-8, limit: 600)
+    ).report
+    #expect(report.converged, "\(report)")
+  }
 }

@@ -28,7 +28,9 @@ public struct GMRES: LinearSolver {
   ///     preconditioner).
   ///   - tolerance: |b - A x| / |b| of each sample; default 1e-5, two digits above the rounding of
   ///     single precision.
-  ///   - limit: the largest number of applications of A; default 100.
+  ///   - limit: the largest number of applications of A; default 100. With a limit of 1, and no start,
+  ///     x is the best multiple of b and its residual that of the recurrence; a limit of 1 leaves a
+  ///     start as it is.
   public init(dimension: Int = 20, tolerance: Double = 1e-5, limit: Int = 100) {
     expect(dimension >= 1, "a Krylov space has at least one dimension, not \(dimension)")
     LinearProgress.expectBounds(tolerance: tolerance, limit: limit)
@@ -64,7 +66,8 @@ public struct GMRES: LinearSolver {
   /// - Returns: the solution and a report. A sample is `stalled` if a whole cycle brought no
   ///   progress, which happens when A is singular or the dimension is too small.
   /// - Throws: what the operators throw; `CancellationError`.
-  /// - Complexity: at most `limit` applications, one of which in each cycle computes the residual;
+  /// - Complexity: at most `limit` applications, one of which in each cycle computes the residual
+  ///   unless `limit` is 1;
   ///   the step at dimension j takes 4 j inner products.
   public func solve(
     _ right: Tensor, tolerances: [Double], from initial: Tensor? = nil,
@@ -88,6 +91,8 @@ public struct GMRES: LinearSolver {
       progress.trace(progress.residualNorms, of: taking)
     }
     var scales = [Double](repeating: 0, count: tolerances.count)
+    // A single product has no other terms with which it could cancel.
+    let isVerified = isVerified && limit > 1
     let last = isVerified ? limit - 1 : limit
     while progress.isOpen, progress.applications < last {
       let before = progress.residualNorms
