@@ -31,15 +31,15 @@ struct Table: ParsableCommand {
   func run() throws {
     let found = try runs.map { try TabledRun($0, evaluating: evaluate) }
     let names = TabledRun.names(of: found)
-    var groups: [String] = []
-    for name in names where !groups.contains(name) { groups.append(name) }
+    let steps = Table.eachOnce(at)
+    let entropies = steps.map { step in
+      SeedTable.Column(key: "val_cross_entropy_at_\(step)", title: "cross-entropy at \(step)")
+    }
     let table = SeedTable(
-      groups: groups,
-      columns: at.map { .init(key: "val_cross_entropy_at_\($0)", title: "cross-entropy at \($0)") }
-        + Table.columns,
+      groups: Table.eachOnce(names), columns: entropies + Table.columns,
       entries: zip(found, names).map { run, name in
         var values = run.measured.values
-        for step in at {
+        for step in steps {
           values["val_cross_entropy_at_\(step)"] = run.measured.entropy(after: step)
         }
         return .init(
@@ -53,6 +53,12 @@ struct Table: ParsableCommand {
     case .csv: Console.print(table.csv, terminator: "")
     case .json: Console.print(try snakeCaseJSON(table.rows), terminator: "")
     }
+  }
+
+  /// The elements in their order, without those that have occurred before.
+  private static func eachOnce<Element: Hashable>(_ elements: [Element]) -> [Element] {
+    var seen: Set<Element> = []
+    return elements.filter { seen.insert($0).inserted }
   }
 
   private static let columns: [SeedTable.Column] =
