@@ -91,6 +91,7 @@ private func affine(_ factors: [Double]) -> (a: Tensor, map: @Sendable (Tensor) 
       { $0 + 1 }, from: .full(start, [1, 1], dtype: .float64),
       until: .tolerance(relative: 0.05, limit: 200)
     ).report
-    #expect(!report.converged, "\(report)")
+    // An extrapolation from residuals that differ by rounding alone may lead to where z + 1 is z.
+    #expect(!report.converged || report.samples[0].residual == 0, "\(report)")
   }
 }
