@@ -108,8 +108,9 @@ enum FuzzedParser: String, CaseIterable, Sendable {
     case .sizes:
       try withFile("weights.safetensors", bytes) { file in
         var published = Preset.shapes3d.configuration
-        try published.readSizes(of: Checkpoint(contentsOf: file), path: file.path)
-        _ = try published.validated().model
+        let checkpoint = try Checkpoint(contentsOf: file)
+        try published.readSizes(of: checkpoint, path: file.path)
+        try checkpoint.expectHolds(published.validated().model, path: file.path)
       }
     case .slots:
       try withFile(SlotFile.name, bytes) { file in

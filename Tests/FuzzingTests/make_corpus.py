@@ -92,8 +92,8 @@ write("experiment", "others", json.dumps(
      "measuring": {"images": 8, "inception": "inception.safetensors"}}))
 SIZES = {
     "dvae.encoder.6.weight": [1], "dvae.encoder.1.m.weight": [1, 1, 1, 1],
-    "dictionary.dictionary.weight": [3, 4], "positional_encoder.pe": [1, 5, 0],
-    "slot_proj.weight": [0, 1], "slot_attn.slot_attention.mlp.0.weight": [2, 1],
+    "dictionary.dictionary.weight": [3, 4], "positional_encoder.pe": [1, 5, 4],
+    "slot_proj.weight": [4, 1], "slot_attn.slot_attention.mlp.0.weight": [2, 1],
     "slot_attn.slot_attention.gru.weight_ih": [3, 1], "tf_dec.blocks.0.ffn.0.weight": [16, 4],
 }
 
