@@ -119,7 +119,7 @@ enum FuzzedParser: String, CaseIterable, Sendable {
         guard slots.shape[0] > 0, slots.shape[1] > 0 else { return }
         let size = run.state.configuration.imageSize
         let picture = run.model.composed(slots[0, 0].reshaped([1, 1, slots.shape[2]]))
-        _ = Image(picture.reshaped([size, size, 3]))
+        _ = try Image(picture.reshaped([size, size, 3]), of: "the composed picture")
       }
     case .words:
       // The words are of the user's own making: no more of them than anybody would write.
