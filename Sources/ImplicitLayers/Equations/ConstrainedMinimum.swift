@@ -49,7 +49,8 @@ public func minimum(
 /// As `minimum(of:subjectTo:from:)`, but returns the report too.
 ///
 /// ```swift
-/// let found = try solveMinimum(of: cost, subjectTo: budget, from: start)
+/// let found = try solveMinimum(
+///   of: { x in cost(x, a) }, subjectTo: { x in budget(x, b) }, from: start)
 /// if found.report.converged { print(found.value.multipliers) }
 /// ```
 /// A sample that was not solved is an entry in the report and no error.

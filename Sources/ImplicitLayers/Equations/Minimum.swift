@@ -4,7 +4,7 @@ extension Equation where State == Tensor {
   /// The equation dL/dx = 0, which a minimum without constraints satisfies.
   ///
   /// ```swift
-  /// let found = try solve(.stationary { x in energy(x, a) }, from: start, using: .lbfgs())
+  /// let found = try solve(.stationary { w in ridge(w, penalty) }, from: start, using: .lbfgs())
   /// ```
   /// The equation carries its loss: `.lbfgs()` and `.newtonCG()` descend. Solvers of equations find any
   /// stationary point.
