@@ -125,8 +125,9 @@ struct SlateProgram {
     process.standardOutput = output
     process.standardError = errors
     try process.run()
-    let killing = DispatchWorkItem {
-      guard process.isRunning else { return }
+    // The queue keeps it until its time has come, also when it is cancelled: it must not keep the pipes.
+    let killing = DispatchWorkItem { [weak process] in
+      guard let process, process.isRunning else { return }
       kill(process.processIdentifier, SIGKILL)
     }
     DispatchQueue.global().asyncAfter(deadline: .now() + patience, execute: killing)
