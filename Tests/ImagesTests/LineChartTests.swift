@@ -224,7 +224,8 @@ private final class Outline: NSObject, XMLParserDelegate {
   @Test("numbers of any size can be drawn", arguments: [false, true])
   func extremes(_ isLogarithmic: Bool) {
     let numbers = [
-      1e308, -1e308, .greatestFiniteMagnitude, 5e-324, 0, -0.0, 1e-300, .nan, .infinity, 9.3e18,
+      1e308, -1e308, .greatestFiniteMagnitude, .leastNonzeroMagnitude, 0, -0.0, 1e-300, .nan,
+      .infinity, 9.3e18,
     ]
     for first in numbers {
       for second in numbers {

@@ -33,7 +33,7 @@ import Testing
     #expect(SeedStatistics([most, -most])?.deviation == nil)
     #expect(SeedStatistics([most, -most])?.text == "0")
     #expect(SeedStatistics([1, .infinity]) == nil && SeedStatistics([.nan]) == nil)
-    for numbers in [[5e-324, 1], [1e300, 0], [1e15, 2e15], [-1e14, 1]] {
+    for numbers in [[.leastNonzeroMagnitude, 1], [1e300, 0], [1e15, 2e15], [-1e14, 1]] {
       #expect(try #require(SeedStatistics(numbers)).text.count < 60)
       _ = try snakeCaseJSON(SeedStatistics(numbers))
     }

@@ -100,7 +100,7 @@ import Testing
   @Test func everythingIsCoded() throws {
     let x = Tensor([0.1, 1 / 3.0, -2e30], dtype: .float32)
     #expect(try roundTrip(x) == x)
-    let y = Tensor([0.1, 1 / 3.0, 5e-324], shape: [3, 1], dtype: .float64)
+    let y = Tensor([0.1, 1 / 3.0, .leastNonzeroMagnitude], shape: [3, 1], dtype: .float64)
     #expect(try roundTrip(y) == y)
     #expect(try roundTrip(Tensor.zeros([0, 2])).shape == [0, 2])
     #expect(try roundTrip([[1, -2]] as IntTensor) == [[1, -2]])
