@@ -17,6 +17,11 @@ public struct ComparedEstimator: Sendable {
     (self.name, self.estimator, self.solver) = (name, estimator, solver)
   }
 
+  /// An estimator under its own name, and the solver that it needs; default nil, none.
+  public init(_ estimator: any BackwardEstimator, using solver: (any ForwardSolver)? = nil) {
+    self.init(estimator.name, estimator, using: solver)
+  }
+
   /// The estimators of the library that apply to a problem.
   ///
   /// - Parameters:

@@ -9,7 +9,7 @@ extension EstimatorComparison {
   ///   - terms: numbers of terms; default powers of two up to 32.
   ///   - relaxations: a pair of curves for each; default 1 and 1/2.
   /// - Returns: curves named "seen, relaxation 1" and "predicted, relaxation 1", and so on.
-  /// - Throws: as `report`.
+  /// - Throws: what the map, the loss, the reference or an estimator throw; `NothingToCompare`.
   public func errors(
     byTerms terms: [Int] = [1, 2, 4, 8, 16, 32], relaxations: [Double] = [1, 0.5]
   ) throws -> ComparisonSweep {
@@ -47,7 +47,7 @@ extension EstimatorComparison {
   ///   - methods: from a budget to an estimator; default the series, damped and not, adjoint
   ///     Anderson iteration and GMRES.
   /// - Returns: a curve for each method, over the products that were taken.
-  /// - Throws: as `report`.
+  /// - Throws: what the map, the loss, the reference or an estimator throw; `NothingToCompare`.
   public func errors(
     byProducts budgets: [Int] = [2, 4, 8, 16, 32, 64],
     of methods: [(name: String, withBudget: (Int) -> any BackwardEstimator)] = [
@@ -91,7 +91,8 @@ extension EstimatorComparison {
   ///   - tolerances: relative residuals.
   ///   - compared: default the comparison's reference and one step.
   /// - Returns: a curve for each estimator.
-  /// - Throws: as `report`.
+  /// - Throws: what the map, the loss, the reference or an estimator throw; `NothingToCompare`;
+  ///   `NothingToUnroll` where z* was given instead of a first iterate.
   public func errors(
     byTolerance tolerances: [Double] = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6],
     of compared: [ComparedEstimator]? = nil
@@ -132,7 +133,7 @@ extension EstimatorComparison {
   ///   - scales: factors of the loss.
   ///   - compared: default one step, 5 terms, GMRES to 1e-3 and the reference.
   /// - Returns: a curve for each estimator.
-  /// - Throws: as `report`.
+  /// - Throws: what the map, the loss, the reference or an estimator throw; `NothingToCompare`.
   public func errors(
     byCotangentScale scales: [Double] = [1e-12, 1e-8, 1e-4, 1, 1e4, 1e8],
     of compared: [ComparedEstimator]? = nil

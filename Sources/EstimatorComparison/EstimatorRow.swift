@@ -73,7 +73,7 @@ extension EstimatorComparison {
     switch error {
     case is MissingInverse, is IrreversibleSolver, is LinearizedAdjoint:
       "does not apply: \(error)"
-    case is ReversalDrift, is WrongStructure: "failed: \(error)"
+    case is ReversalDrift, is WrongStructure, is AdjointNotSolved: "failed: \(error)"
     case is NothingToUnroll: "not run: \(error)"
     default: nil
     }

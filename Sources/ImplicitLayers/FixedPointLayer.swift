@@ -59,6 +59,15 @@ extension FixedPointLayer {
     try solve(injection: inject(input))
   }
 
+  /// The fixed point from another first iterate; see `solve(injection:from:)`.
+  ///
+  /// ```swift
+  /// let found = try layer.solve(x, from: previous.detached())
+  /// ```
+  public func solve(_ input: Input, from initial: State) throws -> Solution<State> {
+    try solve(injection: inject(input), from: initial)
+  }
+
   /// The fixed point for an injection that is already computed.
   public func solve(injection: Injection) throws -> Solution<State> {
     try solve(injection: injection, from: initialState(for: injection))

@@ -27,13 +27,8 @@ public struct Convolution2D: WeightedLayer, Layer {
     bias: Bool = true, initializer: Linear.Initializer = .xavier(gain: 1),
     using generator: inout Philox
   ) {
-    let shape: Shape = [outputChannels, inputChannels, kernel, kernel]
-    switch initializer {
-    case .xavier(let gain):
-      weight = Parameter(.xavierUniform(shape, gain: gain, using: &generator))
-    case .kaiming:
-      weight = Parameter(.kaimingUniform(shape, using: &generator))
-    }
+    weight = Parameter(
+      initializer.weight([outputChannels, inputChannels, kernel, kernel], using: &generator))
     self.bias = bias ? Parameter(.zeros([outputChannels])) : nil
     self.stride = stride
     self.padding = padding

@@ -13,6 +13,14 @@ public struct Linear: WeightedLayer, Layer {
     case xavier(gain: Double)
     /// Kaiming-uniform, for a layer before a rectifier.
     case kaiming
+
+    /// A weight [out, ...], by one draw.
+    func weight(_ shape: Shape, using generator: inout Philox) -> Tensor {
+      switch self {
+      case .xavier(let gain): .xavierUniform(shape, gain: gain, using: &generator)
+      case .kaiming: .kaimingUniform(shape, using: &generator)
+      }
+    }
   }
 
   /// A layer with a random weight and a zero bias.
@@ -27,13 +35,7 @@ public struct Linear: WeightedLayer, Layer {
     _ inputSize: Int, _ outputSize: Int, bias: Bool = true,
     initializer: Initializer = .xavier(gain: 1), using generator: inout Philox
   ) {
-    let shape: Shape = [outputSize, inputSize]
-    switch initializer {
-    case .xavier(let gain):
-      weight = Parameter(.xavierUniform(shape, gain: gain, using: &generator))
-    case .kaiming:
-      weight = Parameter(.kaimingUniform(shape, using: &generator))
-    }
+    weight = Parameter(initializer.weight([outputSize, inputSize], using: &generator))
     self.bias = bias ? Parameter(.zeros([outputSize])) : nil
   }
 

@@ -60,17 +60,16 @@ public struct MultiHeadAttention: Module {
     _ queries: Tensor, to memory: Tensor, causal: Bool = false, in context: LayerContext
   ) -> Tensor {
     let (q, k, v) = (queryProjection(queries), keyProjection(memory), valueProjection(memory))
-    let mixed = { (rate: Double, generator: inout Philox) -> Tensor in
-      .attention(
-        queries: q, keys: k, values: v, heads: heads, causal: causal, dropout: rate,
-        using: &generator)
-    }
-    if dropout > 0, let dropped = context.draw(for: "MultiHeadAttention", { mixed(dropout, &$0) }) {
-      return Dropout(dropout)(outputProjection(dropped), in: context)
-    }
-    // Without dropout, nothing is drawn.
-    var unused = Philox(seed: 0)
-    return outputProjection(mixed(0, &unused))
+    let dropped =
+      dropout > 0
+      ? context.draw(for: "MultiHeadAttention") { generator in
+        Tensor.attention(
+          queries: q, keys: k, values: v, heads: heads, causal: causal, dropout: dropout,
+          using: &generator)
+      } : nil
+    if let dropped { return Dropout(dropout)(outputProjection(dropped), in: context) }
+    return outputProjection(
+      .attention(queries: q, keys: k, values: v, heads: heads, causal: causal))
   }
 
   /// The attention of one more position to itself and to all positions before it, whose keys and

@@ -46,7 +46,8 @@ public struct SpectrallyNormalized<Inner: WeightedLayer>: Layer {
     self.layer = layer
     self.bound = bound
     let weight = layer.weight.tensor
-    let start = Tensor.normal([weight.shape[0]], dtype: weight.dtype, using: &generator)
+    let outputs = weight.shape[layer.outputAxis]
+    let start = Tensor.normal([outputs], dtype: weight.dtype, using: &generator)
     singularVector = Parameter(start.unit ?? start, isTrained: false)
     iterate(iterations)
   }
@@ -61,7 +62,7 @@ public struct SpectrallyNormalized<Inner: WeightedLayer>: Layer {
   /// - Complexity: two products of the weight with a vector per step.
   public func iterate(_ count: Int = 1) {
     withoutRecording {
-      let rows = layer.weight.tensor.detached().rowsOfOutputs
+      let rows = layer.rowsOfOutputs.detached()
       var u = singularVector.tensor.reshaped([1, rows.shape[0]])
       for _ in 0..<count {
         guard let v = u.matmul(rows).unit, let next = v.matmul(rows, transposingOther: true).unit
@@ -74,7 +75,7 @@ public struct SpectrallyNormalized<Inner: WeightedLayer>: Layer {
 
   /// The estimate s of |W|_2, a number that is recorded.
   public var spectralNorm: Tensor {
-    let rows = layer.weight.tensor.rowsOfOutputs
+    let rows = layer.rowsOfOutputs
     let u = singularVector.tensor.reshaped([1, rows.shape[0]])
     return u.matmul(rows).square().sum().sqrt()
   }

@@ -9,6 +9,8 @@ import Tensors
 public struct TransposedConvolution2D: WeightedLayer, Layer {
   /// The weight, [in, out, kernel, kernel].
   public let weight: Parameter
+  /// 1, where the weight has its outputs.
+  public var outputAxis: Int { 1 }
   /// The bias, [out], if there is one.
   public let bias: Parameter?
   /// The distance between the windows of neighbouring pixels of the input.

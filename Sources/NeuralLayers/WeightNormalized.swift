@@ -2,11 +2,31 @@ import Tensors
 
 /// A layer that multiplies by a weight which a wrapper can replace.
 public protocol WeightedLayer: Module {
-  /// The weight, [out, ...].
+  /// The weight, of any shape that has an axis of outputs.
   var weight: Parameter { get }
+
+  /// The axis of the weight on which the outputs lie; default 0, as in [out, ...].
+  var outputAxis: Int { get }
 
   /// The output of the layer with another weight instead of its own.
   func applying(_ weight: Tensor, to x: Tensor) -> Tensor
+}
+
+extension WeightedLayer {
+  /// 0: a weight is [out, ...] unless the layer says otherwise.
+  public var outputAxis: Int { 0 }
+
+  /// The weight as a matrix [out, rest].
+  var rowsOfOutputs: Tensor {
+    let ordered = weight.tensor.swappedAxes(0, outputAxis)
+    return ordered.reshaped([ordered.shape[0], ordered.shape.suffix(from: 1).elementCount])
+  }
+
+  /// A weight from its rows, which are those of `rowsOfOutputs`.
+  fileprivate func weight(ofRows rows: Tensor) -> Tensor {
+    let shape = weight.tensor.swappedAxes(0, outputAxis).shape
+    return rows.reshaped(shape).swappedAxes(0, outputAxis)
+  }
 }
 
 /// A layer in which the length and the direction of its weight are separate: w_i = g_i v_i / |v_i|
@@ -31,16 +51,15 @@ public struct WeightNormalized<Inner: WeightedLayer>: Layer {
   /// The layer with g = |v|.
   public init(_ layer: Inner) {
     self.layer = layer
-    let lengths = layer.weight.tensor.detached().rowsOfOutputs.lengthsOfRows
+    let lengths = layer.rowsOfOutputs.detached().lengthsOfRows
     gain = Parameter(lengths.reshaped([lengths.count]))
   }
 
   /// The weight w in use, of the shape of v.
   public var weight: Tensor {
-    let v = layer.weight.tensor
-    let rows = v.rowsOfOutputs
+    let rows = layer.rowsOfOutputs
     let factors = gain.tensor.reshaped([gain.shape[0], 1]) / rows.lengthsOfRows
-    return (rows * factors).reshaped(v.shape)
+    return layer.weight(ofRows: rows * factors)
   }
 
   /// The output of the layer with the weight w.
@@ -51,11 +70,6 @@ public struct WeightNormalized<Inner: WeightedLayer>: Layer {
 }
 
 extension Tensor {
-  /// A weight [out, ...] as a matrix [out, rest].
-  var rowsOfOutputs: Tensor {
-    reshaped([shape[0], shape.suffix(from: 1).elementCount])
-  }
-
   /// The Euclidean norm of every row of a matrix, [rows, 1].
   fileprivate var lengthsOfRows: Tensor {
     square().sum(alongAxis: 1, keepingAxis: true).sqrt()

@@ -2,8 +2,9 @@ import Tensors
 
 /// A solver or an estimator that can be chosen by a word and some numbers, such as "anderson:10".
 ///
-/// Command lines, conformance checks and the tests of every combination read these tables; a test
-/// fails for a solver or an estimator that is missing in them.
+/// Command lines, conformance checks and the tests of every combination read these tables; a test fails
+/// for an estimator or a solver of fixed points that is missing in them. Solvers of minima are not listed,
+/// because they need a loss.
 public struct CatalogEntry<Value: Sendable>: Sendable {
   /// The word by which the value is chosen, before the numbers.
   public let word: String

@@ -113,9 +113,9 @@ public struct SolveReport: Sendable, CustomStringConvertible {
       "look for an overflow or a division by zero in the map, or start nearer to the solution"
     ),
     (
-      .diverged, "the iterates grew a thousandfold in",
-      "the map may not be a contraction: damp the iteration, use another solver, or scale the "
-        + "recurrent weights down"
+      .diverged, "the residual grew a thousandfold in",
+      "the map may not be a contraction: damp the iteration, use another solver, start nearer to the "
+        + "solution, or scale recurrent weights down"
     ),
     (
       .stalled, "the residual stopped falling in",

@@ -148,6 +148,20 @@ public struct StoppingRule: Sendable, Equatable {
       patience: patience, onFailure: onFailure)
   }
 
+  /// The default for fixed points: a relative residual of 1e-6 in every sample, within 100 evaluations.
+  public static let forFixedPoints = StoppingRule.tolerance(relative: 1e-6, limit: 100)
+
+  /// The default for equations and minima: x within 1e-8 + 1e-6 |x| of the solution in every sample, as
+  /// far as the slopes of F tell, within 200 evaluations.
+  ///
+  /// The norms are Euclidean, over all unknowns of a sample; the absolute part is for solutions at 0.
+  /// The units of F do not matter, except that F is added to x: one that changes with x by less than the
+  /// dtype resolves of x is not solved, and the report says by what to multiply it. Where F is computed
+  /// as exactly 0, x counts as a solution whatever the slope, as 0 of x^2; it has no derivative there,
+  /// and a gradient says so. For a bound on |F| itself there is `tolerance`.
+  public static let forEquations = StoppingRule.accuracy(
+    relative: 1e-6, absolute: 1e-8, limit: 200)
+
   /// The same rule, with the residual of every iterate kept in the report.
   ///
   /// Costs a residual per evaluation where the rule alone would need none.

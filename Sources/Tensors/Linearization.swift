@@ -58,7 +58,8 @@ public final class Linearization {
   public func pushforward(_ s: Tensor) throws -> Tensor {
     expectConstant(s, in: "Linearization.pushforward", instead: "jvp(at:along:of:) has one")
     if let record { return try record([s], recorded: false) }
-    let matrices = try dense ?? withoutRecording { try jacobian(like: value, pullback: pullback) }
+    let matrices =
+      try dense ?? withoutRecording { try jacobiansOfSamples(like: value, pullback: pullback) }
     dense = matrices
     let flat = s.flatSamples
     return matrices.matmul(flat.reshaped(flat.shape + [1])).reshaped(s.shape)

@@ -65,7 +65,7 @@ struct WrongSign: AdjointEstimator {
 struct ForgottenTranspose: AdjointEstimator {
   func estimate(_ problem: AdjointProblem) throws -> AdjointEstimate {
     let v = problem.cotangent
-    let j = try jacobian(like: v, pullback: problem.pullback)
+    let j = try jacobiansOfSamples(like: v, pullback: problem.pullback)
     let system = Tensor.identity(j.shape[1], dtype: v.dtype) - j
     return AdjointEstimate(
       value: try LUFactorization(of: system).solve(v.flatSamples).reshaped(v.shape))

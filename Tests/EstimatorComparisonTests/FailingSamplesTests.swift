@@ -156,6 +156,28 @@ private final class FailsLater: AdjointEstimator {
     #expect(report["exact"]?.overall != nil)
   }
 
+  @Test("an unrolled Newton step whose adjoint system is not solved is a row that says so")
+  func unsolvedUnrolling() throws {
+    // I - J is a cyclic shift of 64 numbers. GMRES gets nowhere with it before the 64th product, and is
+    // restarted after 50; a dense matrix solves it at once.
+    let order = IntTensor((0..<64).map { ($0 + 1) % 64 }, shape: [64])
+    let c = Tensor([1] + Array(repeating: 0, count: 63), shape: [1, 64], dtype: .float64).variable()
+    var comparison = EstimatorComparison(
+      of: FixedPointMap { z in z - z.gathered(order, alongAxis: 1) + c }, from: c.zerosLike(),
+      using: .newton(), until: .tolerance(relative: 0, absolute: 1e-12, limit: 20),
+      parameters: [ParameterGroup("c", [c])]
+    ) { $0.square().sum() }
+    comparison.repeats = 0
+    comparison.estimators = [
+      ComparedEstimator("unrolled", .unrolled), ComparedEstimator(.exact),
+    ]
+    let report = try comparison.report()
+    let row = try #require(report["unrolled"])
+    #expect(row.overall == nil)
+    #expect(row.status.hasPrefix("failed: the adjoint system of an unrolled Newton step"))
+    #expect(try #require(report["exact adjoint"]?.overall?.relativeError) < 1e-12)
+  }
+
   @Test("no sample at all is an error that names them")
   func nothingLeft() throws {
     let comparison = ScalarMaps([3, 4]).comparison(isRestrictable: true)

@@ -10,7 +10,7 @@ import Testing
     var random = Philox(seed: 1)
     var model = stirred(
       DEQTransformer(6, heads: 2, hidden: 10, isCausal: isCausal, using: &random))
-    model.stoppingRule = exactly
+    (model.stoppingRule, model.estimator) = (exactly, .exact)
     return model
   }
   private let x = testTensor([2, 5, 6], seed: 2)
@@ -60,6 +60,12 @@ import Testing
     let reference = try model(x)
     (model.solver, model.estimator) = (solver, estimator)
     #expect(difference(try model(x), reference, relative: 1e-9) == nil)
+  }
+
+  @Test("the default takes no matrix of the whole state")
+  func defaultEstimator() {
+    var random = Philox(seed: 1)
+    #expect(DEQTransformer(6, heads: 2, using: &random).estimator is KrylovAdjoint)
   }
 
   @Test("the gradient is that of the solution", arguments: [false, true])

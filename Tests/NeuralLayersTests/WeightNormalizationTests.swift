@@ -41,6 +41,35 @@ import Testing
     }
   }
 
+  /// A weight [in, out, k, k] as a matrix [out, in k^2].
+  private func rows(_ weight: Tensor) -> Tensor {
+    let ordered = weight.detached().swappedAxes(0, 1)
+    return ordered.reshaped([ordered.shape[0], ordered.count / ordered.shape[0]])
+  }
+
+  @Test("a transposed convolution has its outputs on the second axis of its weight")
+  func transposedConvolution() throws {
+    var generator = Philox(seed: 11)
+    let plain = float64(
+      TransposedConvolution2D(3, 4, kernel: 2, stride: 2, using: &generator))
+    let image = testTensor([2, 4, 5, 3], seed: 4)
+    let layer = WeightNormalized(plain)
+    #expect(layer.gain.shape == [4])
+    #expect(difference(layer(image), plain(image), relative: 1e-14) == nil)
+    layer.gain.assign(Tensor([2, 0.5, 3, 1], shape: [4], dtype: .float64))
+    #expect(difference(rows(layer.weight).normsOfSamples, [2, 0.5, 3, 1], relative: 1e-15) == nil)
+    // An output is scaled by its own gain alone: there is no bias at first.
+    let lengths = rows(plain.weight.tensor).normsOfSamples
+    let gains = zip([2, 0.5, 3, 1], lengths).map { $0 / $1 }
+    let factors = Tensor(gains, shape: [4], dtype: .float64)
+    #expect(difference(layer(image), plain(image) * factors, relative: 1e-13) == nil)
+    try expectGradients(of: layer) { layer(image).sin().sum() }
+
+    let bounded = SpectrallyNormalized(plain, bound: 0.9, iterations: 500, using: &generator)
+    #expect(bounded.singularVector.shape == [4])
+    #expect(abs(try #require(rows(bounded.weight).singularValues().scalars.first) - 0.9) < 1e-12)
+  }
+
   @Test("the gradient of a direction is orthogonal to it, and all are those of differences")
   func gradientsOfWeightNorm() throws {
     let layer = WeightNormalized(linear())

@@ -251,7 +251,8 @@ import Testing
       processExitsWith: .failure, observing: [\.standardErrorContent]
     ) {
       let weight = Tensor(2).variable()
-      _ = try jacobian(like: Tensor.ones([2, 3]), structure: .banded(lower: 0, upper: 0)) {
+      _ = try jacobiansOfSamples(like: Tensor.ones([2, 3]), structure: .banded(lower: 0, upper: 0))
+      {
         $0 * weight
       }
     }

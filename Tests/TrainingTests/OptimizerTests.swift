@@ -62,6 +62,9 @@ import Training
     #expect(norm.firstNonFinite == nil)
     #expect(abs(norm.clippingFactor(bound: 1) - 1 / 7.000001) < 1e-15)
     #expect(norm.clippingFactor(bound: 100) == 1)
+    #expect(
+      abs(norm.clippingFactor(euclideanBound: 1) - 1 / (59.0.squareRoot() + 1e-6)) < 1e-15)
+    #expect(norm.clippingFactor(euclideanBound: 8) == 1)
 
     let broken = try gradients(of: (b.tensor * .infinity).sum())
     #expect(GradientNorm(of: named, in: broken).firstNonFinite == "b")

@@ -31,7 +31,7 @@ public struct ConstrainedPoint: FixedPointState {
 ///   - initial: where the search begins, [batch, ...]; the multipliers begin at 0.
 ///   - solver: default Newton's method with GMRES inside.
 ///   - estimator: default the exact adjoint.
-///   - rule: when to stop; default `defaultEquationRule`.
+///   - rule: when to stop; default `.forEquations`.
 /// - Returns: x and lambda, recorded.
 /// - Throws: `UnconvergedSolve`; what the functions throw. Where gradients of the equations depend on each
 ///   other the multipliers are not determined, and the backward pass throws `BackwardFailure`.
@@ -39,11 +39,11 @@ public func minimum(
   of loss: @escaping (Tensor) throws -> Tensor,
   subjectTo equations: @escaping (Tensor) throws -> Tensor, from initial: Tensor,
   using solver: any ForwardSolver = .newtonKrylov(), estimator: any BackwardEstimator = .exact,
-  until rule: StoppingRule = defaultEquationRule
+  until rule: StoppingRule = .forEquations
 ) throws -> ConstrainedPoint {
   try solveMinimum(
     of: loss, subjectTo: equations, from: initial, using: solver, estimator: estimator, until: rule
-  ).converged()
+  ).converged(as: .minimum)
 }
 
 /// As `minimum(of:subjectTo:from:)`, but returns the report too.
@@ -61,14 +61,14 @@ public func minimum(
 ///   - initial: where the search begins, [batch, ...]; the multipliers begin at 0.
 ///   - solver: default Newton's method with GMRES inside.
 ///   - estimator: default the exact adjoint.
-///   - rule: when to stop; default `defaultEquationRule`.
+///   - rule: when to stop; default `.forEquations`.
 /// - Returns: x and lambda, recorded, with the report.
 /// - Throws: what the functions throw; `CancellationError` where the task is cancelled.
 public func solveMinimum(
   of loss: @escaping (Tensor) throws -> Tensor,
   subjectTo equations: @escaping (Tensor) throws -> Tensor, from initial: Tensor,
   using solver: any ForwardSolver = .newtonKrylov(), estimator: any BackwardEstimator = .exact,
-  until rule: StoppingRule = defaultEquationRule
+  until rule: StoppingRule = .forEquations
 ) throws -> Solution<ConstrainedPoint> {
   let count = try withoutRecording { try equations(initial.detached()) }.shape
   expect(

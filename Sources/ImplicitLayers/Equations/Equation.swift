@@ -59,16 +59,6 @@ public struct Equation<State: FixedPointState> {
   }
 }
 
-/// The rule for equations: x within 1e-8 + 1e-6 |x| of the solution in every sample, as far as the slopes
-/// of F tell, within 200 evaluations.
-///
-/// The norms are Euclidean, over all unknowns of a sample; the absolute part is for solutions at 0. The
-/// units of F do not matter, except that F is added to x: one that changes with x by less than the dtype
-/// resolves of x is not solved, and the report says by what to multiply it. Where F is computed as
-/// exactly 0, x counts as a solution whatever the slope, as 0 of x^2; it has no derivative there, and a gradient says so. For a
-/// bound on |F| itself: `StoppingRule.tolerance(relative:absolute:limit:)`.
-public let defaultEquationRule = StoppingRule.accuracy(relative: 1e-6, absolute: 1e-8, limit: 200)
-
 /// The solution of an equation, with gradients of everything that the equation captures.
 ///
 /// - Parameters:
@@ -76,16 +66,18 @@ public let defaultEquationRule = StoppingRule.accuracy(relative: 1e-6, absolute:
 ///   - initial: where the search begins, of the shape and dtype of x; it gets no gradient.
 ///   - solver: how x is found; default Newton's method with GMRES inside.
 ///   - estimator: how gradients are computed; default the exact adjoint.
-///   - rule: when to stop; default `defaultEquationRule`.
+///   - rule: when to stop; default `.forEquations`.
 /// - Returns: x, recorded, with the report of how it was found. A sample that was not solved is an
 ///   entry in the report and no error.
 /// - Throws: what the equation throws; `CancellationError`.
-/// - Complexity: in time that of the solver; in memory, for the backward pass, one application of the
-///   equation, however many the solver took.
+/// - Complexity: in time that of the solver. The tape holds one application of the equation, however many
+///   the solver took. For the gradient, the default estimator takes a pullback for each number of a
+///   sample, and the square of their number in memory for every sample; `.gmres()` takes some tens of
+///   pullbacks and vectors.
 public func solve<State: FixedPointState>(
   _ equation: Equation<State>, from initial: State,
   using solver: any ForwardSolver = .newtonKrylov(),
-  estimator: any BackwardEstimator = .exact, until rule: StoppingRule = defaultEquationRule
+  estimator: any BackwardEstimator = .exact, until rule: StoppingRule = .forEquations
 ) throws -> Solution<State> {
   let layout = StateLayout(of: initial)
   return try estimator.solution(
@@ -100,9 +92,10 @@ public func solve<State: FixedPointState>(
 public func solution<State: FixedPointState>(
   of equation: Equation<State>, from initial: State,
   using solver: any ForwardSolver = .newtonKrylov(),
-  estimator: any BackwardEstimator = .exact, until rule: StoppingRule = defaultEquationRule
+  estimator: any BackwardEstimator = .exact, until rule: StoppingRule = .forEquations
 ) throws -> State {
-  try solve(equation, from: initial, using: solver, estimator: estimator, until: rule).converged()
+  try solve(equation, from: initial, using: solver, estimator: estimator, until: rule)
+    .converged(as: .root)
 }
 
 /// The solution of g(x; theta) = 0; see `solution(of:from:using:estimator:until:)`.
@@ -113,7 +106,7 @@ public func solution<State: FixedPointState>(
 public func root<State: FixedPointState>(
   of g: @escaping (State) throws -> State, from initial: State,
   using solver: any ForwardSolver = .newtonKrylov(), estimator: any BackwardEstimator = .exact,
-  until rule: StoppingRule = defaultEquationRule
+  until rule: StoppingRule = .forEquations
 ) throws -> State {
   try solution(of: .root(g), from: initial, using: solver, estimator: estimator, until: rule)
 }
@@ -136,7 +129,7 @@ extension FixedPointState {
   ///     among them, as there is nothing to unroll.
   ///   - tolerance: how far x may be from the solution, as far as the slope of F tells, relative to
   ///     |x|; default 1e-5.
-  ///   - absolute: how far besides; default 1e-8. See `defaultEquationRule`.
+  ///   - absolute: how far besides; default 1e-8. See `.forEquations`.
   /// - Returns: x, to the last bit.
   /// - Throws: `UnconvergedSolve` where x does not solve the equation to the tolerance; what the
   ///   equation throws.

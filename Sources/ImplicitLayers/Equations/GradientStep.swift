@@ -17,7 +17,7 @@ struct GradientStep {
     (self.loss, self.set) = (loss, set)
     sizes = Array(repeating: size ?? 1, count: x.shape[0])
     guard size == nil else { return }
-    let near = try Linearization(at: x) { x in try slope(of: loss, at: x) }
+    let near = try Linearization(at: x) { x in try gradientOfLosses(loss, at: x) }
     var generator = Philox(seed: 20)
     var direction = Tensor.normal(x.shape, dtype: x.dtype, using: &generator)
     for _ in 0..<20 {
@@ -32,7 +32,7 @@ struct GradientStep {
   var equation: Equation<Tensor> {
     let (loss, set, sizes) = (loss, set, sizes)
     return .fixedPoint { x in
-      try set.projection(x - slope(of: loss, at: x).scalingSamples(by: sizes))
+      try set.projection(x - gradientOfLosses(loss, at: x).scalingSamples(by: sizes))
     }
   }
 
@@ -46,7 +46,9 @@ struct GradientStep {
   mutating func shorten(from start: Tensor) throws -> Tensor {
     var x = start
     for _ in 0..<10 {
-      let (before, gradient) = try (checkedLosses(loss, at: x).scalars, slope(of: loss, at: x))
+      let (before, gradient) = try (
+        checkedLosses(loss, at: x).scalars, gradientOfLosses(loss, at: x)
+      )
       for _ in 0..<50 {
         let y = try set.projection(x - gradient.scalingSamples(by: sizes))
         let (after, way) = (try checkedLosses(loss, at: y).scalars, y - x)

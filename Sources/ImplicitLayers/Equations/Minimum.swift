@@ -1,6 +1,6 @@
 import Tensors
 
-extension Equation where State == Tensor {
+extension Equation {
   /// The equation dL/dx = 0, which a minimum without constraints satisfies.
   ///
   /// ```swift
@@ -11,12 +11,14 @@ extension Equation where State == Tensor {
   ///
   /// - Parameter loss: L, [batch]: one number for each sample.
   /// - Returns: a root of dL/dx: a minimum, a maximum, or a saddle.
-  public static func stationary(_ loss: @escaping (Tensor) throws -> Tensor) -> Equation {
-    var equation = Equation.root { x in try slope(of: loss, at: x) }
+  public static func stationary(_ loss: @escaping (State) throws -> Tensor) -> Equation {
+    var equation = Equation.root { x in try gradientOfLosses(loss, at: x) }
     equation.loss = { x in try checkedLosses(loss, at: x) }
     return equation
   }
+}
 
+extension Equation where State == Tensor {
   /// The equation x = P(x - s dL/dx), which a minimum over a convex set satisfies for any s > 0.
   ///
   /// Solvers that descend do not apply to it: they would leave the set.
@@ -31,21 +33,29 @@ extension Equation where State == Tensor {
     _ loss: @escaping (Tensor) throws -> Tensor, over set: ConvexSet, stepSize: Double = 1
   ) -> Equation {
     expectStepSize(stepSize)
-    return .fixedPoint { x in try set.projection(x - slope(of: loss, at: x) * stepSize) }
+    return .fixedPoint { x in try set.projection(x - gradientOfLosses(loss, at: x) * stepSize) }
   }
 }
 
 /// dL/dx of every sample, recorded where recording is on.
-func slope(of loss: (Tensor) throws -> Tensor, at x: Tensor) throws -> Tensor {
-  try gradient(at: x) { x in try checkedLosses(loss, at: x).sum() }
+func gradientOfLosses<State: FixedPointState>(
+  _ loss: (State) throws -> Tensor, at x: State
+) throws -> State {
+  let gradients = try gradient(at: x.tensors) { tensors in
+    try checkedLosses(loss, at: State(tensors: tensors)).sum()
+  }
+  return State(tensors: gradients)
 }
 
 /// L(x), after a check that there is one number for each sample.
-func checkedLosses(_ loss: (Tensor) throws -> Tensor, at x: Tensor) throws -> Tensor {
+func checkedLosses<State: FixedPointState>(
+  _ loss: (State) throws -> Tensor, at x: State
+) throws -> Tensor {
   let losses = try loss(x)
+  let batch = x.tensors[0].shape[0]
   expect(
-    losses.shape == [x.shape[0]],
-    "a loss that is minimised returns one number for each sample, shape [\(x.shape[0])], not "
+    losses.shape == [batch],
+    "a loss that is minimised returns one number for each sample, shape [\(batch)], not "
       + "\(losses.shape)")
   return losses
 }
@@ -62,23 +72,23 @@ func checkedLosses(_ loss: (Tensor) throws -> Tensor, at x: Tensor) throws -> Te
 ///
 /// - Parameters:
 ///   - loss: L, [batch]: one number for each sample.
-///   - initial: where the descent begins, [batch, ...].
+///   - initial: where the descent begins: a tensor [batch, ...], or a state of several.
 ///   - solver: default L-BFGS; `.newtonCG()`, or any solver of equations, which may find a saddle.
 ///   - estimator: how gradients are computed; default the exact adjoint.
-///   - rule: when to stop; default `defaultEquationRule`, which looks at |dL/dx| beside how much it
+///   - rule: when to stop; default `.forEquations`, which looks at |dL/dx| beside how much it
 ///     changes with x, whatever the units of L.
 /// - Returns: x, recorded.
 /// - Throws: `UnconvergedSolve`; what the loss throws.
 /// - Complexity: for each trial point of a descent, an evaluation of L, one with its gradient, and one of
 ///   the rule's evaluations. For the gradient, by the default estimator, a product with the Hessian for
 ///   each number of a sample; `.gmres()` takes fewer where there are many.
-public func minimum(
-  of loss: @escaping (Tensor) throws -> Tensor, from initial: Tensor,
+public func minimum<State: FixedPointState>(
+  of loss: @escaping (State) throws -> Tensor, from initial: State,
   using solver: any ForwardSolver = .lbfgs(), estimator: any BackwardEstimator = .exact,
-  until rule: StoppingRule = defaultEquationRule
-) throws -> Tensor {
+  until rule: StoppingRule = .forEquations
+) throws -> State {
   try solveMinimum(of: loss, from: initial, using: solver, estimator: estimator, until: rule)
-    .converged()
+    .converged(as: .minimum)
 }
 
 /// As `minimum(of:from:)`, but returns the report too.
@@ -91,17 +101,17 @@ public func minimum(
 ///
 /// - Parameters:
 ///   - loss: L, [batch]: one number for each sample.
-///   - initial: where the descent begins, [batch, ...].
+///   - initial: where the descent begins: a tensor [batch, ...], or a state of several.
 ///   - solver: default L-BFGS; `.newtonCG()`, or any solver of equations, which may find a saddle.
 ///   - estimator: how gradients are computed; default the exact adjoint.
-///   - rule: when to stop; default `defaultEquationRule`.
+///   - rule: when to stop; default `.forEquations`.
 /// - Returns: x, recorded, with the report of how it was found; the residuals there are |dL/dx|.
 /// - Throws: what the loss throws; `CancellationError` where the task is cancelled.
-public func solveMinimum(
-  of loss: @escaping (Tensor) throws -> Tensor, from initial: Tensor,
+public func solveMinimum<State: FixedPointState>(
+  of loss: @escaping (State) throws -> Tensor, from initial: State,
   using solver: any ForwardSolver = .lbfgs(), estimator: any BackwardEstimator = .exact,
-  until rule: StoppingRule = defaultEquationRule
-) throws -> Solution<Tensor> {
+  until rule: StoppingRule = .forEquations
+) throws -> Solution<State> {
   try solve(.stationary(loss), from: initial, using: solver, estimator: estimator, until: rule)
 }
 
@@ -127,18 +137,19 @@ public func solveMinimum(
 ///     fails with it, those ten steps are taken once, only for the advice in the error.
 ///   - solver: default the automatic one, which begins with Picard iteration: plain steps.
 ///   - estimator: default the exact adjoint.
-///   - rule: when to stop, by |P(x - s dL/dx) - x| and its slope; default `defaultEquationRule`.
+///   - rule: when to stop, by |P(x - s dL/dx) - x| and its slope; default `.forEquations`.
 /// - Returns: x, recorded, in the set.
 /// - Throws: `UnconvergedSolve`, which says what step to try where the given one is too long; what the
 ///   loss throws.
 public func minimum(
   of loss: @escaping (Tensor) throws -> Tensor, over set: ConvexSet, from initial: Tensor,
   stepSize: Double? = nil, using solver: any ForwardSolver = .automatic,
-  estimator: any BackwardEstimator = .exact, until rule: StoppingRule = defaultEquationRule
+  estimator: any BackwardEstimator = .exact, until rule: StoppingRule = .forEquations
 ) throws -> Tensor {
   let (found, shorter) = try searched(
-    loss, set, from: initial, stepSize, using: solver, estimator, until: rule)
+    loss, set, from: initial, stepSize, advising: true, using: solver, estimator, until: rule)
   return try found.converged(
+    as: .minimum,
     advice: shorter.map { "the step against the gradient is too long: try stepSize: \($0)" })
 }
 
@@ -158,23 +169,25 @@ public func minimum(
 ///   - stepSize: s, for all samples; default a length of each sample's own, as in `minimum`.
 ///   - solver: default the automatic one, which begins with Picard iteration.
 ///   - estimator: default the exact adjoint.
-///   - rule: when to stop; default `defaultEquationRule`.
+///   - rule: when to stop; default `.forEquations`.
 /// - Returns: x, recorded, in the set, with the report.
 /// - Throws: what the loss throws; `CancellationError` where the task is cancelled.
 public func solveMinimum(
   of loss: @escaping (Tensor) throws -> Tensor, over set: ConvexSet, from initial: Tensor,
   stepSize: Double? = nil, using solver: any ForwardSolver = .automatic,
-  estimator: any BackwardEstimator = .exact, until rule: StoppingRule = defaultEquationRule
+  estimator: any BackwardEstimator = .exact, until rule: StoppingRule = .forEquations
 ) throws -> Solution<Tensor> {
-  try searched(loss, set, from: initial, stepSize, using: solver, estimator, until: rule).found
+  try searched(
+    loss, set, from: initial, stepSize, advising: false, using: solver, estimator, until: rule
+  ).found
 }
 
 /// What a search over a set finds, and the shortest of the steps that would have been short enough where
-/// it failed; nil where its steps were.
+/// it failed; nil where its steps were, and where nobody is advised about a step of the caller's own.
 private func searched(
   _ loss: @escaping (Tensor) throws -> Tensor, _ set: ConvexSet, from initial: Tensor,
-  _ stepSize: Double?, using solver: any ForwardSolver, _ estimator: any BackwardEstimator,
-  until rule: StoppingRule
+  _ stepSize: Double?, advising: Bool, using solver: any ForwardSolver,
+  _ estimator: any BackwardEstimator, until rule: StoppingRule
 ) throws -> (found: Solution<Tensor>, shorter: Double?) {
   StateSharding.expectWhole(
     "a minimum over a set",
@@ -188,7 +201,7 @@ private func searched(
     let found = try solve(
       step.equation, from: start, using: solver, estimator: estimator, until: rule)
     let (failed, former) = (found.report.failed, step.sizes)
-    if !failed.isEmpty {
+    if !failed.isEmpty, advising || stepSize == nil {
       start = try withoutRecording {
         try step.shorten(from: set.projection(found.value.detached()))
       }

@@ -74,7 +74,7 @@ struct DenseSystem {
     let v = problem.cotangent
     let structure = problem.order % 2 == 0 ? structure : structure.transposed
     var count = 0
-    let jacobians = try jacobian(like: v, structure: structure) { w in
+    let jacobians = try jacobiansOfSamples(like: v, structure: structure) { w in
       count += 1
       return try problem.pullback(w)
     }

@@ -122,7 +122,7 @@ extension FixedPointLayer {
 public func fixedPointTrajectory<State: FixedPointState>(
   from initial: State, using solver: any ForwardSolver = .picard(),
   estimator: any BackwardEstimator = .exact,
-  until rule: StoppingRule = .tolerance(relative: 1e-6, limit: 100),
+  until rule: StoppingRule = .forFixedPoints,
   choosing choice: IterateChoice = .evenly(3), _ map: @escaping (State) throws -> State
 ) throws -> Trajectory<State> {
   let layout = StateLayout(of: initial)

@@ -193,10 +193,12 @@ public struct MapLinearization {
     like state: Tensor, structure: JacobianStructure = .dense
   ) throws -> Tensor {
     guard back == nil else {
-      return try jacobian(like: state, structure: structure, pullback: pullback)
+      return try jacobiansOfSamples(like: state, structure: structure, pullback: pullback)
     }
-    return try jacobian(like: state, structure: structure.transposed, pullback: pushforward)
-      .transposed()
+    return try jacobiansOfSamples(
+      like: state, structure: structure.transposed, pullback: pushforward
+    )
+    .transposed()
   }
 }
 

@@ -69,14 +69,14 @@ public enum JacobianStructure: Sendable, Equatable {
 /// - Throws: what `pullback` throws.
 /// - Complexity: one pullback for each group of rows without a common column, found greedily; for a
 ///   band, as many as its width.
-public func jacobian(
+public func jacobiansOfSamples(
   like state: Tensor, structure: JacobianStructure, pullback: (Tensor) throws -> Tensor
 ) throws -> Tensor {
   StateSharding.expectWhole("a Jacobian")
   let batch = state.shape[0]
   let n = state.shape.suffix(from: 1).elementCount
   guard n > 0, let columns = structure.columns(n) else {
-    return try jacobian(like: state, pullback: pullback)
+    return try jacobiansOfSamples(like: state, pullback: pullback)
   }
   let groups = rowGroups(columns, n)
   var matrices = [Double](repeating: 0, count: batch * n * n)

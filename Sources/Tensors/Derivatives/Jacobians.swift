@@ -66,7 +66,7 @@ public func jacobiansOfSamples(
   let function = try RecordedFunction(at: [x]) { [try f($0[0])] }
   let records = function.recordsDerivatives
   return try recording(records) {
-    try jacobian(like: function.values[0]) {
+    try jacobiansOfSamples(like: function.values[0]) {
       try function.pullback([$0], recorded: records)[0]
     }
   }
@@ -80,7 +80,9 @@ public func jacobiansOfSamples(
 /// - Returns: [batch, m, n].
 /// - Throws: what `pullback` throws.
 /// - Complexity: m pullbacks, each of which serves all samples, because samples do not mix.
-public func jacobian(like value: Tensor, pullback: (Tensor) throws -> Tensor) throws -> Tensor {
+public func jacobiansOfSamples(
+  like value: Tensor, pullback: (Tensor) throws -> Tensor
+) throws -> Tensor {
   StateSharding.expectWhole("a Jacobian")
   let shape = value.shape
   let (batch, count) = (shape[0], shape.suffix(from: 1).elementCount)

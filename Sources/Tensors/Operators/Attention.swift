@@ -4,6 +4,20 @@ import CKernels
 // projections, and does not move them.
 
 extension Tensor {
+  /// Scaled dot-product attention with several heads, without dropout.
+  ///
+  /// As `attention(queries:keys:values:heads:causal:dropout:using:)` at a rate of 0, which draws nothing.
+  ///
+  /// - Returns: [batch, m, width].
+  public static func attention(
+    queries: Tensor, keys: Tensor, values: Tensor, heads: Int, causal: Bool = false
+  ) -> Tensor {
+    var unused = Philox(seed: 0)
+    return attention(
+      queries: queries, keys: keys, values: values, heads: heads, causal: causal, dropout: 0,
+      using: &unused)
+  }
+
   /// Scaled dot-product attention with several heads (Vaswani and others 2017).
   ///
   /// Each head computes softmax(q k^T / sqrt(width / heads)) v; the results stand side by side.

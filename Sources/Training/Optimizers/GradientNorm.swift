@@ -34,8 +34,15 @@ public struct GradientNorm: Sendable, Equatable {
 
   /// The factor that reduces the infinity norm to `bound`; 1 if the norm is already below it.
   ///
-  /// As in published training code, the factor is bound / (norm + 1e-6).
+  /// As in SLATE's training code, the factor is bound / (norm + 1e-6).
   public func clippingFactor(bound: Double) -> Double {
     min(1, bound / (infinity + 1e-6))
+  }
+
+  /// The factor that reduces the Euclidean norm to `bound`; 1 if the norm is already below it.
+  ///
+  /// The usual clipping (Pascanu, Mikolov and Bengio 2013), with the factor bound / (norm + 1e-6).
+  public func clippingFactor(euclideanBound bound: Double) -> Double {
+    min(1, bound / (euclidean + 1e-6))
   }
 }

@@ -93,7 +93,7 @@ private final class WatchedAdjoint: AdjointEstimator {
     let (w, u) = (try base.adjoint?.estimate(problem).value, exact.value)
     let (wNorms, uNorms) = (w?.normsOfSamples ?? [], u.normsOfSamples)
     let overlaps = w?.innerProductsOfSamples(with: u) ?? []
-    let norms = try spectralNorms(jacobian(like: v, pullback: problem.pullback))
+    let norms = try spectralNorms(jacobiansOfSamples(like: v, pullback: problem.pullback))
     found.withLock {
       $0.spectralNorm = mean(norms)
       $0.cosine = mean(overlaps.indices.map { overlaps[$0] / (wNorms[$0] * uNorms[$0]) })

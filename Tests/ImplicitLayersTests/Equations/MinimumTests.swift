@@ -106,7 +106,7 @@ private let tight = StoppingRule.tolerance(relative: 1e-13, absolute: 1e-12, lim
         of: { w in
           (x.matmul(w.reshaped([4, 1])) - y).square().sum().reshaped([1])
             + w.square().sum().reshaped([1]) * penalty
-        }, from: .zeros([1, 4], dtype: .float64), using: tested.solver, until: tight)
+        }, from: Tensor.zeros([1, 4], dtype: .float64), using: tested.solver, until: tight)
       return (w, (valid.matmul(w.reshaped([4, 1])) - target).square().sum())
     }
     let variable = penalty.variable()

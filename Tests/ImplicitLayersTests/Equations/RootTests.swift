@@ -123,11 +123,11 @@ private let tight = StoppingRule.tolerance(relative: 1e-14, absolute: 1e-14, lim
     func check(_ structure: JacobianStructure, _ mask: [Double], pullbacks: Int) throws {
       let w = weight * Tensor(mask, shape: [6, 6], dtype: .float64)
       var count = 0
-      let found = try jacobian(like: testTensor([2, 6]), structure: structure) { v in
+      let found = try jacobiansOfSamples(like: testTensor([2, 6]), structure: structure) { v in
         count += 1
         return v.matmul(w)
       }
-      let exact = try jacobian(like: testTensor([2, 6])) { v in v.matmul(w) }
+      let exact = try jacobiansOfSamples(like: testTensor([2, 6])) { v in v.matmul(w) }
       #expect(found.scalars == exact.scalars && count == pullbacks, "\(structure)")
     }
     let cell = { (i: Int, j: Int, isIn: Bool) in isIn ? 1.0 : 0 }

@@ -50,9 +50,46 @@ import Testing
     let rule = StoppingRule.accuracy(relative: 1e-12, limit: 3)
     let early = try solveMinimum(of: Self.wells(a), from: start, until: rule)
     #expect(early.report.failed == [0, 1] && early.report.samples(.limitReached) == [0, 1])
-    #expect(throws: UnconvergedSolve.self) {
+    let error = #expect(throws: UnconvergedSolve.self) {
       try minimum(of: Self.wells(a), from: start, until: rule)
     }
+    let text = try #require(error).description
+    #expect(text.hasPrefix("no minimum was found in 2 of 2 samples"), "\(text)")
+    #expect(
+      text.hasSuffix("call solveMinimum, which returns the report beside the value"), "\(text)")
+  }
+
+  private struct Pair: FixedPointState {
+    var left: Tensor, right: Tensor
+    init(_ left: Tensor, _ right: Tensor) { (self.left, self.right) = (left, right) }
+    var tensors: [Tensor] { [left, right] }
+    init(tensors: [Tensor]) { self.init(tensors[0], tensors[1]) }
+  }
+
+  @Test("a minimum over several tensors at once", arguments: TestedSolver.descents)
+  func severalTensors(_ tested: TestedSolver) throws {
+    // |x|^2 / 2 + |y|^2 / 2 + b (sum x) (sum y) - a (sum x), with x of two numbers and y of three:
+    // sum x = 2 a / (1 - 6 b^2), y_j = -b sum x.
+    let (a, b) = (Self.column([3, -1]).variable(), 0.25)
+    let loss = { (z: Pair) -> Tensor in
+      let (x, y) = (z.left.sum(alongAxis: 1), z.right.sum(alongAxes: [1, 2]))
+      return (z.left.square().sum(alongAxis: 1) + z.right.square().sum(alongAxes: [1, 2])) * 0.5
+        + x * y * b - x * a.reshaped([2])
+    }
+    let start = Pair(.zeros([2, 2], dtype: .float64), .zeros([2, 1, 3], dtype: .float64))
+    let found = try minimum(of: loss, from: start, using: tested.solver)
+    let totals = [3.0, -1].map { 2 * $0 / (1 - 6 * b * b) }
+    #expect(found.left.shape == [2, 2] && found.right.shape == [2, 1, 3])
+    #expect(difference(found.left.sum(alongAxis: 1).scalars, totals, relative: 1e-5) == nil)
+    #expect(
+      difference(
+        found.right.scalars, totals.flatMap { Array(repeating: -b * $0, count: 3) },
+        relative: 1e-5) == nil)
+    let slope = try #require(try gradients(of: found.left.sum())[a])
+    let expected = 2 / (1 - 6 * b * b)
+    #expect(difference(slope.scalars, [expected, expected], relative: 1e-5) == nil)
+    let same = try solve(.stationary(loss), from: start, using: tested.solver)
+    #expect(same.value.left.scalars == found.left.scalars)
   }
 
   @Test("a minimum over a set, with its report")
@@ -73,6 +110,23 @@ import Testing
     let long = try solveMinimum(
       of: loss, over: .box(-1, 10), from: start, stepSize: 0.4, using: .picard())
     #expect(long.report.failed == [0])
+    // The advice, which takes evaluations, is for the error of `minimum` alone.
+    var evaluations = (reported: 0, advised: 0)
+    let counted = { (x: Tensor) in
+      evaluations.reported += 1
+      return loss(x)
+    }
+    _ = try solveMinimum(
+      of: counted, over: .box(-1, 10), from: start, stepSize: 0.4, using: .picard())
+    let advising = { (x: Tensor) in
+      evaluations.advised += 1
+      return loss(x)
+    }
+    let error = #expect(throws: UnconvergedSolve.self) {
+      try minimum(of: advising, over: .box(-1, 10), from: start, stepSize: 0.4, using: .picard())
+    }
+    #expect(try #require(error).description.contains("try stepSize:"))
+    #expect(evaluations.reported < evaluations.advised)
     #expect(long.value.scalars.allSatisfy { -1...10 ~= $0 })
     #expect(abs(long.value.scalars[1] - log(2)) < 1e-5)
   }

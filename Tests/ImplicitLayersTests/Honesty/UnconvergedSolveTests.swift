@@ -29,6 +29,7 @@ private func affine(_ factors: [Double]) -> (a: Tensor, map: @Sendable (Tensor) 
   func layer() throws {
     struct Stalling: FixedPointLayer {
       let weight: Tensor
+      var solver: any ForwardSolver = .picard()
       var estimator: any BackwardEstimator = .exact
       var stoppingRule = StoppingRule.tolerance(relative: 1e-9, limit: 60)
       func initialState(for x: Tensor) -> Tensor { x.zerosLike() }
@@ -39,9 +40,35 @@ private func affine(_ factors: [Double]) -> (a: Tensor, map: @Sendable (Tensor) 
     var layer = Stalling(weight: weight)
     let x = Tensor([0.3], shape: [1, 1], dtype: .float64)
     #expect(throws: UnconvergedSolve.self) { try layer(x) }
-    #expect(try layer.solve(x).report.failed == [0])
+    let found = try layer.solve(x)
+    #expect(found.report.failed == [0])
+    #expect(throws: UnconvergedSolve.self) { try found.converged() }
     layer.stoppingRule = .tolerance(relative: 1e-9, limit: 60, onFailure: .keeping)
     #expect(try layer(x).shape == [1, 1])
+    // From the solution, which Newton's method finds, one evaluation is enough.
+    var newton = layer
+    newton.solver = .newton()
+    let solved = try newton.solve(x).converged()
+    layer.stoppingRule = rule
+    #expect(try layer.solve(x, from: solved.detached()).report.evaluations == 1)
+  }
+
+  @Test("an error says what was not found, and which call returns the report")
+  func words() throws {
+    let start = Tensor.ones([1, 1], dtype: .float64)
+    // x^2 + 1 has no root.
+    let error = #expect(throws: UnconvergedSolve.self) {
+      try root(of: { (x: Tensor) in x.square() + 1 }, from: start)
+    }
+    let text = try #require(error).description
+    #expect(text.hasPrefix("no solution was found in 1 of 1 samples"), "\(text)")
+    #expect(text.contains("or call solve, which returns the report"), "\(text)")
+    let other = #expect(throws: UnconvergedSolve.self) {
+      try fixedPoint(from: start, until: rule) { $0 * 2 }
+    }
+    #expect(
+      try #require(other).description.contains("or call solveFixedPoint, or a layer's solve, which")
+    )
   }
 
   @Test("the report of a closure's solve is reachable, for states of several tensors too")

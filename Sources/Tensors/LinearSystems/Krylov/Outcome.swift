@@ -4,7 +4,8 @@ public enum Outcome: Sendable, Equatable, CaseIterable {
   case converged
   /// The limit of evaluations was reached before the tolerance was met.
   case limitReached
-  /// The iterates grew without bound.
+  /// The residual grew far beyond that of the start: for a fixed point beyond a thousand times the larger
+  /// of 1 and the first |f(z) - z| + |f(z)|.
   case diverged
   /// More iterations brought no further progress.
   case stalled
