@@ -66,7 +66,7 @@ func slotsFromSwift() throws {
       predicted: .init(width: 48, height: 1, ids: segments[sample].scalars.map { UInt16($0) }),
       truth: .init(width: 48, height: 1, ids: truth[sample].scalars.map { UInt16($0) }))
   }
-  let mean = scores.reduce(0) { $0 + $1.adjustedRandIndex } / 100
+  let mean = SegmentationScores.mean(scores)?.adjustedRandIndex ?? 0
   print("slots are clusters, adjusted Rand index above 0.6:", mean > 0.6)
   // snippet.implicit
   var implicit = model.attention

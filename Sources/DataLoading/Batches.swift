@@ -20,7 +20,7 @@ public final class Batches<Source: Dataset> {
   /// bottleneck.
   public private(set) var secondsWaited = 0.0
 
-  init(_ loader: DataLoader<Source>, from place: LoaderPlace, goesOn: Bool) {
+  package init(_ loader: DataLoader<Source>, from place: LoaderPlace, goesOn: Bool) {
     place.expectSaved(with: loader.data.count)
     self.loader = loader
     self.place = place
@@ -84,7 +84,7 @@ public final class Batches<Source: Dataset> {
 
   /// Continues with the batches of the next epoch, the first of which have been read meanwhile.
   ///
-  /// Stops when `next()` has not returned nil yet or has thrown, or when the sequence covers only
+  /// Stops when examples of the epoch are left, or an error has ended it, or when the sequence covers only
   /// one epoch.
   public func beginNextEpoch() {
     if let failure { expect(false, "an error has ended these batches: \(failure)") }

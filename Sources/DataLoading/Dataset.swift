@@ -49,7 +49,8 @@ extension Dataset {
   /// Two parts without a common example, drawn at random, for training and for measuring.
   ///
   /// - Parameters:
-  ///   - fraction: the share of the examples in the first part, rounded down; in [0, 1].
+  ///   - fraction: the share of the examples in the first part, in [0, 1]; its product with the count,
+  ///     in double precision, is rounded down.
   ///   - seed: the seed of the draw. The same seed and count always give the same parts.
   /// - Returns: both parts; their examples stand in the order of the data set.
   public func split(_ fraction: Double, seed: UInt64) -> (Subset<Self>, Subset<Self>) {

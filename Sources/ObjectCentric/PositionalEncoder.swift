@@ -31,7 +31,7 @@ extension Tensor {
   /// 1; zeros for the beginning of the sequence.
   ///
   /// These waves extend those of Vaswani et al. 2017, section 3.5, from one dimension to two:
-  /// wavelengths grow by equal factors from about two places to four sides of the grid. If `width`
+  /// wavelengths grow by equal factors from about four places to four sides of the grid. If `width`
   /// is not a multiple of 4, the channels that are left over are 0.
   ///
   /// - Returns: [1, 1 + side * side, width], float32.

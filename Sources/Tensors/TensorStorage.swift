@@ -17,6 +17,13 @@ final class Storage: @unchecked Sendable {
     base = ck_allocate(count * dtype.byteCount)
   }
 
+  /// Another storage with the same contents.
+  func copy() -> Storage {
+    let other = Storage(dtype: dtype, count: count)
+    other.copy(from: self, offset: 0, to: 0, count: count)
+    return other
+  }
+
   deinit { ck_release(base, count * dtype.byteCount) }
 
   var f32: UnsafeMutablePointer<Float> { base.assumingMemoryBound(to: Float.self) }

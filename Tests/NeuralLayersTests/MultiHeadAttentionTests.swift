@@ -38,6 +38,25 @@ import Testing
     #expect(cache.count == 5)
   }
 
+  @Test("copies of a cache go on by themselves")
+  func copiedCache() {
+    let layer = layer(heads: 2)
+    let x = (0..<4).map { testTensor([1, 1, 6], seed: 20 + $0) }
+    var trunk = KeyValueCache(batch: 1, capacity: 4, width: 6, dtype: .float64)
+    _ = layer(x[0], extending: &trunk)
+    var (left, right) = (trunk, trunk)
+    _ = layer(x[1], extending: &left)
+    _ = layer(x[2], extending: &right)
+    #expect(trunk.count == 1 && left.count == 2 && right.count == 2)
+    for (cache, middle) in [(left, x[1]), (right, x[2])] {
+      var branch = cache
+      let last = layer(x[3], extending: &branch)
+      let sequence = Tensor.concatenated([x[0], middle, x[3]], alongAxis: 1)
+      let whole = layer(sequence, to: sequence, causal: true, in: .evaluation)
+      #expect(difference(last, whole.slice(2..<3, alongAxis: 1), absolute: 1e-14) == nil)
+    }
+  }
+
   @Test func theFutureIsInvisible() {
     let layer = layer(heads: 2)
     let x = testTensor([2, 5, 6], seed: 3)

@@ -37,10 +37,13 @@ import Testing
 
   private static let canChoose =
     (try? probe()["changeable"]) == "true" && !expected.isEmpty
+  /// Whether there are three kinds of kernels to choose from.
+  private static let canChooseAny = canChoose && expected.count == 3
 
-  @Test("a lesser choice is replaced, with the results of a process that began so")
+  @Test(
+    "a lesser choice is replaced, with the results of a process that began so",
+    .enabled(if: KernelChoiceTests.canChoose))
   func replacement() throws {
-    guard Self.canChoose else { return }
     let probe = try Self.probe("from", "Prescott")
     #expect(probe["own"] == "Prescott" && probe["reason"] == "replaced", "\(probe)")
     #expect(probe["used"] == Self.expected.first, "\(probe)")
@@ -51,9 +54,10 @@ import Testing
     #expect(probe["digest"] != lesser["digest"], "the kernels of Prescott do not fuse operations")
   }
 
-  @Test("kernels with a wrong result are left", arguments: ["sgemm", "dgemm", "dgetrf"])
+  @Test(
+    "kernels with a wrong result are left", .enabled(if: KernelChoiceTests.canChoose),
+    arguments: ["sgemm", "dgemm", "dgetrf"])
   func brokenKernel(_ routine: String) throws {
-    guard Self.canChoose else { return }
     let probe = try Self.probe("from", "Prescott", "broken", routine)
     #expect(probe["reason"] == "check failed", "\(probe)")
     let untouched = try Self.probe()
@@ -67,32 +71,35 @@ import Testing
     #expect(probe["used"] == probe["own"])
   }
 
-  @Test("a library without a choice is left as it is")
+  @Test("a library without a choice is left as it is", .enabled(if: KernelChoiceTests.canChoose))
   func fixedLibrary() throws {
-    guard Self.canChoose else { return }
     let probe = try Self.probe("from", "Prescott", "fixed")
     #expect(probe["reason"] == "not changeable" && probe["used"] == "Prescott", "\(probe)")
   }
 
-  @Test("without the best kernels the next best are taken")
+  @Test(
+    "without the best kernels the next best are taken", .enabled(if: KernelChoiceTests.canChooseAny)
+  )
   func nextBest() throws {
-    guard Self.canChoose, Self.expected.count == 3 else { return }
     let probe = try Self.probe("from", "Prescott", "without", "SkylakeX")
     #expect(probe["reason"] == "replaced" && probe["used"] == Self.expected[1], "\(probe)")
   }
 
-  @Test("kernels ask for no instruction that the processor lacks", arguments: 1...4)
+  @Test(
+    "kernels ask for no instruction that the processor lacks",
+    .enabled(if: KernelChoiceTests.canChoose), arguments: 1...4)
   func levels(_ level: Int) throws {
-    guard Self.canChoose, level - 1 <= Self.expected.count else { return }
+    guard level - 1 <= Self.expected.count else { return }
     let probe = try Self.probe("from", "Prescott", "level", "\(level)")
     let all = ["Prescott"] + Self.expected.reversed()
     #expect(probe["used"] == all[level - 1], "\(probe)")
     #expect(probe["reason"] == (level == 1 ? "kept" : "replaced"), "\(probe)")
   }
 
-  @Test("of kernels for the same instructions, the faster ones for the maker are taken")
+  @Test(
+    "of kernels for the same instructions, the faster ones for the maker are taken",
+    .enabled(if: KernelChoiceTests.canChooseAny))
   func fasterOfLevel() throws {
-    guard Self.canChoose, Self.expected.count == 3 else { return }
     let intel = try Self.probe("from", "Cooperlake", "vendor", "GenuineIntel")
     #expect(intel["used"] == "SkylakeX" && intel["reason"] == "replaced", "\(intel)")
     let amd = try Self.probe("from", "Cooperlake", "vendor", "AuthenticAMD")

@@ -40,6 +40,30 @@ import Testing
     #expect(errorText(negative).contains("extent -2"))
   }
 
+  @Test("a convolution whose bias or stride does not fit")
+  func convolutions() async {
+    for kernel: Int in [1, 3] {
+      let bias = await #expect(
+        processExitsWith: .failure, observing: [\.standardErrorContent]
+      ) { [kernel = kernel as Int] in
+        _ = Tensor.zeros([1, 4, 4, 2]).convolution2D(
+          .zeros([3, 2, kernel, kernel]), bias: .zeros([1]))
+      }
+      #expect(errorText(bias).contains("convolution2D needs a bias of shape [3], not [1]"))
+    }
+    let stride = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { _ = Tensor.zeros([1, 4, 4, 2]).convolution2D(.zeros([3, 2, 3, 3]), stride: 0) }
+    #expect(errorText(stride).contains("a positive stride and a padding of 0 or more, not 0 and 0"))
+    let transposed = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      _ = Tensor.zeros([1, 4, 4, 2]).convolution2DTransposed(
+        .zeros([2, 3, 3, 3]), bias: .zeros([1]))
+    }
+    #expect(errorText(transposed).contains("needs a bias of shape [3], not [1]"))
+  }
+
   @Test("samples that do not exist, and samples that are replaced twice")
   func wrongSamples() async {
     let beyond = await #expect(

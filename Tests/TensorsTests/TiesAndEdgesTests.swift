@@ -18,6 +18,27 @@ import Testing
     #expect(try slope([2]) { .maximum($0, $0) } == [1])
   }
 
+  @Test("a quotient by a number is rounded once, and a product keeps the sign of zero")
+  func numbers() throws {
+    for count in 1...200 {
+      for dtype in [DType.float32, .float64] {
+        #expect((Tensor(Double(count), dtype: dtype) / Double(count)).scalar == 1)
+        #expect(Tensor.ones([count], dtype: dtype).mean().scalar == 1)
+        #expect(Tensor.ones([count], dtype: dtype).variance().scalar == 0)
+      }
+    }
+    // 1 / 1e-39 is beyond float32, and 0 of it is 0 nevertheless.
+    #expect((Tensor([0, 1e-39]) / 1e-39).scalars[0] == 0)
+    #expect(try slope([5, 7]) { $0 / 49 } == [1 / 49.0, 1 / 49.0])
+    let zero = Tensor([0, -0.0], dtype: .float64)
+    #expect((-zero).scalars.map(\.sign) == [.minus, .plus])
+    #expect((zero * 2).scalars.map(\.sign) == [.plus, .minus])
+    #expect((zero * -2).scalars.map(\.sign) == [.minus, .plus])
+    #expect((zero + 0).scalars.map(\.sign) == [.plus, .plus])
+    #expect((0 - zero).scalars.map(\.sign) == [.plus, .plus])
+    #expect((1 / -zero).scalars == [-.infinity, .infinity])
+  }
+
   @Test("-1 stands for what the other extents leave")
   func openExtents() {
     let x = Tensor((0..<24).map(Double.init), shape: [2, 3, 4])

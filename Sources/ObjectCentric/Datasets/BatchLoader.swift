@@ -93,13 +93,17 @@ public struct BatchLoader: Sendable {
   ///   - position: the number of images at the beginning of the epoch's order that are skipped. To
   ///     go on after an interruption, pass the `endPosition` of the last batch that was used.
   ///     Default 0.
+  ///   - unreadable: how many of these could not be read, which count against the tolerance: the
+  ///     `unreadable` of that batch. Default 0.
   ///   - goesOn: whether decoding continues into the next epochs (see `beginNextEpoch()`), so that
   ///     nobody waits for their first batches; default false.
   /// - Returns: the batches; decoding begins at once.
   public func epoch(
-    _ number: Int, from position: Int = 0, goingOn goesOn: Bool = false
+    _ number: Int, from position: Int = 0, unreadable: Int = 0, goingOn goesOn: Bool = false
   ) -> BatchSequence {
-    BatchSequence(self, epoch: number, position: position, goesOn: goesOn)
+    BatchSequence(
+      self, from: LoaderPlace(epoch: number, position: position, unreadable: unreadable),
+      goesOn: goesOn)
   }
 
   /// One process's part of each batch, beginning at an epoch, where several processes go through
@@ -109,13 +113,16 @@ public struct BatchLoader: Sendable {
   ///   - number: the number of the epoch, which determines the order.
   ///   - position: the number of images at the beginning of the epoch's order that are skipped,
   ///     counted for all processes together.
+  ///   - unreadable: how many of these could not be read; default 0.
   ///   - share: which part this process gets. Stops when there are more processes than images in a
   ///     batch, or when the loader keeps a last batch that is not full.
   /// - Returns: the parts. Decoding begins at once, and continues into the next epochs.
   public func epochs(
-    from number: Int, position: Int, share: BatchShare
+    from number: Int, position: Int, unreadable: Int = 0, share: BatchShare
   ) -> BatchSequence {
-    BatchSequence(self, epoch: number, position: position, share: share)
+    BatchSequence(
+      self, from: LoaderPlace(epoch: number, position: position, unreadable: unreadable),
+      share: share)
   }
 
   /// The positions in the data set in the order of an epoch.
@@ -153,6 +160,8 @@ public struct Batch: Sendable {
   /// The number of images of the epoch's order that have been used after this batch, including
   /// unreadable ones.
   public let endPosition: Int
+  /// The number of these that could not be read.
+  public let unreadable: Int
 }
 
 /// Decoded images that stay in memory until the limit is reached.

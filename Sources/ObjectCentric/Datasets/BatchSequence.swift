@@ -12,18 +12,14 @@ public final class BatchSequence {
   /// The number of images that were delivered.
   public private(set) var imagesDelivered = 0
 
-  init(_ loader: BatchLoader, epoch: Int, position: Int, goesOn: Bool) {
+  init(_ loader: BatchLoader, from place: LoaderPlace, goesOn: Bool) {
     self.loader = loader
-    batches =
-      goesOn
-      ? loader.loader.batches(from: LoaderPlace(epoch: epoch, position: position))
-      : loader.loader.epoch(epoch, from: position)
+    batches = Batches(loader.loader, from: place, goesOn: goesOn)
   }
 
-  init(_ loader: BatchLoader, epoch: Int, position: Int, share: BatchShare) {
+  init(_ loader: BatchLoader, from place: LoaderPlace, share: BatchShare) {
     self.loader = loader
-    batches = SharedBatches(
-      loader.loader, from: LoaderPlace(epoch: epoch, position: position), share: share)
+    batches = SharedBatches(loader.loader, from: place, share: share)
   }
 
   /// The seconds for which `next()` waited because an image had not been decoded yet; 0 if decoding
@@ -42,7 +38,9 @@ public final class BatchSequence {
     do {
       guard let images = try batches.next() else { return nil }
       imagesDelivered += images.shape[0]
-      return Batch(images: images, indices: batches.indices, endPosition: batches.place.position)
+      return Batch(
+        images: images, indices: batches.indices, endPosition: batches.place.position,
+        unreadable: batches.place.unreadable)
     } catch let error as UnreadableExamples {
       throw UnreadableImages(
         count: error.count, part: "this epoch of \(loader.data.description)",

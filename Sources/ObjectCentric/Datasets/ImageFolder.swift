@@ -42,7 +42,8 @@ public struct ImageFolder: ImageDataset {
   /// All the images below a folder: 70% for training, 15% each for validation and test.
   ///
   /// Files are found recursively, through links too, and sorted by path. The parts are cut in that
-  /// order, at floor(0.70 n) and floor(0.85 n). If there is a folder `masks` beside the images,
+  /// order, at 0.7 n and 0.85 n, rounded down as products of doubles, as published training code does: 62
+  /// of 90, because 0.7 is a little below 7/10. If there is a folder `masks` beside the images,
   /// masks are the PNG files of the same names in it. A folder that holds `images` and `masks` is
   /// treated as its `images`.
   ///

@@ -22,7 +22,8 @@ public struct FeatureStatistics: Sendable {
   /// F is the matrix of centred features divided by sqrt(n - 1), or its triangular factor if n is
   /// larger than the number of features. Stops when n < 2.
   ///
-  /// - Throws: `DecompositionFailure` when a feature is not finite.
+  /// - Throws: `DecompositionFailure` when a feature is not finite and there are more images than features;
+  ///   of fewer images, the distance throws it.
   public init(features: Tensor) throws {
     expect(
       features.rank == 2 && features.shape[0] >= 2,

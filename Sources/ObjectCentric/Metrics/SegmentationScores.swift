@@ -13,8 +13,8 @@ import Tensors
 /// `SegmentationMask.ignored` are left out.
 public struct SegmentationScores: Sendable, Equatable {
   /// The adjusted Rand index (ARI) over all pixels, in which the background is a segment like the
-  /// others.
-  public let adjustedRandIndex: Double
+  /// others; nil if no pixel of the truth is known.
+  public let adjustedRandIndex: Double?
   /// The adjusted Rand index over the pixels of objects only (FG-ARI); nil if there is no object.
   public let foregroundAdjustedRandIndex: Double?
   /// The mean, over the objects, of the intersection over union with the predicted segment that is
@@ -38,7 +38,7 @@ public struct SegmentationScores: Sendable, Equatable {
         + "of \(truth.width) x \(truth.height)")
     let known = truth.ids.indices.filter { truth.ids[$0] != SegmentationMask.ignored }
     let table = Contingency(known.map { predicted.ids[$0] }, known.map { truth.ids[$0] })
-    adjustedRandIndex = table.adjustedRandIndex
+    adjustedRandIndex = known.isEmpty ? nil : table.adjustedRandIndex
     let objects = table.truths.indices.filter { table.truths[$0] != 0 }
     guard !objects.isEmpty else {
       (foregroundAdjustedRandIndex, meanIntersectionOverUnion, meanBestOverlap) = (nil, nil, nil)
@@ -57,7 +57,7 @@ public struct SegmentationScores: Sendable, Equatable {
   }
 
   package init(
-    adjustedRandIndex: Double, foregroundAdjustedRandIndex: Double?,
+    adjustedRandIndex: Double?, foregroundAdjustedRandIndex: Double?,
     meanIntersectionOverUnion: Double?, meanBestOverlap: Double?
   ) {
     self.adjustedRandIndex = adjustedRandIndex
@@ -75,7 +75,7 @@ public struct SegmentationScores: Sendable, Equatable {
       numbers.isEmpty ? nil : numbers.reduce(0, +) / Double(numbers.count)
     }
     return SegmentationScores(
-      adjustedRandIndex: mean(scores.map(\.adjustedRandIndex)) ?? 0,
+      adjustedRandIndex: mean(scores.compactMap(\.adjustedRandIndex)),
       foregroundAdjustedRandIndex: mean(scores.compactMap(\.foregroundAdjustedRandIndex)),
       meanIntersectionOverUnion: mean(scores.compactMap(\.meanIntersectionOverUnion)),
       meanBestOverlap: mean(scores.compactMap(\.meanBestOverlap)))

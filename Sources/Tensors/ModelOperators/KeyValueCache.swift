@@ -3,13 +3,14 @@ import CKernels
 /// Keys and values of the positions that a decoder has generated so far.
 ///
 /// The memory for all positions is taken at once, so that adding a position copies only that
-/// position.
+/// position. A cache is a value: a copy, as for each beam of a search, goes on by itself, and takes memory
+/// of its own when a position is added to it or to the other one.
 public struct KeyValueCache {
   private let capacity: Int
   private let batch: Int
   private let width: Int
-  private let keys: Storage
-  private let values: Storage
+  private var keys: Storage
+  private var values: Storage
   /// The number of positions held.
   public private(set) var count = 0
 
@@ -28,13 +29,18 @@ public struct KeyValueCache {
   ///   - newKeys: [batch, 1, width].
   ///   - newValues: [batch, 1, width].
   ///
-  /// Stops when the cache is full.
+  /// Stops when the cache is full, or their shape or dtype is not that of the cache.
   public mutating func append(keys newKeys: Tensor, values newValues: Tensor) {
     expect(
       newKeys.shape == [batch, 1, width] && newValues.shape == newKeys.shape,
       "the cache takes keys and values [\(batch), 1, \(width)], not \(newKeys.shape) and "
         + "\(newValues.shape)")
+    expect(
+      newKeys.dtype == keys.dtype && newValues.dtype == keys.dtype,
+      "the cache holds \(keys.dtype) numbers, not \(newKeys.dtype) and \(newValues.dtype)")
     expect(count < capacity, "the cache is full: it holds \(capacity) positions")
+    if !isKnownUniquelyReferenced(&keys) { keys = keys.copy() }
+    if !isKnownUniquelyReferenced(&values) { values = values.copy() }
     for sample in 0..<batch {
       let target = (sample * capacity + count) * width
       keys.copy(from: newKeys.storage, offset: sample * width, to: target, count: width)
@@ -49,7 +55,16 @@ public struct KeyValueCache {
   ///   - queries: [batch, 1, width].
   ///   - heads: the number of heads, a divisor of the width.
   /// - Returns: [batch, 1, width]; not recorded.
+  ///
+  /// Stops when the cache is empty, or queries of this shape and dtype do not belong to it.
   public func attention(of queries: Tensor, heads: Int) -> Tensor {
+    expect(
+      queries.shape == [batch, 1, width] && queries.dtype == keys.dtype,
+      "the cache takes \(keys.dtype) queries [\(batch), 1, \(width)], not \(queries.dtype) "
+        + "\(queries.shape)")
+    expect(
+      heads > 0 && width % heads == 0, "\(heads) heads do not divide a width of \(width)")
+    expect(count > 0, "the cache is empty: add a position first")
     let head = width / heads
     let scale = 1 / Double(head).squareRoot()
     let weights = Storage(dtype: queries.dtype, count: batch * heads * count)

@@ -63,7 +63,12 @@ extension Tensor {
   }
 
   /// scale * self + offset, with numbers.
-  public func affine(scale: Double, offset: Double = 0) -> Tensor {
+  ///
+  /// - Parameters:
+  ///   - scale: the factor.
+  ///   - offset: what is added; default -0, which changes no number, the sign of a zero included.
+  /// - Returns: a tensor of the same shape and dtype.
+  public func affine(scale: Double, offset: Double = -0.0) -> Tensor {
     let result = Tensor(shape: shape, dtype: dtype) { out in
       switch dtype {
       case .float32: ck_affine_f32(storage.f32, Float(scale), Float(offset), out.f32, count)
@@ -88,8 +93,12 @@ extension Tensor {
   public static func * (a: Tensor, b: Double) -> Tensor { a.affine(scale: b) }
   /// number * b.
   public static func * (a: Double, b: Tensor) -> Tensor { b.affine(scale: a) }
-  /// a / number.
-  public static func / (a: Tensor, b: Double) -> Tensor { a.affine(scale: 1 / b) }
+  /// a / number: the quotient itself, and not a product with the rounded 1 / number.
+  public static func / (a: Tensor, b: Double) -> Tensor {
+    let result = broadcasting("/", divideKernel, a, Tensor(b, dtype: a.dtype))
+    guard records(a) else { return result }
+    return result.recorded(from: [a], { v, _, _ in [v / b] })
+  }
   /// number / b.
   public static func / (a: Double, b: Tensor) -> Tensor { Tensor(a, dtype: b.dtype) / b }
 

@@ -26,6 +26,11 @@ extension Tensor {
       "convolution2D needs an image [batch, height, width, in] and a weight [out, in, kernel, "
         + "kernel], not \(shape) and \(weight.shape)")
     let (width, kernel) = (weight.shape[0], weight.shape[2])
+    expect(
+      stride > 0 && padding >= 0,
+      "convolution2D needs a positive stride and a padding of 0 or more, not \(stride) and "
+        + "\(padding)")
+    expectBias(bias, of: width, "convolution2D")
     if kernel == 1, stride == 1, padding == 0 {
       return linear(weight.reshaped([width, shape[3]]), bias: bias)
     }
@@ -142,4 +147,12 @@ extension Tensor {
     }
     return result.recorded(from: [self], { v, _, _ in [v.patches(window)] })
   }
+}
+
+/// Stops unless a convolution's bias has a number for each channel of the result.
+func expectBias(_ bias: Tensor?, of channels: Int, _ operation: StaticString) {
+  guard let bias else { return }
+  expect(
+    bias.shape == [channels],
+    "\(operation) needs a bias of shape [\(channels)], not \(bias.shape)")
 }

@@ -20,12 +20,16 @@ private let reluVJP = PairKernel(f32: ck_relu_vjp_f32, f64: ck_relu_vjp_f64)
 
 extension Tensor {
   /// e^x.
+  ///
+  /// In single precision, results below 2^-126, the least normal number, are 0.
   public func exp() -> Tensor {
     expKernel.apply(self).recorded(
       from: [self], keepingOutput: true, { v, output, _ in [v * output] })
   }
 
   /// The natural logarithm.
+  ///
+  /// In single precision, numbers below 2^-126, the least normal one, are taken as 0: the result is -infinity.
   public func log() -> Tensor {
     logKernel.apply(self).recorded(from: [self], { v, _, _ in [v / self] })
   }

@@ -209,6 +209,8 @@ func gemm(
   stride outStride: Int, m: Int, n: Int, k: Int
 ) {
   guard m > 0, n > 0 else { return }
+  // A sum of no products is 0: there is nothing to cut into tiles, or to hand to BLAS.
+  if k == 0 { return out.scaleRows(m, of: n, by: keep, offset: outOffset, stride: outStride) }
   let (left, right) = (
     aTransposed ? CblasTrans : CblasNoTrans, bTransposed ? CblasTrans : CblasNoTrans
   )
@@ -233,5 +235,24 @@ func gemm(
       }
     }
     if ck_profile_is_on() { ck_profile_add_operations(2 * m * n * k) }
+  }
+}
+
+extension Storage {
+  /// Multiplies rows by a number in place; by 0, whatever they hold.
+  ///
+  /// Allowed only while no other reference to this storage exists.
+  fileprivate func scaleRows(
+    _ rows: Int, of columns: Int, by factor: Double, offset: Int, stride: Int
+  ) {
+    for row in 0..<rows where factor != 1 {
+      let start = offset + row * stride
+      switch (dtype, factor) {
+      case (.float32, 0): ck_fill_f32(0, f32 + start, columns)
+      case (.float64, 0): ck_fill_f64(0, f64 + start, columns)
+      case (.float32, _): ck_affine_f32(f32 + start, Float(factor), 0, f32 + start, columns)
+      case (.float64, _): ck_affine_f64(f64 + start, factor, 0, f64 + start, columns)
+      }
+    }
   }
 }

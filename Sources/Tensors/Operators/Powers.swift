@@ -15,8 +15,8 @@ extension Tensor {
 
   /// x^y elementwise, with broadcasting.
   ///
-  /// The derivatives are y x^(y - 1), which is 0 where y is 0, and x^y log x, which is 0 where x is 0
-  /// (as in PyTorch and JAX, so that 0^y has a gradient) and NaN where x is negative.
+  /// The derivatives are y x^(y - 1), which is 0 where y is 0, and x^y log x, which is 0 where x is 0 and
+  /// y is not negative (as in PyTorch and JAX, so that 0^y has a gradient) and NaN where x is negative.
   public func pow(_ exponent: Tensor) -> Tensor {
     broadcasting("pow", powKernel, self, exponent).recorded(
       from: [self, exponent], keepingOutput: true,

@@ -33,6 +33,7 @@ extension Tensor {
       "convolution2DTransposed needs a positive stride, a padding of 0 or more and an output padding "
         + "below the stride, not \(stride), \(padding) and \(outputPadding)")
     let (kernel, channels) = (weight.shape[2], weight.shape[1])
+    expectBias(bias, of: channels, "convolution2DTransposed")
     let extents = [shape[1], shape[2]].map {
       ($0 - 1) * stride - 2 * padding + kernel + outputPadding
     }

@@ -25,7 +25,8 @@ extension Tensor {
   ///
   /// The derivative is 1 / sqrt(1 - x^2).
   public func asin() -> Tensor {
-    asinKernel.apply(self).recorded(from: [self], { v, _, _ in [v * (1 - self.square()).rsqrt()] })
+    asinKernel.apply(self).recorded(
+      from: [self], { v, _, _ in [v * self.oneMinusSquare.rsqrt()] })
   }
 
   /// The angle in [0, pi] whose cosine is x; NaN outside [-1, 1].
@@ -33,7 +34,7 @@ extension Tensor {
   /// The derivative is -1 / sqrt(1 - x^2).
   public func acos() -> Tensor {
     acosKernel.apply(self).recorded(
-      from: [self], { v, _, _ in [-(v * (1 - self.square()).rsqrt())] })
+      from: [self], { v, _, _ in [-(v * self.oneMinusSquare.rsqrt())] })
   }
 
   /// The angle in (-pi/2, pi/2) whose tangent is x; derivative 1 / (1 + x^2).
@@ -58,13 +59,17 @@ extension Tensor {
 
   /// The inverse of `cosh`, NaN below 1; derivative 1 / sqrt(x^2 - 1).
   public func acosh() -> Tensor {
-    acoshKernel.apply(self).recorded(from: [self], { v, _, _ in [v * (self.square() - 1).rsqrt()] })
+    acoshKernel.apply(self).recorded(
+      from: [self], { v, _, _ in [v * (-self.oneMinusSquare).rsqrt()] })
   }
 
   /// The inverse of `tanh`, NaN outside [-1, 1]; derivative 1 / (1 - x^2).
   public func atanh() -> Tensor {
-    atanhKernel.apply(self).recorded(from: [self], { v, _, _ in [v / (1 - self.square())] })
+    atanhKernel.apply(self).recorded(from: [self], { v, _, _ in [v / self.oneMinusSquare] })
   }
+
+  /// 1 - x^2 with all its digits near 1 and -1, where x^2 has lost them: 1 - x and 1 + x are exact there.
+  private var oneMinusSquare: Tensor { (1 - self) * (1 + self) }
 
   /// The angle in (-pi, pi] of the point (x, y), with broadcasting.
   ///

@@ -155,8 +155,8 @@ extension SegmentationScores {
   /// The scores as numbers; NaN for a score that is not defined.
   var numbers: [Double] {
     [
-      adjustedRandIndex, foregroundAdjustedRandIndex ?? .nan, meanIntersectionOverUnion ?? .nan,
-      meanBestOverlap ?? .nan,
+      adjustedRandIndex ?? .nan, foregroundAdjustedRandIndex ?? .nan,
+      meanIntersectionOverUnion ?? .nan, meanBestOverlap ?? .nan,
     ]
   }
 
@@ -165,7 +165,7 @@ extension SegmentationScores {
     stride(from: 0, to: numbers.count, by: 4).map { start in
       let optional = numbers[start..<start + 4].map { $0.isNaN ? nil : $0 }
       return SegmentationScores(
-        adjustedRandIndex: numbers[start], foregroundAdjustedRandIndex: optional[1],
+        adjustedRandIndex: optional[0], foregroundAdjustedRandIndex: optional[1],
         meanIntersectionOverUnion: optional[2], meanBestOverlap: optional[3])
     }
   }

@@ -79,6 +79,9 @@ struct RunState: Codable, Equatable {
     guard counts.allSatisfy({ (0...RunConfiguration.largestCount).contains($0) }) else {
       throw damaged("step, epoch or position are out of range: \(counts)")
     }
+    if let unreadable = progress.unreadable, !(0...progress.position).contains(unreadable) {
+      throw damaged("\(unreadable) of \(progress.position) images cannot have been unreadable")
+    }
     var sizes = configuration
     try sizes.readSizes(of: checkpoint, path: path)
     guard sizes == configuration else { throw damaged("it is that of a model of other sizes") }

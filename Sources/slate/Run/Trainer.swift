@@ -33,6 +33,9 @@ struct Trainer {
     var epoch = 0
     /// The number of images of the epoch's order that have been used.
     var position = 0
+    /// The number of these images that could not be read; nil in runs of earlier versions, which did not
+    /// count them.
+    var unreadable: Int? = 0
     /// The decay of the learning rates, if it is on.
     var plateau: PlateauDecay?
     /// The step after which the validation images were last measured.
@@ -76,7 +79,7 @@ struct Trainer {
     }
     if progress.position > loader.data.count(of: loader.split) {
       progress.epoch += 1
-      progress.position = 0
+      (progress.position, progress.unreadable) = (0, 0)
     }
     try self.init(configuration, loader: loader, ranks: ranks, progress: progress)
     try run.checkpoint.restore(model)
@@ -117,8 +120,11 @@ struct Trainer {
     batches =
       ranks.size > 1
       ? loader.epochs(
-        from: progress.epoch, position: progress.position, share: BatchShare(ranks))
-      : loader.epoch(progress.epoch, from: progress.position, goingOn: true)
+        from: progress.epoch, position: progress.position, unreadable: progress.unreadable ?? 0,
+        share: BatchShare(ranks))
+      : loader.epoch(
+        progress.epoch, from: progress.position, unreadable: progress.unreadable ?? 0,
+        goingOn: true)
   }
 
   /// The number of steps in an epoch; images that do not fill a batch are left out.
@@ -347,7 +353,7 @@ struct Trainer {
   private mutating func nextBatchOfAnyEpoch(_ times: inout Times) throws -> Tensor {
     if let images = try nextBatchOfEpoch(&times) { return images }
     progress.epoch += 1
-    progress.position = 0
+    (progress.position, progress.unreadable) = (0, 0)
     batches.beginNextEpoch()
     guard let images = try nextBatchOfEpoch(&times) else {
       throw RunError(
@@ -366,7 +372,7 @@ struct Trainer {
     let decoding = batches.secondsDecoding
     times.decoding += decoding - decodingSeen
     decodingSeen = decoding
-    progress.position = batch.endPosition
+    (progress.position, progress.unreadable) = (batch.endPosition, batch.unreadable)
     return batch.images
   }
 }

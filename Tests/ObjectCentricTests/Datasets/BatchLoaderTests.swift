@@ -121,6 +121,23 @@ private func batches(_ loader: BatchLoader, _ epoch: Int, from position: Int = 0
     #expect(warnings.all.count == 3)
   }
 
+  @Test("what could not be read before an interruption counts after it")
+  func toleranceGoesOn() throws {
+    let loader = BatchLoader(
+      Numbered(size: 20, broken: [1, 6, 8]), batchSize: 4, seed: nil, tolerance: 2)
+    let first = try #require(try loader.epoch(0).next())
+    #expect(first.indices == [0, 2, 3, 4] && first.endPosition == 5 && first.unreadable == 1)
+    for goesOn in [false, true] {
+      let resumed = loader.epoch(
+        0, from: first.endPosition, unreadable: first.unreadable, goingOn: goesOn)
+      let error = #expect(throws: UnreadableImages.self) { try resumed.next() }
+      #expect(error?.description.contains("number 8") == true)
+    }
+    // Two more alone are within the tolerance.
+    let forgetful = loader.epoch(0, from: first.endPosition)
+    #expect(try forgetful.next()?.indices == [5, 7, 9, 10])
+  }
+
   @Test func imagesAreKeptUpToTheLimit() throws {
     let all = Numbered(size: 10)
     let caching = BatchLoader(all, batchSize: 4, seed: 1)

@@ -22,7 +22,7 @@ private func drawn(_ id: (_ x: Int, _ y: Int) -> Int) -> SegmentationMask {
     sourceLocation: SourceLocation = #_sourceLocation
   ) {
     let found = [
-      scores.adjustedRandIndex, scores.foregroundAdjustedRandIndex ?? .nan,
+      scores.adjustedRandIndex ?? .nan, scores.foregroundAdjustedRandIndex ?? .nan,
       scores.meanIntersectionOverUnion ?? .nan, scores.meanBestOverlap ?? .nan,
     ]
     let gap = difference(found, expected, absolute: 1e-12)
@@ -65,14 +65,15 @@ private func drawn(_ id: (_ x: Int, _ y: Int) -> Int) -> SegmentationMask {
     expect(SegmentationScores(predicted: renamed, truth: truth), [1, 1, 1, 1])
   }
 
-  @Test func aSplitBackgroundCostsOnlyTheRandIndex() {
+  @Test func aSplitBackgroundCostsOnlyTheRandIndex() throws {
     let predicted = drawn { x, y in
       let id = Int(truth.ids[y * 11 + x])
       return id == 0 && x % 2 == 0 ? 8 : id
     }
     let scores = SegmentationScores(predicted: predicted, truth: truth)
-    #expect(scores.adjustedRandIndex < 0.95)
-    expect(scores, [scores.adjustedRandIndex, 1, 1, 1])
+    let index = try #require(scores.adjustedRandIndex)
+    #expect(index < 0.95)
+    expect(scores, [index, 1, 1, 1])
   }
 
   @Test func degenerateSegmentations() {
@@ -90,6 +91,13 @@ private func drawn(_ id: (_ x: Int, _ y: Int) -> Int) -> SegmentationMask {
     let empty = SegmentationScores(predicted: half, truth: mask([0, 0, 0, 0, 0, 0], width: 3))
     #expect(empty.foregroundAdjustedRandIndex == nil)
     #expect(empty.meanIntersectionOverUnion == nil && empty.meanBestOverlap == nil)
+    // No pixel is known: nothing is measured, and the mean is that of the other image.
+    let unknown = SegmentationScores(
+      predicted: half, truth: mask(Array(repeating: SegmentationMask.ignored, count: 6), width: 3))
+    #expect(unknown.adjustedRandIndex == nil && unknown.foregroundAdjustedRandIndex == nil)
+    let chance = SegmentationScores(predicted: one, truth: half)
+    #expect(SegmentationScores.mean([chance, unknown])?.adjustedRandIndex == 0)
+    #expect(SegmentationScores.mean([unknown])?.adjustedRandIndex == nil)
     // An object of one pixel.
     let single = mask([0, 0, 7, 0, 0, 0], width: 3)
     expect(SegmentationScores(predicted: single, truth: single), [1, 1, 1, 1])
