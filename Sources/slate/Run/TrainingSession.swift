@@ -134,10 +134,7 @@ struct TrainingSession {
       display.show(record)
       let threads = min(
         Workers.count, trainer.ranks.share(of: trainer.configuration.batchSize).count)
-      if let busy = busyMachine.add(record.times, threads: threads) {
-        display.clear()
-        Console.warn(busy)
-      }
+      if let busy = busyMachine.add(record.times, threads: threads) { Console.warn(busy) }
     }
     return false
   }
@@ -183,19 +180,19 @@ struct TrainingSession {
   private func announce() {
     let (configuration, images) = (trainer.configuration, trainer.loader.data)
     let size = configuration.imageSize
-    display.note(
+    Console.tell(
       "\(images.description): \(images.count(of: .train)) training images of \(size) x \(size)")
-    display.note(
+    Console.tell(
       "\(trainer.model.parameterCount) parameters, gradient \(configuration.gradient), "
         + "\(configuration.iterations) iterations, \(Workers.count) workers"
         + (trainer.ranks.size > 1 ? " on each of \(trainer.ranks.size) ranks" : ""))
-    display.note(
+    Console.tell(
       "\(machine.facts.processor), OpenBLAS with kernels for \(machine.facts.openBLASKernels)")
-    display.note(
+    Console.tell(
       trainer.progress.step == 0
         ? "run \(place)" : "run \(place), continued after step \(trainer.progress.step)")
     if trainer.progress.step > configuration.steps {
-      display.note("it has already more steps than the \(configuration.steps) that were asked for")
+      Console.tell("it has already more steps than the \(configuration.steps) that were asked for")
     }
   }
 
@@ -222,7 +219,7 @@ struct TrainingSession {
     try trainer.observe(losses)
     let (best, seconds) = (trainer.progress.bestLoss, seconds)
     try logs?.append(losses, best: best, step: step, seconds: seconds)
-    display.note(
+    Console.tell(
       "validation at step \(step): cross-entropy \(losses.crossEntropy.short), mse "
         + "\(losses.mse.short)")
     try save()
