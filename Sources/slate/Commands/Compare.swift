@@ -123,13 +123,7 @@ private struct OutputFolder {
 
   init(_ path: String) throws {
     url = URL(filePath: path, directoryHint: .isDirectory)
-    do {
-      try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    } catch {
-      throw RunError(
-        path: path, reason: "the folder cannot be made (\(error.systemReason))",
-        remedy: "choose another --out")
-    }
+    try makeFolder(url, named: path)
   }
 
   func write(_ text: String, _ name: String) throws {

@@ -32,13 +32,7 @@ struct Slots: ParsableCommand {
     let loaded = try LoadedRun(at: runPath)
     let named = try files.read(images, defaults: loaded.state.data)
     let folder = URL(filePath: out, directoryHint: .isDirectory)
-    do {
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    } catch {
-      throw RunError(
-        path: out, reason: "the folder cannot be made (\(error.systemReason))",
-        remedy: "check that the folder above it exists and is writable")
-    }
+    try makeFolder(folder, named: out)
     let (slots, attention) = try loaded.model.slots(
       of: loaded.tensor(of: named.map(\.image)), noise: loaded.slotNoise(count: named.count))
     _ = (try slots.finite("a slot"), try attention.finite("the attention of a slot"))

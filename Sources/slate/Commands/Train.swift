@@ -78,7 +78,7 @@ struct Train: ParsableCommand {
     }
     if let epochs {
       guard (1...1_000_000).contains(epochs) else {
-        throw ValidationError("--epochs \(epochs): it must be a positive number")
+        throw ValidationError("--epochs \(epochs): it must be between 1 and 1000000")
       }
       guard values.steps == nil, !printConfig else {
         throw ValidationError(

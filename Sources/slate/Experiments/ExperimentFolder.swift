@@ -31,13 +31,7 @@ struct ExperimentFolder {
       throw RunError(
         path: path, reason: "it holds a run, not an experiment", remedy: "choose another --out")
     }
-    do {
-      try FileManager.default.createDirectory(at: plan.folder, withIntermediateDirectories: true)
-    } catch {
-      throw RunError(
-        path: path, reason: "the folder cannot be made (\(error.systemReason))",
-        remedy: "check that the folder above it exists and is writable")
-    }
+    try makeFolder(plan.folder, named: path)
     held = try HeldRun(folder)
     let file = plan.folder.appending(path: "experiment.json")
     let mine = Description(
