@@ -98,7 +98,7 @@ struct Compare: ParsableCommand {
   private func comparison(of run: LoadedRun) throws -> EstimatorComparison {
     let configuration = run.state.configuration
     let data = source.source(or: run.state.data)
-    let dataset = try data.open(imageSize: configuration.imageSize, seed: configuration.seed)
+    let dataset = try run.open(data)
     let shown = try EvaluationImages(
       dataset, split, limit: images, tolerance: data.tolerance(of: dataset))
     let model = run.model

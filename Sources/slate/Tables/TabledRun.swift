@@ -81,7 +81,7 @@ struct TabledRun {
   private static func scores(_ path: String) throws -> String {
     let run = try LoadedRun(at: path)
     let (configuration, data) = (run.state.configuration, run.state.data)
-    let dataset = try data.open(imageSize: configuration.imageSize, seed: configuration.seed)
+    let dataset = try run.open(data)
     let evaluation = Evaluation(
       model: run.model, configuration: configuration,
       images: try EvaluationImages(
