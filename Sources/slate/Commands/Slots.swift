@@ -58,8 +58,6 @@ struct Slots: ParsableCommand {
     let stems = paths.map {
       URL(filePath: $0).deletingPathExtension().lastPathComponent
     }
-    return stems.enumerated().map { index, stem in
-      stems.filter { $0 == stem }.count > 1 ? "\(stem)-\(index)-mask.png" : "\(stem)-mask.png"
-    }
+    return distinct(stems) { "\($0)-\($1.position)" }.map { "\($0)-mask.png" }
   }
 }
