@@ -12,9 +12,10 @@
 __attribute__((constructor)) static void open_standard_descriptors(void) {
   for (int descriptor = 0; descriptor <= 2; descriptor++) {
     if (fcntl(descriptor, F_GETFD) != -1 || errno != EBADF) continue;
-    // The system gives the lowest free number. If there is no /dev, any descriptor serves to which
-    // nothing can be written.
-    if (open("/dev/null", descriptor == 0 ? O_RDONLY : O_WRONLY) < 0) (void)open("/", O_RDONLY);
+    // The system gives the lowest free number. Standard output is opened for reading, so that a
+    // result that goes there is an error as on a closed stream; libraries may write to standard error.
+    // If there is no /dev, any descriptor serves to which nothing can be written.
+    if (open("/dev/null", descriptor == 2 ? O_WRONLY : O_RDONLY) < 0) (void)open("/", O_RDONLY);
   }
 }
 

@@ -14,6 +14,8 @@ package final class RegularFile {
     package var isMissing = false
     /// Whether there is something else than a file at the path.
     package var isOfOtherKind = false
+    /// Whether there is a folder at the path.
+    package var isFolder = false
   }
 
   /// The number of bytes.
@@ -110,7 +112,9 @@ package final class RegularFile {
     case S_IFSOCK: kind = "socket"
     default: kind = "device"
     }
-    throw Fault(reason: "it is a \(kind), not a file", isOfOtherKind: true)
+    throw Fault(
+      reason: "it is a \(kind), not a file", isOfOtherKind: true,
+      isFolder: status.st_mode & S_IFMT == S_IFDIR)
   }
 
   private static func unreadable() -> Fault {

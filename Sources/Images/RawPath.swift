@@ -116,8 +116,10 @@ extension RawPath {
     } catch let fault as RegularFile.Fault {
       throw ImageError(
         path: description, reason: fault.reason,
-        remedy: fault.isOfOtherKind
-          ? "remove it, or give a PNG or JPEG file" : "check the path and its permissions")
+        remedy: fault.isFolder
+          ? "give PNG or JPEG files, such as those in it"
+          : fault.isOfOtherKind
+            ? "remove it, or give a PNG or JPEG file" : "check the path and its permissions")
     }
   }
 }

@@ -12,6 +12,8 @@ public struct CatalogEntry<Value: Sendable>: Sendable {
   public let forms: [String]
   /// Written forms that together cover all variants, for tests.
   public let examples: [String]
+  /// What the numbers have to be, as "DEPTH is a whole number between 1 and 64"; empty without any.
+  let rule: String
   /// The value for the given numbers; nil if there are too many or too few of them, or one is out
   /// of range.
   let make: @Sendable (_ numbers: [String]) -> Value?
@@ -22,13 +24,15 @@ public struct CatalogEntry<Value: Sendable>: Sendable {
   ///   - word: the word that comes first.
   ///   - plain: the value of the word alone; nil if numbers must follow.
   ///   - numbers: the names of the numbers; default none.
+  ///   - rule: what the numbers have to be, as a sentence; default none.
   ///   - example: numbers that may follow, for tests.
   ///   - make: returns the value for as many numbers as have names; nil if they are out of range.
   package init(
-    _ word: String, _ plain: Value? = nil, numbers: [String] = [], example: String = "",
+    _ word: String, _ plain: Value? = nil, numbers: [String] = [], rule: String = "",
+    example: String = "",
     make: @escaping @Sendable (_ numbers: [String]) -> Value? = { _ in nil }
   ) {
-    self.word = word
+    (self.word, self.rule) = (word, rule)
     let alone = plain == nil ? [] : [word]
     forms = alone + (numbers.isEmpty ? [] : [([word] + numbers).joined(separator: ":")])
     examples = alone + (numbers.isEmpty ? [] : ["\(word):\(example)"])
@@ -53,6 +57,16 @@ public struct Catalog<Value: Sendable>: Sendable {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
     return entries.first { $0.word == parts[0] }?.make(Array(parts.dropFirst()))
   }
+
+  /// How a text that is no written form would have to be written, as the end of a sentence.
+  package func rule(for text: String) -> String {
+    let word = text.prefix { $0 != ":" }
+    guard let entry = entries.first(where: { $0.word == word }) else {
+      return "it is one of \(forms)"
+    }
+    let written = "it is written \(entry.forms.joined(separator: " or "))"
+    return entry.rule.isEmpty ? written : "\(written), where \(entry.rule)"
+  }
 }
 
 /// A whole number in a range, or nil.
@@ -70,18 +84,22 @@ extension Catalog where Value == any ForwardSolver {
   public static var solvers: Catalog {
     let depths = 1...LeastSquaresWindow.maximumCapacity
     return Catalog(entries: [
-      CatalogEntry("iteration", .picard(), numbers: ["RELAXATION"], example: "0.7") {
-        fraction($0[0]).map { .picard(relaxation: $0) }
-      },
-      CatalogEntry("anderson", .anderson(), numbers: ["DEPTH"], example: "2") {
-        count($0[0], in: depths).map { .anderson(depth: $0) }
-      },
+      CatalogEntry(
+        "iteration", .picard(), numbers: ["RELAXATION"],
+        rule: "RELAXATION is above 0 and at most 1", example: "0.7"
+      ) { fraction($0[0]).map { .picard(relaxation: $0) } },
+      CatalogEntry(
+        "anderson", .anderson(), numbers: ["DEPTH"],
+        rule: "DEPTH is a whole number between \(depths.lowerBound) and \(depths.upperBound)",
+        example: "2"
+      ) { count($0[0], in: depths).map { .anderson(depth: $0) } },
       CatalogEntry("broyden", .broyden()),
       CatalogEntry("newton", .newton()),
       CatalogEntry("newton-krylov", .newtonKrylov()),
-      CatalogEntry("paired", .paired(), numbers: ["RELAXATION"], example: "0.8") {
-        fraction($0[0]).flatMap { $0 < 1 ? .paired(relaxation: $0) : nil }
-      },
+      CatalogEntry(
+        "paired", .paired(), numbers: ["RELAXATION"], rule: "RELAXATION is above 0 and below 1",
+        example: "0.8"
+      ) { fraction($0[0]).flatMap { $0 < 1 ? .paired(relaxation: $0) : nil } },
       CatalogEntry("automatic", .automatic),
     ])
   }

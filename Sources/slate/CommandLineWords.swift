@@ -26,8 +26,11 @@ struct CommandLineWords {
       }
       if let option, !option.contains("="), CommandLineWords.isNegative(word) {
         result[result.count - 1] = "\(option)=\(word)"
+      } else if word.hasPrefix("--"), let sign = word.firstIndex(of: "=") {
+        result.append(
+          word[...sign] + CommandLineWords.withoutTilde(String(word[word.index(after: sign)...])))
       } else {
-        result.append(word)
+        result.append(CommandLineWords.withoutTilde(word))
       }
     }
     self.words = result
@@ -79,6 +82,18 @@ struct CommandLineWords {
 
   private static func empty(_ what: String) -> ValidationError {
     ValidationError("\(what) is empty; if it comes from a shell variable, the variable is not set")
+  }
+
+  /// A word in which `~` has no meaning any more.
+  ///
+  /// Shells leave it in quoted words and in `--out=~/runs`. Some functions of the system take it for
+  /// a folder, others for a name, so that one command would use two places. `~` and `~/` are the
+  /// user's own folder, and any other name that begins with ~ is one in the current folder.
+  private static func withoutTilde(_ word: String) -> String {
+    guard word.hasPrefix("~") else { return word }
+    guard word == "~" || word.hasPrefix("~/") else { return "./" + word }
+    let home = ProcessInfo.processInfo.environment["HOME"].flatMap { $0.isEmpty ? nil : $0 }
+    return (home ?? FileManager.default.homeDirectoryForCurrentUser.path) + word.dropFirst()
   }
 
   private static func isNegative(_ word: String) -> Bool {

@@ -58,7 +58,9 @@ struct Slate: ParsableCommand {
       if error == EPIPE { Foundation.exit(128 + SIGPIPE) }
       Console.complain(
         "Error: standard output: what was to be printed could not be written "
-          + "(\(String(cString: strerror(error)))); free some space, or print elsewhere")
+          + (error == EBADF
+            ? "(it is closed); print elsewhere"
+            : "(\(String(cString: strerror(error)))); free some space, or print elsewhere"))
       status = EXIT_FAILURE
     }
     Foundation.exit(status)

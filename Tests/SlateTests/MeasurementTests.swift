@@ -119,7 +119,11 @@ import Training
         bytes.firstRange(of: Data([0x0a, UInt8(tag.utf8.count)] + tag.utf8)) != nil, "\(tag)")
     }
 
-    let drawn = try SlateProgram.run("plot", run, run, "--out", folder.path("plots"))
+    let copy = folder.path("other/run")
+    try FileManager.default.createDirectory(
+      atPath: folder.path("other"), withIntermediateDirectories: true)
+    try FileManager.default.copyItem(atPath: run, toPath: copy)
+    let drawn = try SlateProgram.run("plot", run, copy, "--out", folder.path("plots"))
     #expect(drawn.status == 0, "\(drawn.errors)")
     for quantity in [
       "cross_entropy", "jacobian_spectral_norm", "gradient_norm", "relative_residual",
@@ -129,7 +133,8 @@ import Training
     }
     // What is drawn, and which line is whose: two runs of one name have their paths in the legend.
     let chart = try String(contentsOfFile: folder.path("plots/cross_entropy.svg"), encoding: .utf8)
-    #expect(chart.contains("Cross-entropy in training") && chart.contains(">\(run)<"), "\(chart)")
+    #expect(chart.contains("Cross-entropy in training"), "\(chart)")
+    #expect(chart.contains(">\(run)<") && chart.contains(">\(copy)<"), "\(chart)")
     let one = try SlateProgram.run("plot", run, "--out", folder.path("one"))
     #expect(one.status == 0)
     #expect(

@@ -63,6 +63,18 @@ struct SlotsTests {
     #expect(first.objectCount == expected)
   }
 
+  @Test("as many masks as images, also where one image has the name that another's number makes")
+  func numberedNames() throws {
+    let other = folder.path("a-0.png")
+    try FileManager.default.copyItem(atPath: paths[0], toPath: other)
+    let outcome = try SlateProgram.run(
+      ["slots", folder.path("run"), paths[0], paths[1], other, "--out", folder.path("found")])
+    #expect(outcome.output.contains("3 masks"), "\(outcome.errors)")
+    let masks = try FileManager.default.contentsOfDirectory(atPath: folder.path("found"))
+      .filter { $0.hasSuffix("-mask.png") }.sorted()
+    #expect(masks == ["a-0-0-mask.png", "a-0-mask.png", "a-1-mask.png"])
+  }
+
   @Test("all slots of an image compose what reconstruct shows; slots of several images do too")
   func composition() throws {
     _ = try slots()

@@ -72,6 +72,9 @@ import Training
       let full = try SlateProgram.shell("\"$@\" >/dev/full", command)
       #expect(full.status == 1 && full.errors.contains("No space left on device"), "\(command)")
       #expect(full.errors.split(separator: "\n").count == 1, "\(full.errors)")
+      let closed = try SlateProgram.shell("\"$@\" >&-", command)
+      #expect(closed.status == 1 && closed.errors.contains("it is closed"), "\(closed.errors)")
+      #expect(closed.errors.split(separator: "\n").count == 1, "\(closed.errors)")
       let broken = try SlateProgram.shell("\"$@\" | true; exit ${PIPESTATUS[0]}", command)
       #expect(broken.status == 128 + SIGPIPE && broken.errors.isEmpty, "\(broken.errors)")
     }

@@ -14,12 +14,17 @@ extension Catalog where Value == any BackwardEstimator {
     return Catalog(entries: [
       CatalogEntry("implicit", .oneStep),
       CatalogEntry(
-        "unrolled", .unrolled, numbers: ["STEPS (the last ones only)"], example: "2"
+        "unrolled", .unrolled, numbers: ["STEPS (the last ones only)"],
+        rule: "STEPS is a whole number, 1 or more", example: "2"
       ) { count($0[0], in: counts).map { .unrolled(lastSteps: $0) } },
-      CatalogEntry("neumann", numbers: ["TERMS"], example: "3") {
-        count($0[0], in: counts).map { .neumann(terms: $0) }
-      },
-      CatalogEntry("phantom", numbers: ["TERMS", "RELAXATION"], example: "5:0.5") { numbers in
+      CatalogEntry(
+        "neumann", numbers: ["TERMS"], rule: "TERMS is a whole number, 1 or more", example: "3"
+      ) { count($0[0], in: counts).map { .neumann(terms: $0) } },
+      CatalogEntry(
+        "phantom", numbers: ["TERMS", "RELAXATION"],
+        rule: "TERMS is a whole number, 1 or more, and RELAXATION above 0 and at most 1",
+        example: "5:0.5"
+      ) { numbers in
         guard let terms = count(numbers[0], in: counts), let relaxation = fraction(numbers[1])
         else { return nil }
         return .neumann(terms: terms, relaxation: relaxation)

@@ -30,7 +30,8 @@ public struct DatasetSummary: Sendable, CustomStringConvertible {
   public let hasMasks: Bool
   /// The sizes of the files, the most frequent first; empty if the images are not files.
   public let fileSizes: [FileSize]
-  /// The files and masks that could not be read, each with the reason.
+  /// The files and masks that cannot be used, each with the reason: they cannot be read, or the crop
+  /// does not fit into them.
   public let unreadable: [String]
   /// The largest number of objects in a mask that was read; nil if no mask was read.
   public let mostObjects: Int?
@@ -117,6 +118,11 @@ extension ImageFolder {
     do {
       let picture = try picture(index, of: split)
       size = SIMD2(picture.width, picture.height)
+      try framing.expectFits(
+        width: picture.width, height: picture.height, path: name(index, of: split))
+    } catch let error as DatasetError {
+      // The crop does not fit into the mask either.
+      return (size, nil, false, ["\(error)"])
     } catch {
       failures.append("\(error)")
     }

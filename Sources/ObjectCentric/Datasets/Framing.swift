@@ -22,14 +22,18 @@ public enum Framing: Sendable, Equatable {
     case .shortSide:
       return picture.resizedShortSide(to: size)
     case .centerCrop(let side, let width, let height):
-      let scaled = picture.resized(
-        width: width ?? picture.width, height: height ?? picture.height)
-      try expectFits(side, scaled.width, scaled.height, path)
-      return scaled.centralSquare(of: side).resized(width: size, height: size)
+      try expectFits(width: picture.width, height: picture.height, path: path)
+      return picture.resized(width: width ?? picture.width, height: height ?? picture.height)
+        .centralSquare(of: side).resized(width: size, height: size)
     }
   }
 
-  private func expectFits(_ side: Int, _ width: Int, _ height: Int, _ path: String) throws {
+  /// Looks whether the crop, if there is one, fits into a picture of that many pixels.
+  ///
+  /// - Throws: `DatasetError` naming `path` when it does not.
+  func expectFits(width: Int, height: Int, path: String) throws {
+    guard case .centerCrop(let side, let fixedWidth, let fixedHeight) = self else { return }
+    let (width, height) = (fixedWidth ?? width, fixedHeight ?? height)
     guard side >= 1, side <= min(width, height) else {
       throw DatasetError(
         path: path,

@@ -98,7 +98,7 @@ struct Compare: ParsableCommand {
   private func comparison(of run: LoadedRun) throws -> EstimatorComparison {
     let configuration = run.state.configuration
     let data = source.source(or: run.state.data)
-    let dataset = try data.open(imageSize: configuration.imageSize, seed: configuration.seed)
+    let dataset = try run.open(data)
     let shown = try EvaluationImages(
       dataset, split, limit: images, tolerance: data.tolerance(of: dataset))
     let model = run.model
@@ -123,13 +123,7 @@ private struct OutputFolder {
 
   init(_ path: String) throws {
     url = URL(filePath: path, directoryHint: .isDirectory)
-    do {
-      try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    } catch {
-      throw RunError(
-        path: path, reason: "the folder cannot be made (\(error.systemReason))",
-        remedy: "choose another --out")
-    }
+    try makeFolder(url, named: path)
   }
 
   func write(_ text: String, _ name: String) throws {

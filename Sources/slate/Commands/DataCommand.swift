@@ -47,6 +47,7 @@ struct DataCommand: ParsableCommand {
     func run() throws {
       var source = DataSource(path: path)
       reading.apply(to: &source)
+      reading.warnOfUnused(in: [source])
       let data = try source.open(imageSize: imageSize, seed: 0)
       let summary = DatasetSummary(of: data, sample: sample)
       Console.print("\(summary)")

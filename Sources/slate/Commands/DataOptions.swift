@@ -35,6 +35,7 @@ struct DataOptions: ParsableArguments {
     if let data { source.setPath(data) }
     if let scenes { source.setScenes(scenes) }
     reading.apply(to: &source)
+    reading.warnOfUnused(in: [source])
     return source
   }
 }
@@ -62,6 +63,19 @@ struct ReadingOptions: ParsableArguments {
     } catch let error as ConfigurationError {
       throw ValidationError(error.description)
     }
+  }
+
+  /// Warns of options that were given, but change nothing where scenes are generated.
+  func warnOfUnused(in sources: [DataSource]) {
+    guard sources.contains(where: { $0.path == nil }) else { return }
+    let names = [
+      ("--center-crop", centerCrop != nil), ("--mask-ignore", maskIgnore != nil),
+      ("--exif-orientation", files.exifOrientation == true),
+    ].filter { $0.1 }.map { $0.0 }
+    guard !names.isEmpty else { return }
+    Console.warn(
+      "\(names.joined(separator: ", ")): this is about files, and changes nothing in generated scenes"
+    )
   }
 
   /// Changes the values of a source that these options name.

@@ -78,7 +78,7 @@ struct Evaluate: ParsableCommand {
     }
     if let images { configuration.valImages = images }
     let data = source.source(or: loaded.state.data)
-    let dataset = try data.open(imageSize: configuration.imageSize, seed: configuration.seed)
+    let dataset = try loaded.open(data)
     let evaluation = Evaluation(
       model: model, configuration: configuration,
       images: try EvaluationImages(

@@ -138,6 +138,7 @@ struct ExperimentCommand: ParsableCommand {
       reading.apply(to: &generated)
       if generated != usual { setting.data = [generated] }
     }
+    reading.warnOfUnused(in: setting.sources)
     var plan = try ExperimentPlan(
       experiment, setting, seeds: seeds ?? scale.seeds,
       folder: URL(filePath: out, directoryHint: .isDirectory))

@@ -68,7 +68,9 @@ struct FrechetInceptionDistance: ParsableCommand {
   }
 
   private func statistics(of path: String, _ network: InceptionFile?) throws -> KeptStatistics {
-    if KeptStatistics.areAt(path) { return try KeptStatistics(contentsOf: path) }
+    if KeptStatistics.areAt(path), !isFolder(path) {
+      return try KeptStatistics(contentsOf: path)
+    }
     guard let network else {
       throw RunError(
         path: path, reason: "images need the network's weights",

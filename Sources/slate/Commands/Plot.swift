@@ -50,14 +50,12 @@ struct Plot: ParsableCommand {
   ]
 
   func run() throws {
-    let logs = try runs.map { path in (name: name(of: path), lines: try lines(of: path)) }
-    do {
-      try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
-    } catch {
-      throw RunError(
-        path: out, reason: "the folder cannot be made (\(error.systemReason))",
-        remedy: "choose another --out")
+    let runs = eachRunOnce(runs)
+    let logs = try runs.map { path in
+      (name: Plot.name(of: path, in: runs), lines: try lines(of: path))
     }
+    let folder = URL(filePath: out, directoryHint: .isDirectory)
+    try makeFolder(folder, named: out)
     for (key, title, axis) in Plot.quantities {
       let series = logs.map { log in
         LineChart.Series(
@@ -68,7 +66,7 @@ struct Plot: ParsableCommand {
       }.filter { !$0.points.isEmpty }
       guard !series.isEmpty else { continue }
       let chart = LineChart(title: title, x: .init("step"), y: axis, series: series)
-      let url = URL(filePath: out).appending(path: "\(key).svg")
+      let url = folder.appending(path: "\(key).svg")
       do {
         try chart.svg(narrow ? .narrow : .wide).write(to: url, atomically: true, encoding: .utf8)
       } catch {
@@ -82,7 +80,7 @@ struct Plot: ParsableCommand {
 
   /// The name of a run in the legend: its folder's name, or the whole path if several runs share
   /// the name.
-  private func name(of path: String) -> String {
+  private static func name(of path: String, in runs: [String]) -> String {
     func last(_ path: String) -> String { URL(filePath: path).lastPathComponent }
     return runs.count { last($0) == last(path) } > 1 ? path : last(path)
   }

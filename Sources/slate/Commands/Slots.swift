@@ -32,13 +32,7 @@ struct Slots: ParsableCommand {
     let loaded = try LoadedRun(at: runPath)
     let named = try files.read(images, defaults: loaded.state.data)
     let folder = URL(filePath: out, directoryHint: .isDirectory)
-    do {
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    } catch {
-      throw RunError(
-        path: out, reason: "the folder cannot be made (\(error.systemReason))",
-        remedy: "check that the folder above it exists and is writable")
-    }
+    try makeFolder(folder, named: out)
     let (slots, attention) = try loaded.model.slots(
       of: loaded.tensor(of: named.map(\.image)), noise: loaded.slotNoise(count: named.count))
     _ = (try slots.finite("a slot"), try attention.finite("the attention of a slot"))
@@ -64,8 +58,6 @@ struct Slots: ParsableCommand {
     let stems = paths.map {
       URL(filePath: $0).deletingPathExtension().lastPathComponent
     }
-    return stems.enumerated().map { index, stem in
-      stems.filter { $0 == stem }.count > 1 ? "\(stem)-\(index)-mask.png" : "\(stem)-mask.png"
-    }
+    return distinct(stems) { "\($0)-\($1.position)" }.map { "\($0)-mask.png" }
   }
 }

@@ -29,7 +29,7 @@ struct Table: ParsableCommand {
   enum Format: String, CaseIterable, ExpressibleByArgument { case markdown, csv, json }
 
   func run() throws {
-    let found = try runs.map { try TabledRun($0, evaluating: evaluate) }
+    let found = try eachRunOnce(runs).map { try TabledRun($0, evaluating: evaluate) }
     let names = TabledRun.names(of: found)
     let steps = Table.eachOnce(at)
     let entropies = steps.map { step in

@@ -78,7 +78,7 @@ struct Train: ParsableCommand {
     }
     if let epochs {
       guard (1...1_000_000).contains(epochs) else {
-        throw ValidationError("--epochs \(epochs): it must be a positive number")
+        throw ValidationError("--epochs \(epochs): it must be between 1 and 1000000")
       }
       guard values.steps == nil, !printConfig else {
         throw ValidationError(
@@ -121,14 +121,14 @@ struct Train: ParsableCommand {
     try session.run()
   }
 
-  /// A run in memory, and the source of its images.
-  private typealias Prepared = (trainer: Trainer, data: DataSource)
+  /// A run in memory, the source of its images, and whether measurements of its model still hold.
+  private typealias Prepared = (trainer: Trainer, data: DataSource, keepsScores: Bool)
 
   private func newSession(_ ranks: Communicator) throws -> TrainingSession {
     let new = try ranks.together { () -> Prepared in
       let data = source.source()
       let (configuration, loader) = try prepared(values.resolved(), data)
-      return (try Trainer(configuration, loader: loader, ranks: ranks), data)
+      return (try Trainer(configuration, loader: loader, ranks: ranks), data, false)
     }
     return try TrainingSession(
       new.trainer, data: new.data, tolerance: new.trainer.loader.tolerance
@@ -143,7 +143,8 @@ struct Train: ParsableCommand {
     }
     let continued = try ranks.together { try continuedTrainer(path, ranks) }
     return try TrainingSession(
-      continued.trainer, data: continued.data, tolerance: continued.trainer.loader.tolerance
+      continued.trainer, data: continued.data, tolerance: continued.trainer.loader.tolerance,
+      keepsScores: continued.keepsScores
     ) { held }
   }
 
@@ -157,15 +158,17 @@ struct Train: ParsableCommand {
         path: path, reason: "the sizes of its model cannot be changed",
         remedy: "leave those options out, or begin a new run")
     }
-    let fingerprint = loader.data.fingerprint
-    if let former = run.state.fingerprint, former != fingerprint {
-      Console.warn(
-        "\(loader.data.description): these are not the images that \(path) was trained on so far "
-          + "(fingerprint \(fingerprint), not \(former)); what follows differs from an uninterrupted "
-          + "run")
+    let warning = run.otherImages(loader.data)
+    if let warning {
+      Console.warn("\(warning); what follows differs from an uninterrupted run")
     }
+    let last = try LoadedRun.located(at: path).checkpoint.lastPathComponent
+    let keepsScores =
+      last == run.folder.checkpoint.lastPathComponent && warning == nil
+      && run.state.configuration == configuration && run.state.data == data
     return (
-      try Trainer(resuming: run, configuration: configuration, loader: loader, ranks: ranks), data
+      try Trainer(resuming: run, configuration: configuration, loader: loader, ranks: ranks), data,
+      keepsScores
     )
   }
 

@@ -62,9 +62,12 @@ struct ConfigurationOptions: ParsableArguments {
   var posDeviation: Double?
 
   @Option(
-    help: .of("How slot attention is differentiated: \(GradientChoice.forms)", \.gradient, "form"))
+    help: .of("How slot attention is differentiated: \(GradientChoice.forms)", \.gradient, "form"),
+    transform: GradientChoice.init(written:))
   var gradient: GradientChoice?
-  @Option(help: .of("How its fixed point is found: \(SolverChoice.forms)", \.solver, "form"))
+  @Option(
+    help: .of("How its fixed point is found: \(SolverChoice.forms)", \.solver, "form"),
+    transform: SolverChoice.init(written:))
   var solver: SolverChoice?
   @Option(
     help: .of(
@@ -213,7 +216,9 @@ extension SLATE.PositionEncoding: ExpressibleByArgument {}
 
 extension RunConfiguration {
   fileprivate func replacing(withFile path: String) throws -> RunConfiguration {
-    guard let data = try SmallFile.contents(path) else {
+    let data = try SmallFile.contents(
+      path, remedy: "give a JSON file, as --print-config prints it or config.json of a run is")
+    guard let data else {
       throw RunError(
         path: path, reason: "the configuration cannot be read: there is no such file",
         remedy: "check the path; --print-config prints such a file")

@@ -148,7 +148,8 @@ struct RunConfiguration: Codable, Equatable, Sendable {
       ("probe-every", probeEvery),
     ] {
       try require(
-        (0...RunConfiguration.largestCount).contains(value), option, value, "0 or more")
+        (0...RunConfiguration.largestCount).contains(value), option, value,
+        "between 0 and \(RunConfiguration.largestCount)")
     }
     try require(
       dModel % numHeads == 0, "num-heads", numHeads, "a divisor of --d-model \(dModel)")
@@ -175,7 +176,7 @@ struct RunConfiguration: Codable, Equatable, Sendable {
     for (option, value) in [
       ("pos-deviation", posDeviation), ("lr-dvae", lrDvae), ("lr-main", lrMain), ("clip", clip),
     ] {
-      try require(value >= 0 && value.isFinite, option, value, "0 or more")
+      try require(value >= 0 && value.isFinite, option, value, "a finite number, 0 or more")
     }
     for (option, value, factors) in largeTensors {
       let elements = factors.reduce(1.0) { $0 * Double($1) }

@@ -2,9 +2,7 @@ import ArgumentParser
 import ImplicitLayers
 
 /// A choice from one of the library's catalogs, as it is written on the command line and in files.
-protocol CatalogChoice: Equatable, Sendable, LosslessStringConvertible, ExpressibleByArgument,
-  Codable
-{
+protocol CatalogChoice: Equatable, Sendable, LosslessStringConvertible, Codable {
   associatedtype Value: Sendable
   /// The type of the chosen value.
   static var catalog: Catalog<Value> { get }
@@ -24,7 +22,13 @@ extension CatalogChoice {
     self.init(description: description, value: value)
   }
 
-  init?(argument: String) { self.init(argument) }
+  /// The choice that a user has written.
+  ///
+  /// - Throws: `ValidationError` saying how it is written, and with which numbers.
+  init(written text: String) throws {
+    guard let choice = Self(text) else { throw ValidationError(Self.catalog.rule(for: text)) }
+    self = choice
+  }
 
   init(from decoder: any Decoder) throws {
     let text = try decoder.singleValueContainer().decode(String.self)
@@ -32,7 +36,7 @@ extension CatalogChoice {
       throw DecodingError.dataCorrupted(
         .init(
           codingPath: decoder.codingPath,
-          debugDescription: "'\(text)' is no \(Self.kind); it is one of \(Self.forms)"))
+          debugDescription: "'\(text)' is no \(Self.kind); \(Self.catalog.rule(for: text))"))
     }
     self = choice
   }

@@ -78,7 +78,7 @@ struct Arm: Sendable {
     self.published = published
   }
 
-  /// The label as a part of a folder's name.
+  /// The label as a part of a folder's name; several labels may have the same.
   var folderName: String {
     label.lowercased().replacing(/[^a-z0-9.]+/, with: "-").trimmingCharacters(in: ["-"])
   }

@@ -38,7 +38,7 @@ struct ExperimentDisplay {
     let text =
       "\(ended)/\(plan.runs.count) runs  \(steps)/\(plan.steps) steps  \(timeLeft(steps))"
     if isTerminal {
-      Console.tell("\r\u{1b}[K" + text, terminator: "")
+      Console.draw(text)
     } else if percent(steps) >= percentSaid + 5 {
       percentSaid = percent(steps)
       Console.tell(text)
@@ -59,7 +59,6 @@ struct ExperimentDisplay {
   private mutating func end(_ run: ExperimentPlan.Run, _ text: String) {
     ended += 1
     stepsEnded += run.configuration.steps
-    clear()
     Console.tell("[\(ended)/\(plan.runs.count)] \(text)")
   }
 
@@ -67,15 +66,12 @@ struct ExperimentDisplay {
   mutating func waits(for run: ExperimentPlan.Run, _ reason: String) {
     guard waiting != run.name else { return }
     waiting = run.name
-    clear()
     Console.tell("\(run.name) waits: \(reason)")
   }
 
   /// Removes the bar.
-  func finish() { clear() }
-
-  private func clear() {
-    if isTerminal { Console.tell("\r\u{1b}[K", terminator: "") }
+  func finish() {
+    if isTerminal { Console.draw("") }
   }
 
   private func percent(_ steps: Int) -> Int { plan.steps == 0 ? 0 : 100 * steps / plan.steps }

@@ -16,6 +16,11 @@ struct ExperimentFolder {
   private struct Measuring: Codable, Equatable {
     let images: Int?
     let inception: String?
+
+    /// The same with the path of the network that does not depend on the current folder.
+    var resolved: Measuring {
+      Measuring(images: images, inception: inception.map(resolvedPath))
+    }
   }
 
   private let held: HeldRun
@@ -31,22 +36,18 @@ struct ExperimentFolder {
       throw RunError(
         path: path, reason: "it holds a run, not an experiment", remedy: "choose another --out")
     }
-    do {
-      try FileManager.default.createDirectory(at: plan.folder, withIntermediateDirectories: true)
-    } catch {
-      throw RunError(
-        path: path, reason: "the folder cannot be made (\(error.systemReason))",
-        remedy: "check that the folder above it exists and is writable")
-    }
+    try makeFolder(plan.folder, named: path)
     held = try HeldRun(folder)
     let file = plan.folder.appending(path: "experiment.json")
     let mine = Description(
       experiment: plan.experiment.name, scale: plan.setting.scale.rawValue,
       data: plan.setting.data,
-      measuring: Measuring(images: plan.images, inception: plan.inception))
+      measuring: Measuring(images: plan.images, inception: plan.inception.map(resolvedPath)))
     if let data = try SmallFile.contents(file.path) {
       let former = try ExperimentFolder.description(mine, in: data, path: file.relativePath)
-      if former.measuring != mine.measuring { ExperimentFolder.removeScores(of: plan) }
+      if former.measuring.resolved != mine.measuring.resolved {
+        ExperimentFolder.removeScores(of: plan)
+      }
     }
     for run in plan.runs { try ExperimentFolder.expectSameConfiguration(run) }
     try folder.write(snakeCaseJSON(mine), to: file)
@@ -78,7 +79,7 @@ struct ExperimentFolder {
         path: path, reason: "the folder holds results of the \(what) '\(found)', not '\(wanted)'",
         remedy: "choose another --out")
     }
-    guard former.data == mine.data else {
+    guard former.data.map(\.resolved) == mine.data.map(\.resolved) else {
       throw RunError(
         path: path,
         reason: "its runs have other images (\(names(former.data)), not \(names(mine.data)))",
@@ -97,20 +98,17 @@ struct ExperimentFolder {
   /// Stops a run from being continued with other values than those with which it was begun.
   private static func expectSameConfiguration(_ run: ExperimentPlan.Run) throws {
     guard let data = try SmallFile.contents(run.folder.configuration.path) else { return }
-    func values(_ data: Data) -> [String: NSObject] {
-      ((try? JSONSerialization.jsonObject(with: data)) as? [String: NSObject]) ?? [:]
-    }
-    let (former, wanted) = (values(data), values(Data(try run.configuration.json().utf8)))
+    let former = RunConfiguration.texts(ofJSON: data)
+    let wanted = RunConfiguration.texts(ofJSON: Data(try run.configuration.json().utf8))
     guard former != wanted else { return }
     // The steps are compared first: the schedules follow from them, so they differ as a
     // consequence.
     let name =
       (["steps"] + wanted.keys.sorted()).first { former[$0] != wanted[$0] } ?? "configuration"
-    func shown(_ value: NSObject?) -> String { value.map { "\($0)" } ?? "missing" }
     throw RunError(
       path: run.folder.url.relativePath,
-      reason: "this run was begun with another configuration: \(name) is \(shown(former[name])), "
-        + "and would now be \(shown(wanted[name]))",
+      reason: "this run was begun with another configuration: \(name) is "
+        + "\(former[name] ?? "missing"), and would now be \(wanted[name] ?? "missing")",
       remedy: "give the options as before, or choose another --out")
   }
 }

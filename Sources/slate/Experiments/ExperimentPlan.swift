@@ -49,13 +49,14 @@ struct ExperimentPlan: Sendable {
     self.folder = folder
     let arms = experiment.arms(setting)
     self.arms = arms
+    let names = distinct(arms.map(\.folderName)) { "\($0)-\($1.ordinal)" }
     // All arms have their first seed before any has its second, so with three seeds one sees every
     // arm after a third of the time.
     runs = try (0..<seeds).flatMap { seed in
       try arms.enumerated().map { position, arm in
         var configuration = arm.configuration
         configuration.seed = UInt64(seed)
-        let name = "runs/\(arm.folderName)-seed\(seed)"
+        let name = "runs/\(names[position])-seed\(seed)"
         return Run(
           arm: arm, position: position, configuration: try configuration.validated(),
           folder: RunFolder(url: folder.appending(path: name, directoryHint: .isDirectory)))

@@ -43,10 +43,26 @@ struct DataSource: Codable, Equatable {
   /// The place of the images: the stored absolute path or, if nothing is there any more, the path
   /// relative to the current folder.
   ///
-  /// The latter finds a project that was moved together with its runs and images.
+  /// The latter finds a project that was moved together with its runs and images. If nothing is at
+  /// either, it is the first, by which errors name what is missing.
   var place: String? {
-    [absolutePath, path].compactMap { $0 }.first { FileManager.default.fileExists(atPath: $0) }
-      ?? path
+    let places = [absolutePath, path].compactMap { $0 }
+    return places.first { FileManager.default.fileExists(atPath: $0) } ?? places.first
+  }
+
+  /// The same source by a path that does not depend on the current folder or on how it is written.
+  ///
+  /// The name of the folder stays: links of other names are other sources, because names are shown.
+  var resolved: DataSource {
+    var result = self
+    result.absolutePath = place.map(resolvedPath)
+    result.path = place.map { URL(filePath: $0).standardizedFileURL.lastPathComponent }
+    return result
+  }
+
+  /// Whether the images of two sources have the same place, however they are read.
+  func hasPlace(of other: DataSource) -> Bool {
+    (path, absolutePath, scenes) == (other.path, other.absolutePath, other.scenes)
   }
 
   /// Checks the numbers, because they may come from a file.

@@ -59,13 +59,7 @@ final class HeldRun {
   static func create(at path: String?) throws -> HeldRun {
     guard let path else { return try createNext() }
     let folder = RunFolder(url: URL(filePath: path, directoryHint: .isDirectory))
-    do {
-      try FileManager.default.createDirectory(at: folder.url, withIntermediateDirectories: true)
-    } catch {
-      throw RunError(
-        path: path, reason: "the folder cannot be made (\(error.systemReason))",
-        remedy: "check that the folder above it exists and is writable")
-    }
+    try makeFolder(folder.url, named: path)
     let held = try HeldRun(folder)
     if folder.holdsRun {
       throw RunError(

@@ -132,17 +132,16 @@ struct LoadedRun {
   /// - Returns: the folder and the checkpoint.
   /// - Throws: `RunError` where there is no such file.
   static func located(at path: String) throws -> (folder: RunFolder, checkpoint: URL) {
-    let isFile = path.hasSuffix(".safetensors")
+    // A run's folder may have such a name too.
+    let isFile = path.hasSuffix(".safetensors") && !isFolder(path)
     let url = URL(filePath: path)
     let folder = RunFolder(url: isFile ? url.deletingLastPathComponent() : url)
     let checkpoint = isFile ? url : folder.checkpoint
     guard FileManager.default.fileExists(atPath: checkpoint.path) else {
-      var isFolder: ObjCBool = false
-      let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
       let reason =
-        if isFile || !exists {
+        if isFile || !FileManager.default.fileExists(atPath: path) {
           "there is no such \(isFile ? "file" : "folder")"
-        } else if isFolder.boolValue {
+        } else if isFolder(path) {
           "it holds no checkpoint.safetensors"
         } else {
           "it is neither a run's folder nor a checkpoint"
@@ -152,6 +151,40 @@ struct LoadedRun {
         toCheckpointBefore: checkpoint)
     }
     return (folder, checkpoint)
+  }
+
+  /// Opens the images of the run, or others.
+  ///
+  /// Warns if these are the run's own by name, but not those that it was trained on: images that were
+  /// moved, in whose place others are found.
+  ///
+  /// - Parameter data: the source of the images, which options may have changed.
+  /// - Returns: the images.
+  /// - Throws: what opening the images throws.
+  func open(_ data: DataSource) throws -> any ImageDataset {
+    func opened(_ source: DataSource) throws -> any ImageDataset {
+      try source.open(imageSize: state.configuration.imageSize, seed: state.configuration.seed)
+    }
+    let (images, own) = (try opened(data), state.data)
+    guard state.fingerprint != nil, data.hasPlace(of: own) else { return images }
+    // Options say how images are read, and with that what their fingerprint is.
+    var found: (any ImageDataset)? = images
+    if data != own { found = try? opened(own) }
+    if let found, let warning = otherImages(found) {
+      let lost = own.absolutePath.map { own.place == $0 ? "" : "; nothing is at \($0) any more" }
+      Console.warn(warning + (lost ?? ""))
+    }
+    return images
+  }
+
+  /// A sentence that says that images are not those of the run; nil if they are, or if that is not
+  /// known.
+  func otherImages(_ images: any ImageDataset) -> String? {
+    guard let former = state.fingerprint else { return nil }
+    let found = images.fingerprint
+    guard found != former else { return nil }
+    return "\(images.description): these are not the images that \(folder.url.relativePath) was "
+      + "trained on (fingerprint \(found), not \(former))"
   }
 
   /// The run that a checkpoint describes.

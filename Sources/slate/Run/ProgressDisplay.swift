@@ -47,7 +47,7 @@ struct ProgressDisplay {
     let width = min(24, max(0, terminalWidth - 1 - text.count))
     let filled = Int(Double(width) * Double(record.step) / Double(max(total, 1)))
     let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-    draw(String((bar + text).prefix(terminalWidth - 1)))
+    Console.draw(String((bar + text).prefix(terminalWidth - 1)))
   }
 
   /// The number of columns of the terminal; 80 if the system does not know it.
@@ -57,25 +57,8 @@ struct ProgressDisplay {
       ? Int(size.ws_col) : 80
   }
 
-  /// Prints a permanent line above the bar.
-  func note(_ line: String) {
-    clear()
-    Console.tell(line)
-  }
-
-  /// Removes the bar until the next step, so that another line can be printed.
-  func clear() {
-    if isTerminal { draw("") }
-  }
-
   /// Leaves the bar as it is, and begins a new line.
-  func finish() {
-    if isTerminal { Console.tell("") }
-  }
-
-  private func draw(_ text: String) {
-    Console.tell("\r\u{1b}[K" + text, terminator: "")
-  }
+  func finish() { Console.leaveBar() }
 }
 
 /// A duration as "45s", "3m20s" or "2h05m".

@@ -16,7 +16,7 @@ struct RunFolder {
       FileManager.default.fileExists(atPath: $0.path)
     }
   }
-  /// Removes the measurements of the model, which is about to change.
+  /// Removes the measurements of the model: it, its configuration or its images are about to change.
   func removeScores() {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
     for name in names where name.wholeMatch(of: /scores(-\d+)?\.json/) != nil {
@@ -37,6 +37,47 @@ struct RunFolder {
         remedy: "free some space or check the permissions, then resume the run")
     }
   }
+}
+
+/// Whether there is a folder at a path.
+func isFolder(_ path: String) -> Bool {
+  var isFolder: ObjCBool = false
+  return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+}
+
+/// Makes a folder for results, with those above it, unless it exists.
+///
+/// - Parameters:
+///   - url: the folder.
+///   - path: its name in errors.
+/// - Throws: `RunError` where something else has that name, or the system refuses.
+func makeFolder(_ url: URL, named path: String) throws {
+  do {
+    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+  } catch {
+    let isTaken = FileManager.default.fileExists(atPath: url.path)
+    throw RunError(
+      path: path,
+      reason: "the folder cannot be made ("
+        + (isTaken ? "a file has that name" : error.systemReason) + ")",
+      remedy: isTaken
+        ? "choose another --out"
+        : "check that the folder above it exists and is writable, or choose another --out")
+  }
+}
+
+/// The path of what a path leads to, from the root and through all links; if nothing is there, the
+/// path from the root.
+func resolvedPath(_ path: String) -> String {
+  guard let found = realpath(path, nil) else { return URL(filePath: path).standardizedFileURL.path }
+  defer { free(found) }
+  return String(cString: found)
+}
+
+/// Paths of runs without those that lead to a run before them.
+func eachRunOnce(_ paths: [String]) -> [String] {
+  var seen: Set<String> = []
+  return paths.filter { seen.insert(resolvedPath($0)).inserted }
 }
 
 /// The error that a run cannot be started, read or written.

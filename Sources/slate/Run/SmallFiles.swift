@@ -10,15 +10,19 @@ enum SmallFile {
 
   /// The bytes of such a file; nil if there is nothing at its path.
   ///
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - remedy: what to do where it is no such file; default what helps in a run's folder.
+  /// - Returns: the bytes.
   /// - Throws: `RunError` naming the file when it is no file, too large, or cannot be read.
-  static func contents(_ path: String) throws -> Data? {
+  static func contents(
+    _ path: String, remedy: String = "remove it, or put the file there that `slate` wrote"
+  ) throws -> Data? {
     do throws(RegularFile.Fault) {
       return try RegularFile(path).contents(atMost: sizeLimit)
     } catch {
       if error.isMissing { return nil }
-      throw RunError(
-        path: path, reason: error.reason,
-        remedy: "remove it, or put the file there that `slate` wrote")
+      throw RunError(path: path, reason: error.reason, remedy: remedy)
     }
   }
 

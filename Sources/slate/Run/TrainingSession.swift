@@ -24,6 +24,7 @@ struct TrainingSession {
   private let machine = MachineRecord()
   private let start = ContinuousClock.now
   private let secondsBefore: Double
+  private let keepsScores: Bool
 
   /// The number of images in reconstructions.png.
   private static let pictured = 6
@@ -34,15 +35,19 @@ struct TrainingSession {
   ///   - trainer: the run in memory.
   ///   - data: the source of its images.
   ///   - tolerance: the number of unreadable images of a part for which there is only a warning.
+  ///   - keepsScores: whether measurements in the folder are those of the model, its configuration
+  ///     and its images as they are now; default false.
   ///   - held: returns the run's folder; called on rank 0 when everything else is known to be in
   ///     order.
   /// - Throws: an error that names the file which cannot be read or written.
   init(
-    _ trainer: Trainer, data: DataSource, tolerance: Int, held: () throws -> HeldRun?
+    _ trainer: Trainer, data: DataSource, tolerance: Int, keepsScores: Bool = false,
+    held: () throws -> HeldRun?
   ) throws {
     let (configuration, images) = (trainer.configuration, trainer.loader.data)
     self.trainer = trainer
     self.data = data
+    self.keepsScores = keepsScores
     let ranks = trainer.ranks
     (validationImages, trainingImages) = try ranks.together {
       (
@@ -79,6 +84,10 @@ struct TrainingSession {
   /// Trains to the last step, or until a signal asks to stop.
   mutating func run() throws {
     let signal = StopSignal()
+    // Before the checkpoint is written, so that no crash leaves scores of another model.
+    if !keepsScores || trainer.progress.step < trainer.configuration.steps {
+      folder?.removeScores()
+    }
     try save()
     try writeDescriptions()
     announce()
@@ -116,7 +125,6 @@ struct TrainingSession {
   ///
   /// - Returns: whether the last step and its validation were made.
   private mutating func train(until signal: StopSignal) throws -> Bool {
-    if trainer.progress.step < trainer.configuration.steps { folder?.removeScores() }
     // A signal may reach the ranks at different steps, or only one of them.
     while !trainer.ranks.any(signal.isReceived) {
       if validationIsDue {
@@ -134,10 +142,7 @@ struct TrainingSession {
       display.show(record)
       let threads = min(
         Workers.count, trainer.ranks.share(of: trainer.configuration.batchSize).count)
-      if let busy = busyMachine.add(record.times, threads: threads) {
-        display.clear()
-        Console.warn(busy)
-      }
+      if let busy = busyMachine.add(record.times, threads: threads) { Console.warn(busy) }
     }
     return false
   }
@@ -183,19 +188,19 @@ struct TrainingSession {
   private func announce() {
     let (configuration, images) = (trainer.configuration, trainer.loader.data)
     let size = configuration.imageSize
-    display.note(
+    Console.tell(
       "\(images.description): \(images.count(of: .train)) training images of \(size) x \(size)")
-    display.note(
+    Console.tell(
       "\(trainer.model.parameterCount) parameters, gradient \(configuration.gradient), "
         + "\(configuration.iterations) iterations, \(Workers.count) workers"
         + (trainer.ranks.size > 1 ? " on each of \(trainer.ranks.size) ranks" : ""))
-    display.note(
+    Console.tell(
       "\(machine.facts.processor), OpenBLAS with kernels for \(machine.facts.openBLASKernels)")
-    display.note(
+    Console.tell(
       trainer.progress.step == 0
         ? "run \(place)" : "run \(place), continued after step \(trainer.progress.step)")
     if trainer.progress.step > configuration.steps {
-      display.note("it has already more steps than the \(configuration.steps) that were asked for")
+      Console.tell("it has already more steps than the \(configuration.steps) that were asked for")
     }
   }
 
@@ -222,7 +227,7 @@ struct TrainingSession {
     try trainer.observe(losses)
     let (best, seconds) = (trainer.progress.bestLoss, seconds)
     try logs?.append(losses, best: best, step: step, seconds: seconds)
-    display.note(
+    Console.tell(
       "validation at step \(step): cross-entropy \(losses.crossEntropy.short), mse "
         + "\(losses.mse.short)")
     try save()

@@ -1,29 +1,15 @@
 import Foundation
 import ObjectCentric
-import Training
 
 /// A run as a table sees it.
 struct TabledRun {
   let path: String
   let configuration: RunConfiguration
-  /// The source of the images, as run.json names it.
-  let images: String
+  /// The images, as run.json describes them.
+  let images: TabledImages
   private(set) var measured: RunMeasurements
   /// The reason why the run does not count; nil if it does.
   let failure: String?
-
-  /// The part of run.json that is read.
-  private struct Record: Decodable {
-    struct Images: Decodable {
-      let path: String?
-      let scenes: String?
-      let limit: Int?
-      let centerCrop: Int?
-      let maskIgnore: Int?
-      let exifOrientation: Bool?
-    }
-    let data: Images
-  }
 
   /// Reads a run.
   ///
@@ -45,7 +31,7 @@ struct TabledRun {
     }
     configuration = try RunConfiguration().replacing(
       withJSON: data, path: folder.configuration.path)
-    images = try TabledRun.images(of: folder)
+    images = try TabledImages(of: folder, imageSize: configuration.imageSize)
     measured = try RunMeasurements(metrics: folder.metrics)
     let reason = try SmallFile.text(folder.url.appending(path: "failure.txt").path)
     failure =
@@ -62,26 +48,11 @@ struct TabledRun {
     }
   }
 
-  private static func images(of folder: RunFolder) throws -> String {
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    guard let data = try SmallFile.contents(folder.record.path),
-      let record = try? decoder.decode(Record.self, from: data).data
-    else { return "" }
-    let numbers = [
-      ("limit", record.limit), ("center-crop", record.centerCrop),
-      ("mask-ignore", record.maskIgnore),
-    ].compactMap { name, value in value.map { "\(name) \($0)" } }
-    let name = record.path ?? "generated \(record.scenes ?? SceneStyle.shaded.rawValue) scenes"
-    let turned = record.exifOrientation == true ? ["exif-orientation"] : []
-    return ([name] + numbers + turned).joined(separator: " ")
-  }
-
   /// The output of `slate evaluate --json` for a run.
   private static func scores(_ path: String) throws -> String {
     let run = try LoadedRun(at: path)
     let (configuration, data) = (run.state.configuration, run.state.data)
-    let dataset = try data.open(imageSize: configuration.imageSize, seed: configuration.seed)
+    let dataset = try run.open(data)
     let evaluation = Evaluation(
       model: run.model, configuration: configuration,
       images: try EvaluationImages(
@@ -94,13 +65,12 @@ struct TabledRun {
   ///
   /// - Returns: a name for each run; runs that differ only in the seed have the same name.
   static func names(of runs: [TabledRun]) -> [String] {
-    let values = runs.map { run -> [String: String] in
+    let images = TabledImages.names(of: runs.map(\.images))
+    let values = zip(runs, images).map { run, images -> [String: String] in
       let json = (try? run.configuration.json()) ?? "{}"
-      let object =
-        (try? JSONSerialization.jsonObject(with: Data(json.utf8))) as? [String: NSObject] ?? [:]
-      var texts = object.mapValues { "\($0)" }
+      var texts = RunConfiguration.texts(ofJSON: Data(json.utf8))
       texts["seed"] = nil
-      texts["data"] = run.images
+      texts["data"] = images
       return texts
     }
     let keys = Set(values.flatMap(\.keys)).sorted().filter { key in

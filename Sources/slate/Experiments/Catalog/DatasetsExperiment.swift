@@ -36,10 +36,7 @@ extension Experiment {
       source.path.map { URL(filePath: $0).standardizedFileURL.lastPathComponent }
         ?? "\(source.scenes ?? .shaded) scenes"
     }
-    return names.indices.map { index in
-      names.count { $0 == names[index] } > 1
-        ? "\(names[index]) \(names[...index].count { $0 == names[index] })" : names[index]
-    }
+    return distinct(names) { "\($0) \($1.ordinal)" }
   }
 
   /// The published data set that a folder's name contains.

@@ -1,0 +1,33 @@
+import Foundation
+
+extension RunConfiguration {
+  /// The values of a configuration file by name, as they are written in it: `true`, `0.001`,
+  /// `implicit`.
+  ///
+  /// Empty if it is no JSON object.
+  static func texts(ofJSON data: Data) -> [String: String] {
+    let values = try? JSONDecoder().decode([String: WrittenValue].self, from: data)
+    return values?.mapValues(\.text) ?? [:]
+  }
+}
+
+/// A value of a JSON object as text.
+private struct WrittenValue: Decodable {
+  let text: String
+
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    // Foundation's objects do not tell true from 1.
+    if let flag = try? container.decode(Bool.self) {
+      text = "\(flag)"
+    } else if let number = try? container.decode(Int.self) {
+      text = "\(number)"
+    } else if let number = try? container.decode(UInt64.self) {
+      text = "\(number)"
+    } else if let number = try? container.decode(Double.self) {
+      text = "\(number)"
+    } else {
+      text = (try? container.decode(String.self)) ?? "no single value"
+    }
+  }
+}
