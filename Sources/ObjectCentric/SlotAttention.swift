@@ -188,6 +188,9 @@ public struct SlotAttention: Module, FixedPointLayer {
 extension SlotAttention {
   /// The slots and the attention with which they were last updated, not recorded.
   ///
+  /// Under a tolerance, which solvers meet at different times in different samples, it is the attention of
+  /// the slots that are returned: a step from them leads to themselves.
+  ///
   /// - Returns: slots [batch, slots, slot size] and attention [batch, slots, inputs].
   public func attended(_ input: Input) throws -> (slots: Tensor, attention: Tensor) {
     try withoutRecording {
@@ -198,7 +201,8 @@ extension SlotAttention {
           last = slots
           return step(slots, given: injection)
         }, from: injection.initialSlots, using: solver, until: stoppingRule)
-      return (solution.value, attention(of: last, given: injection))
+      let updated = stoppingRule.tolerance == nil ? last : solution.value
+      return (solution.value, attention(of: updated, given: injection))
     }
   }
 }

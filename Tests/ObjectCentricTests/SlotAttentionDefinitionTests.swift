@@ -54,6 +54,20 @@ import Testing
     return (slots, shown)
   }
 
+  @Test(
+    "under a tolerance the attention is that of the slots that are returned",
+    arguments: [any ForwardSolver](arrayLiteral: .anderson(), .newtonKrylov(), .picard()))
+  func attentionOfSolution(_ solver: any ForwardSolver) throws {
+    var layer = layer(heads: 2)
+    layer.solver = solver
+    // Few evaluations: the best slots need not be the last that were tried.
+    layer.stoppingRule = .tolerance(relative: 1e-14, limit: 6)
+    let input = SlotAttention.Input(features: features, initialSlots: slots)
+    let (found, attention) = try layer.attended(input)
+    let expected = layer.attention(of: found, given: layer.inject(input))
+    #expect(attention.scalars == expected.scalars)
+  }
+
   @Test("slots, attention and every gradient", arguments: [1, 2, 4, 8])
   func definition(_ heads: Int) throws {
     let layer = layer(heads: heads)
