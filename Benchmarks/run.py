@@ -236,9 +236,19 @@ def own_figures(program, folder, rounds):
     gradient, product = pair(["tanh-256-gradient"], ["tanh-256-hessian"], rounds or 31)
     figures.append(("tanh equilibrium, n 256, batch 64: Hessian-vector product / gradient",
                     product / gradient, "at most 4"))
+    figures.append(("autoregressive reconstruction, 64 images: images per second",
+                    64 / median_alone([program, "reconstruction-64"], 7), "the more the better"))
     figures.append(("start of the program to its first SLATE step, batch 8, s",
                     start_of_the_program(program), "at most 0.3"))
     return figures
+
+
+def median_alone(command, rounds):
+    """The median of some rounds of ours, in seconds, with nothing beside it."""
+    contestant = Contestant("ours", [*command, "--serve"])
+    contestant.times = [contestant.ask("round")["seconds"] for _ in range(rounds + 1)][1:]
+    contestant.close()
+    return contestant.median
 
 
 def start_of_the_program(program):

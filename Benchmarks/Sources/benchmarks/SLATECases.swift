@@ -127,12 +127,15 @@ private func checkedStep(of size: ModelSize, batch: Int, _ image: Tensor) throws
   return exchange
 }
 
-/// Eight images encoded into slots and generated again, token by token.
-func slateReconstruction() throws -> Case {
+/// Images encoded into slots and generated again, token by token.
+///
+/// - Parameter batch: the number of images.
+/// - Returns: the case.
+/// - Throws: what the model throws.
+func slateReconstruction(batch: Int) throws -> Case {
   let model = ModelSize.published.model()
   let configuration = model.configuration
   var generator = Philox(seed: 23)
-  let batch = 8
   let image = Tensor.uniform(
     [batch, configuration.imageSize, configuration.imageSize, 3], using: &generator)
   let noise = Tensor.normal(

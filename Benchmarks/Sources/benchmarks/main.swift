@@ -29,7 +29,8 @@ let cases: [String: () throws -> Case] = [
   "slate-8": { try slateStep(batch: 8, chunk: chunk) },
   "slate-32": { try slateStep(batch: 32, chunk: chunk) },
   "slate-paper": { try slateStep(batch: 50, chunk: chunk, size: .paper) },
-  "reconstruction": { try slateReconstruction() },
+  "reconstruction": { try slateReconstruction(batch: 8) },
+  "reconstruction-64": { try slateReconstruction(batch: 64) },
   "slots-64": {
     try slotAttention(slots: 7, width: 64, hidden: 128, iterations: 3, implicit: false)
   },
