@@ -2,9 +2,9 @@ import CKernels
 
 /// The elements of a tensor: one pooled buffer, contiguous and aligned to 64 bytes.
 ///
-/// Only the operator that makes a storage writes to it, before anything else can refer to it; from
-/// then on it does not change. This is why threads may share it although the compiler cannot check
-/// it.
+/// It is written to only as long as nothing else refers to it: by the operator that makes it, and by a
+/// `KeyValueCache`, which takes another one where its own is shared. From then on it does not change. This is
+/// why threads may share it although the compiler cannot check it.
 final class Storage: @unchecked Sendable {
   let dtype: DType
   let count: Int

@@ -1,6 +1,7 @@
 import DataLoading
 import Foundation
 import Images
+import Synchronization
 import Tensors
 
 /// Decodes one part of a data set in several threads, ahead of the training that takes its batches.
@@ -167,24 +168,21 @@ public struct Batch: Sendable {
 /// Decoded images that stay in memory until the limit is reached.
 ///
 /// Nothing is evicted: an epoch asks for every image once, so if the cache is too small, replacing
-/// the least recently used images would never give a hit. A lock guards the table, so sharing it is
-/// safe although the compiler cannot check it.
-final class ImageCache: @unchecked Sendable {
+/// the least recently used images would never give a hit.
+final class ImageCache: Sendable {
   private let limit: Int
-  private let lock = NSLock()
-  private var images: [Int: Image] = [:]
-  private var bytes = 0
+  private let kept = Mutex<(images: [Int: Image], bytes: Int)>(([:], 0))
 
   init(limit: Int) { self.limit = limit }
 
   func image(_ index: Int, orDecode decode: () throws -> Image) rethrows -> Image {
     guard limit > 0 else { return try decode() }
-    if let image = lock.withLock({ images[index] }) { return image }
+    if let image = kept.withLock({ $0.images[index] }) { return image }
     let image = try decode()
-    lock.withLock {
-      guard bytes + image.pixels.count <= limit, images[index] == nil else { return }
-      bytes += image.pixels.count
-      images[index] = image
+    kept.withLock { kept in
+      guard kept.bytes + image.pixels.count <= limit, kept.images[index] == nil else { return }
+      kept.bytes += image.pixels.count
+      kept.images[index] = image
     }
     return image
   }
