@@ -110,8 +110,8 @@ public struct ProductRate: Sendable, Codable {
     // does not count.
     let alone = ProductRate.least(of: 4, ck_thread_seconds, multiply)
     // A thread that has just been woken may share a processor with its waker until the system moves
-    // it, so these attempts go on for longer.
-    let shared = ProductRate.least(of: 80, until: alone / 0.9, ck_seconds) {
+    // it, so these attempts go on while they become faster.
+    let shared = ProductRate.least(of: 80, ck_seconds) {
       _ = Workers.map(workers) { _ in multiply() }
     }
     perCore = operations / alone
@@ -119,16 +119,17 @@ public struct ProductRate: Sendable, Codable {
     promisedPerCore = Double(ck_processor_operations_per_cycle()) * ck_processor_clock() / 1e9
   }
 
-  /// The least time of `body`, by the given clock, in some attempts; fewer if one attempt is short
-  /// enough.
-  private static func least(
-    of attempts: Int, until enough: Double = 0, _ clock: () -> Double, _ body: () -> Void
-  ) -> Double {
+  /// The least time of `body`, by the given clock, in some attempts; fewer if eight in a row have not made it
+  /// less by a fiftieth.
+  private static func least(of attempts: Int, _ clock: () -> Double, _ body: () -> Void) -> Double {
     var least = Double.infinity
-    for _ in 0..<attempts where least > enough {
+    var inVain = 0
+    for _ in 0..<attempts where inVain < 8 {
       let start = clock()
       body()
-      least = min(least, clock() - start)
+      let seconds = clock() - start
+      inVain = seconds < 0.98 * least ? 0 : inVain + 1
+      least = min(least, seconds)
     }
     return least
   }

@@ -79,18 +79,25 @@ import Testing
     try FileManager.default.attributesOfItem(atPath: folder.path(path))[.modificationDate] as? Date
   }
 
-  @Test(
-    "interrupted by a signal, or killed, and given again: the same results",
-    arguments: [SIGTERM, SIGKILL])
-  func interrupted(_ signal: Int32) throws {
+  @Test("interrupted by a signal, or killed, and given again: the same results")
+  func interrupted() throws {
     let options = ["--steps", "12", "--seeds", "1", "--parallel", "1"]
     let whole = try SlateProgram.run(
       ["experiment", "datasets", "--images", "2", "--out", folder.path("whole")] + options)
     #expect(whole.status == 0, "\(whole.errors)")
-    let arguments =
-      ["experiment", "datasets", "--images", "2", "--out", folder.path("parts")] + options
+    for (signal, parts) in [(SIGTERM, "asked"), (SIGKILL, "killed")] {
+      try expectSame(
+        parts, as: "whole", interruptedBy: signal,
+        ["experiment", "datasets", "--images", "2"] + options)
+    }
+  }
+
+  private func expectSame(
+    _ parts: String, as whole: String, interruptedBy signal: Int32, _ arguments: [String]
+  ) throws {
+    let arguments = arguments + ["--out", folder.path(parts)]
     let process = try SlateProgram.start(arguments)
-    let metrics = folder.path("parts/runs/plain-scenes-vanilla-seed0/metrics.jsonl")
+    let metrics = folder.path("\(parts)/runs/plain-scenes-vanilla-seed0/metrics.jsonl")
     func lines() -> Int {
       (try? String(contentsOfFile: metrics, encoding: .utf8))?.split(separator: "\n")
         .count { $0.contains("\"loss\"") } ?? 0
@@ -101,15 +108,15 @@ import Testing
     if signal != SIGKILL {
       #expect(process.terminationReason == .exit && process.terminationStatus == 0)
       // The run itself has saved.
-      #expect(try text("parts/report.md").contains("2 of 2 runs are not made yet"))
+      #expect(try text("\(parts)/report.md").contains("2 of 2 runs are not made yet"))
     }
     #expect(lines() < 12)
     let resumed = try SlateProgram.run(arguments)
     #expect(resumed.status == 0, "\(resumed.errors)")
-    #expect(try text("parts/results.json") == text("whole/results.json"))
+    #expect(try text("\(parts)/results.json") == text("\(whole)/results.json"))
     #expect(
-      try Data(contentsOf: folder.url.appending(path: "parts/pictures.png"))
-        == Data(contentsOf: folder.url.appending(path: "whole/pictures.png")))
+      try Data(contentsOf: folder.url.appending(path: "\(parts)/pictures.png"))
+        == Data(contentsOf: folder.url.appending(path: "\(whole)/pictures.png")))
   }
 
   @Test("a run that fails is counted and named, and is tried again")
