@@ -85,6 +85,11 @@ RECORD = {"data": {"path": "pictures", "limit": 20, "center_crop": 8, "exif_orie
 write("measurements", "metrics", METRICS)
 write("measurements", "scores", METRICS + '\0{"fg_ari": 0.5, "mbo": null}')
 write("measurements", "whole", METRICS + '\0{"ari": 1e-3}\0' + json.dumps(RECORD))
+# One bracket more than Foundation takes, and nothing after it: its decoder trapped.
+DEEP = "[" * 513
+write("measurements", "deep", METRICS + "\0" + DEEP + "\0" + DEEP)
+write("experiment", "deep", DEEP)
+write("run", "deep", DEEP)
 write("experiment", "generated", json.dumps(
     {"experiment": "one", "scale": "small", "data": [], "measuring": {}}))
 write("experiment", "others", json.dumps(

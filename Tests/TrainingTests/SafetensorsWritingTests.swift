@@ -38,6 +38,22 @@ import Testing
     }
   }
 
+  @Test("the time of writing grows with the number of tensors, not with its square")
+  func manyTensors() throws {
+    let one = Tensor(1)
+    func seconds(_ count: Int) throws -> Double {
+      let file = SafetensorsFile((0..<count).map { (name: "block.\($0).weight", tensor: one) })
+      let start = ContinuousClock.now
+      _ = try file.serialized()
+      return start.duration(to: .now) / .seconds(1)
+    }
+    _ = try seconds(100)
+    // Sixteen times as many, with room for what else the machine does; squared it would be 256 times.
+    let few = try (0..<5).map { _ in try seconds(2_000) }.min() ?? .nan
+    let many = try (0..<5).map { _ in try seconds(32_000) }.min() ?? .nan
+    #expect(many < 80 * few, "\(many) s, \(few) s")
+  }
+
   private static let integers: [(type: SafetensorsFile.ScalarType, numbers: [Int])] = [
     (.i64, [.min, -1, 0, 1, 1 << 53 + 1, .max]),
     (.i32, [Int(Int32.min), -1, 0, 1, 1 << 24 + 1, Int(Int32.max)]),

@@ -17,12 +17,20 @@
     private let dataset: hid_t
     private static let library = NSLock()
 
+    /// Runs what calls the library: one thread at a time, and without errors that stay behind.
+    private static func callingLibrary<Result>(_ body: () throws -> Result) rethrows -> Result {
+      try library.withLock {
+        defer { chdf5_forget_errors() }
+        return try body()
+      }
+    }
+
     init(path: String, dataset name: String) throws {
       self.path = path
       func refused(_ reason: String) -> DatasetError {
         DatasetError(path: path, reason: reason, remedy: "download the file again")
       }
-      let opened = try HDF5Images.library.withLock {
+      let opened = try HDF5Images.callingLibrary {
         () throws -> (file: hid_t, dataset: hid_t, extents: [hsize_t]) in
         chdf5_silence()
         let file = H5Fopen(path, UInt32(chdf5_read_only()), hid_t(chdf5_default()))
@@ -61,7 +69,7 @@
     }
 
     deinit {
-      HDF5Images.library.withLock {
+      HDF5Images.callingLibrary {
         H5Dclose(dataset)
         H5Fclose(file)
       }
@@ -69,7 +77,7 @@
 
     func image(_ index: Int) throws -> Image {
       var pixels = [UInt8](repeating: 0, count: width * height * 3)
-      let status = HDF5Images.library.withLock { () -> herr_t in
+      let status = HDF5Images.callingLibrary { () -> herr_t in
         let space = H5Dget_space(dataset)
         let extents = [1, hsize_t(height), hsize_t(width), 3]
         let memory = H5Screate_simple(4, extents, nil)

@@ -3,21 +3,20 @@ import Foundation
 extension SafetensorsFile {
   /// The file's bytes: length, header padded to a multiple of 8, data.
   func serialized() throws -> Data {
-    var header = "{"
+    var fields: [String] = []
     if !metadata.isEmpty {
       let pairs = metadata.map { "\(quoted($0.key)):\(quoted($0.value))" }
-      header += "\"__metadata__\":{\(pairs.joined(separator: ","))}"
+      fields.append("\"__metadata__\":{\(pairs.joined(separator: ","))}")
     }
     var offset = 0
     for entry in entries {
-      if header.count > 1 { header += "," }
       let shape = entry.shape.map(String.init).joined(separator: ",")
-      header +=
+      fields.append(
         "\(quoted(entry.name)):{\"dtype\":\"\(entry.type.rawValue)\",\"shape\":[\(shape)],"
-        + "\"data_offsets\":[\(offset),\(offset + entry.data.count)]}"
+          + "\"data_offsets\":[\(offset),\(offset + entry.data.count)]}")
       offset += entry.data.count
     }
-    header += "}"
+    let header = "{" + fields.joined(separator: ",") + "}"
     var text = Data(header.utf8)
     while text.count % 8 != 0 { text.append(0x20) }
     var result = Data(capacity: 8 + text.count + offset)

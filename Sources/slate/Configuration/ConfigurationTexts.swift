@@ -6,7 +6,7 @@ extension RunConfiguration {
   ///
   /// Empty if it is no JSON object.
   static func texts(ofJSON data: Data) -> [String: String] {
-    let values = try? JSONDecoder().decode([String: WrittenValue].self, from: data)
+    let values = try? JSONDecoder().decodeUntrusted([String: WrittenValue].self, from: data)
     return values?.mapValues(\.text) ?? [:]
   }
 }

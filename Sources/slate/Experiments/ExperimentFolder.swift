@@ -67,7 +67,7 @@ struct ExperimentFolder {
   ) throws -> Description {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
-    guard let former = try? decoder.decode(Description.self, from: data) else {
+    guard let former = try? decoder.decodeUntrusted(Description.self, from: data) else {
       throw RunError(
         path: path, reason: "it is no description of an experiment",
         remedy: "choose another --out, or remove the file")

@@ -66,7 +66,7 @@ struct RunState: Codable, Equatable {
         throw damaged(
           "it has \(text.utf8.count) bytes, more than the \(SmallFile.sizeLimit) that are read")
       }
-      self = try JSONDecoder().decode(
+      self = try JSONDecoder().decodeUntrusted(
         RunState.self, from: RunState.withLaterValues(Data(text.utf8)))
       configuration = try configuration.validated()
       data = try data.validated()

@@ -43,7 +43,7 @@ struct TabledImages: Equatable {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     let record = try SmallFile.contents(folder.record.path)
-      .flatMap { try? decoder.decode(Record.self, from: $0).data }
+      .flatMap { try? decoder.decodeUntrusted(Record.self, from: $0).data }
     self.imageSize = imageSize
     path = record?.path.map(TabledImages.shortened)
     (absolutePath, fingerprint) = (record?.absolutePath, record?.fingerprint)

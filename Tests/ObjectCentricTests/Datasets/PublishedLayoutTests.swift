@@ -273,6 +273,27 @@ import Testing
       }
     }
 
+    @Test("nothing of a refused file stays in the library, which would complain at the end")
+    func quietEnd() async {
+      let result = await #expect(
+        processExitsWith: .success, observing: [\.standardErrorContent]
+      ) {
+        let folder = try TemporaryFolder()
+        try folder.url.addText("3dshapes.h5", "text")
+        // A thread that reads ahead, and is still there at the end of the process.
+        await withCheckedContinuation { refused in
+          Thread.detachNewThread {
+            #expect(throws: DatasetError.self) { try Shapes3D(folder.url) }
+            refused.resume()
+            sleep(60)
+          }
+        }
+        try FileManager.default.removeItem(at: folder.url)
+        exit(EXIT_SUCCESS)
+      }
+      #expect(!errorText(result).contains("HDF5"))
+    }
+
     @Test("an extent that no signed number holds")
     func hugeExtents() throws {
       let whole = try Data(contentsOf: try #require(file))
