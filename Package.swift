@@ -246,7 +246,7 @@ let package = Package(
         "AllocationPeak", "TestFolders",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      exclude: ["make_corpus.py"], resources: [.copy("Corpus")]),
+      exclude: ["make_corpus.py", "Dictionaries"], resources: [.copy("Corpus")]),
     .testTarget(
       name: "DocumentationTests",
       dependencies: [

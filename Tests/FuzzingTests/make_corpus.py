@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import struct
 
@@ -126,3 +127,48 @@ for index, text in enumerate([
     "import weights.safetensors --num-slots 4 --tau-start -1", "train --tau-final=0.5 --no-hard",
 ]):
     write("words", str(index), "\n".join(text.split(" ")))
+
+
+def dictionary(parser, words):
+    """Words that the fuzzer may put anywhere: those of the parser's inputs, and these."""
+    folder = os.path.join(root, "Corpus", parser)
+    for name in os.listdir(folder) if parser not in IMAGES else []:
+        with open(os.path.join(folder, name), "rb") as file:
+            text = file.read().decode("utf-8", "ignore")
+        words |= {word for word in re.findall(r'"[\w.-]+"|[a-z][\w-]+', text)}
+    os.makedirs(os.path.join(root, "Dictionaries"), exist_ok=True)
+    with open(os.path.join(root, "Dictionaries", parser), "w") as file:
+        for word in sorted(words):
+            quoted = "".join(
+                c if " " <= c <= "~" and c not in '"\\' else f"\\x{ord(c):02x}" for c in word)
+            file.write(f'"{quoted}"\n')
+
+
+IMAGES = {
+    "jpeg": {f"\xff{chr(marker)}" for marker in range(0xc0, 0x100)} | {"Exif\0\0II*\0", "Adobe\0d", "JFIF\0"},
+    "png": set("IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB iCCP sBIT bKGD pHYs eXIf acTL tEXt zTXt".split()),
+}
+IMAGES["mask"] = IMAGES["png"]
+for parser in IMAGES:
+    dictionary(parser, IMAGES[parser])
+NUMBERS = {"-1", "0", "0.5", "1e308", "-1e-320", "1e999", "2147483648", "4294967295",
+           "9007199254740993", "9223372036854775807", "18446744073709551616", "nan"}
+JSON = NUMBERS | {"true", "false", "null", "{}", "[]", '":', ',"', "\\u0000", "\\ud800", '{"', '"}'}
+with open(os.path.join(root, "..", "..", "Docs", "Reference", "SlateCommandLine.md")) as file:
+    OPTIONS = {word + "\n" for word in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", file.read())}
+for parser in ["configuration", "run", "metrics", "measurements", "experiment"]:
+    with open(os.path.join(root, "Corpus", "run", "resumable")) as file:
+        keys = set(re.findall(r'"\w+"', file.read()))
+    if parser == "configuration":
+        keys = {re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), key) for key in keys}
+    dictionary(parser, JSON | (keys if parser in ["configuration", "run"] else set()))
+DTYPES = {f'"{name}"' for name in [
+    "F64", "F32", "F16", "BF16", "F8_E5M2", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL"]}
+for parser in ["safetensors", "statistics", "sizes", "slots"]:
+    dictionary(parser, JSON | DTYPES | {'"__metadata__"', '"dtype"', '"shape"', '"data_offsets"'})
+dictionary("numpy", NUMBERS | {
+    "'descr': ", "'fortran_order': ", "'shape': ", "'<f4'", "'<f8'", "'>f8'", "'|u1'", "True", "False",
+    "(2, 2)", "(9223372036854775807,)", "mu.npy", "sigma.npy"})
+dictionary("choices", NUMBERS)
+dictionary("words", NUMBERS | OPTIONS | {"\n", "=", "--\n", "~/"})
+dictionary("shapestacks", {"../", "/", "\n", "\r\n", "recordings/", "iseg-w=0.png"})
