@@ -19,7 +19,8 @@
 
     /// Starts ranks of a program; with 0 ranks, the program without the launcher.
     ///
-    /// `MPIEXEC` names another launcher than mpirun. More ranks than processors are allowed.
+    /// `MPIEXEC` names another launcher than mpirun. More ranks than processors are allowed, and those that wait
+    /// let others go on.
     init(_ ranks: Int, _ program: String, _ arguments: [String], in place: URL) throws {
       let environment = ProcessInfo.processInfo.environment
       process = Process()
@@ -31,6 +32,7 @@
       process.environment = environment.merging([
         "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
         "OMPI_MCA_rmaps_base_oversubscribe": "1", "OMPI_MCA_hwloc_base_binding_policy": "none",
+        "OMPI_MCA_mpi_yield_when_idle": "1",
       ]) { _, new in new }
       process.currentDirectoryURL = place
       // Files, because a pipe that nobody reads stops who writes.

@@ -5,7 +5,7 @@
   import Testing
 
   /// The collectives of MPI, and what becomes of a job whose ranks fail.
-  @Suite(.serialized) struct LaunchedTests {
+  @Suite(.oneJobAtATime) struct LaunchedTests {
     private let folder: TemporaryFolder
     init() throws { folder = try TemporaryFolder() }
 

@@ -4,7 +4,7 @@
   import Testing
 
   /// `slate train` and `slate evaluate` under the launcher of MPI.
-  @Suite(.serialized) struct SlateRanksTests {
+  @Suite(.oneJobAtATime) struct SlateRanksTests {
     private let folder: TemporaryFolder
     init() throws { folder = try TemporaryFolder() }
 
