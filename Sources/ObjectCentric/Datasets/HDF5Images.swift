@@ -6,9 +6,8 @@
 
   /// A dataset of shape [count, height, width, 3] and type uint8 in an HDF5 file.
   ///
-  /// The HDF5 library is not safe for threads, so one lock guards every call of it. This is why
-  /// sharing the reader is safe although the compiler cannot check it.
-  final class HDF5Images: @unchecked Sendable {
+  /// The HDF5 library is not safe for threads, so one lock guards every call of it.
+  final class HDF5Images: Sendable {
     let count: Int
     private let path: String
     private let height: Int
