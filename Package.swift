@@ -204,7 +204,9 @@ let package = Package(
       name: "DataLoadingTests", dependencies: ["DataLoading", "Tensors", "TestFolders"]),
     .testTarget(
       name: "TrainingTests",
-      dependencies: ["Training", "NeuralLayers", "Tensors", "TestFolders", "TestSupport"],
+      dependencies: [
+        "CKernels", "Training", "NeuralLayers", "Tensors", "TestFolders", "TestSupport",
+      ],
       resources: [.copy("Fixtures")]),
     .executableTarget(
       name: "CollectivesProbe",

@@ -1,6 +1,7 @@
 import Foundation
 
-/// A regular file that is open for reading: how every file that may come from anybody is opened.
+/// A regular file that is open for reading: how every file that may come from anybody is opened, and what is
+/// written in place.
 ///
 /// A FIFO, a socket or a device is refused before it is opened, because that could wait for ever, read
 /// without end, or set off what a device does. The size is that of the moment of opening: a file that
@@ -8,7 +9,7 @@ import Foundation
 package final class RegularFile {
   /// Why a file cannot be read.
   package struct Fault: Error {
-    /// What is wrong, as "it cannot be read (No such file or directory)".
+    /// What is wrong, as "it cannot be read (No such file or directory)" or "it is a FIFO, not a file".
     package let reason: String
     /// Whether there is nothing at the path.
     package var isMissing = false
@@ -20,7 +21,8 @@ package final class RegularFile {
 
   /// The number of bytes.
   package let size: Int
-  private let descriptor: Int32
+  /// Of the open file, which is closed with this object.
+  package let descriptor: Int32
 
   /// Files below this size are read, and larger ones mapped into memory.
   private static let leastMapped = 1 << 20
@@ -34,24 +36,45 @@ package final class RegularFile {
   ///
   /// - Throws: `Fault`.
   package init(_ path: [UInt8]) throws(Fault) {
+    (descriptor, size) = try RegularFile.opened(path, O_RDONLY)
+  }
+
+  deinit { close(descriptor) }
+
+  /// Opens a file to be changed in place, or makes it: a log, which grows, or a lock.
+  ///
+  /// A link is refused too: in a folder that came from somebody else it could lead to any file of the user.
+  ///
+  /// - Returns: a descriptor for reading and writing, which the caller closes.
+  /// - Throws: `Fault`.
+  package static func descriptor(changing path: String) throws(Fault) -> Int32 {
+    try opened(Array(path.utf8), O_RDWR | O_CREAT | O_NOFOLLOW).descriptor
+  }
+
+  private static func opened(
+    _ path: [UInt8], _ flags: Int32
+  ) throws(Fault) -> (descriptor: Int32, size: Int) {
     let name = path.map { CChar(bitPattern: $0) } + [0]
+    let isChanged = flags & O_CREAT != 0
+    func failed() -> Fault { Fault(doing: isChanged ? "written" : "read") }
     var status = stat()
-    guard stat(name, &status) == 0 else { throw RegularFile.unreadable() }
-    try RegularFile.expectRegular(status)
-    let file = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-    guard file >= 0 else { throw RegularFile.unreadable() }
+    if (isChanged ? lstat(name, &status) : stat(name, &status)) == 0 {
+      try expectRegular(status)
+    } else if !isChanged || errno != ENOENT {
+      throw failed()
+    }
+    let file = open(name, flags | O_NONBLOCK | O_CLOEXEC, 0o644)
+    guard file >= 0 else { throw failed() }
     do throws(Fault) {
       // Something else may stand there by now.
-      guard fstat(file, &status) == 0 else { throw RegularFile.unreadable() }
-      try RegularFile.expectRegular(status)
+      guard fstat(file, &status) == 0 else { throw failed() }
+      try expectRegular(status)
     } catch {
       close(file)
       throw error
     }
-    (descriptor, size) = (file, Int(status.st_size))
+    return (file, Int(status.st_size))
   }
-
-  deinit { close(descriptor) }
 
   /// Some bytes of the file, fewer where it ends before; behind bytes that are given, if any.
   ///
@@ -76,7 +99,7 @@ package final class RegularFile {
         filled += piece
       }
     }
-    guard !failed else { throw RegularFile.unreadable() }
+    guard !failed else { throw Fault(doing: "read") }
     return result
   }
 
@@ -88,7 +111,7 @@ package final class RegularFile {
   package func contents() throws(Fault) -> Data {
     guard size >= RegularFile.leastMapped else { return Data(try bytes(0..<size)) }
     guard let pages = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), pages != MAP_FAILED
-    else { throw RegularFile.unreadable() }
+    else { throw Fault(doing: "read") }
     return Data(
       bytesNoCopy: pages, count: size, deallocator: .custom { pages, size in munmap(pages, size) })
   }
@@ -110,17 +133,21 @@ package final class RegularFile {
     case S_IFDIR: kind = "folder"
     case S_IFIFO: kind = "FIFO"
     case S_IFSOCK: kind = "socket"
+    case S_IFLNK: kind = "link"
     default: kind = "device"
     }
     throw Fault(
       reason: "it is a \(kind), not a file", isOfOtherKind: true,
       isFolder: status.st_mode & S_IFMT == S_IFDIR)
   }
+}
 
-  private static func unreadable() -> Fault {
+extension RegularFile.Fault {
+  /// What the system's last error kept from being done.
+  fileprivate init(doing participle: String) {
     let error = errno
-    return Fault(
-      reason: "it cannot be read (\(String(cString: strerror(error))))",
+    self.init(
+      reason: "it cannot be \(participle) (\(String(cString: strerror(error))))",
       isMissing: error == ENOENT || error == ENOTDIR)
   }
 }

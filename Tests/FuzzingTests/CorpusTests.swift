@@ -19,8 +19,9 @@ import Testing
     "each input is read or refused, and so is what is near it", arguments: FuzzedParser.allCases)
   func corpus(of parser: FuzzedParser) throws {
     let inputs = try corpus(parser)
+    let accepted = inputs.map { parser.read($0.bytes) }
     // Where nothing were accepted, nothing behind the first check would be tried.
-    #expect(inputs.contains { parser.read($0.bytes) })
+    #expect(accepted.contains(true))
     var generator = Philox(seed: 17)
     func random(_ bound: Int) -> Int { Int(generator.next() % UInt64(max(1, bound))) }
     let rounds = parser == .run ? 2 : 20

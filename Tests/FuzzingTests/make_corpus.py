@@ -1,4 +1,7 @@
-"""Makes the inputs that fuzzing begins from, in the folder Corpus: small files of every kind."""
+"""Makes the inputs that fuzzing begins from, in the folder Corpus, and the words that it tries, in Dictionaries.
+
+Corpus/run/resumable is the description of a real run, and is not made here.
+"""
 
 import json
 import os
@@ -89,8 +92,9 @@ write("measurements", "whole", METRICS + '\0{"ari": 1e-3}\0' + json.dumps(RECORD
 # One bracket more than Foundation takes, and nothing after it: its decoder trapped.
 DEEP = "[" * 513
 write("measurements", "deep", METRICS + "\0" + DEEP + "\0" + DEEP)
-write("experiment", "deep", DEEP)
-write("run", "deep", DEEP)
+for parser in ["experiment", "run", "configuration"]:
+    write(parser, "deep", DEEP)
+write("metrics", "deep", "{}\n" + DEEP + "\n{}\n")
 write("experiment", "generated", json.dumps(
     {"experiment": "one", "scale": "small", "data": [], "measuring": {}}))
 write("experiment", "others", json.dumps(
@@ -130,18 +134,19 @@ for index, text in enumerate([
 
 
 def dictionary(parser, words):
-    """Words that the fuzzer may put anywhere: those of the parser's inputs, and these."""
+    """Words that the fuzzer may put anywhere: those of the parser's inputs, and these. Returns all of them."""
     folder = os.path.join(root, "Corpus", parser)
     for name in os.listdir(folder) if parser not in IMAGES else []:
         with open(os.path.join(folder, name), "rb") as file:
             text = file.read().decode("utf-8", "ignore")
-        words |= {word for word in re.findall(r'"[\w.-]+"|[a-z][\w-]+', text)}
+        words = words | {word for word in re.findall(r'"[\w.-]+"|[a-z][\w-]+', text)}
     os.makedirs(os.path.join(root, "Dictionaries"), exist_ok=True)
     with open(os.path.join(root, "Dictionaries", parser), "w") as file:
         for word in sorted(words):
             quoted = "".join(
                 c if " " <= c <= "~" and c not in '"\\' else f"\\x{ord(c):02x}" for c in word)
             file.write(f'"{quoted}"\n')
+    return words
 
 
 IMAGES = {
@@ -156,12 +161,13 @@ NUMBERS = {"-1", "0", "0.5", "1e308", "-1e-320", "1e999", "2147483648", "4294967
 JSON = NUMBERS | {"true", "false", "null", "{}", "[]", '":', ',"', "\\u0000", "\\ud800", '{"', '"}'}
 with open(os.path.join(root, "..", "..", "Docs", "Reference", "SlateCommandLine.md")) as file:
     OPTIONS = {word + "\n" for word in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", file.read())}
-for parser in ["configuration", "run", "metrics", "measurements", "experiment"]:
-    with open(os.path.join(root, "Corpus", "run", "resumable")) as file:
-        keys = set(re.findall(r'"\w+"', file.read()))
-    if parser == "configuration":
-        keys = {re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), key) for key in keys}
-    dictionary(parser, JSON | (keys if parser in ["configuration", "run"] else set()))
+with open(os.path.join(root, "Corpus", "run", "resumable")) as file:
+    KEYS = set(re.findall(r'"\w+"', file.read()))
+dictionary("run", JSON | KEYS)
+dictionary("configuration", JSON | {
+    re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), key) for key in KEYS})
+for parser in ["metrics", "measurements", "experiment"]:
+    dictionary(parser, JSON)
 DTYPES = {f'"{name}"' for name in [
     "F64", "F32", "F16", "BF16", "F8_E5M2", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL"]}
 for parser in ["safetensors", "statistics", "sizes", "slots"]:
@@ -169,6 +175,6 @@ for parser in ["safetensors", "statistics", "sizes", "slots"]:
 dictionary("numpy", NUMBERS | {
     "'descr': ", "'fortran_order': ", "'shape': ", "'<f4'", "'<f8'", "'>f8'", "'|u1'", "True", "False",
     "(2, 2)", "(9223372036854775807,)", "mu.npy", "sigma.npy"})
-dictionary("choices", NUMBERS)
-dictionary("words", NUMBERS | OPTIONS | {"\n", "=", "--\n", "~/"})
+CHOICES = dictionary("choices", NUMBERS)
+dictionary("words", CHOICES | OPTIONS | {"\n", "=", "--\n", "~/"})
 dictionary("shapestacks", {"../", "/", "\n", "\r\n", "recordings/", "iseg-w=0.png"})

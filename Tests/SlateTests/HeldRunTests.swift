@@ -70,13 +70,14 @@ import Testing
     }
   }
 
-  @Test("a folder where no lock can be made is said not to be writable")
+  @Test("what stands in the lock's place, and cannot be one, is named")
   func unwritable() throws {
     try withTemporaryFolder { place in
       let folder = RunFolder(url: place)
       try FileManager.default.createDirectory(at: folder.lock, withIntermediateDirectories: false)
       let error = try #require(throws: RunError.self) { try HeldRun(folder) }
-      #expect(error.reason.hasPrefix("the folder is not writable (Is a directory"), "\(error)")
+      #expect(
+        error.path.hasSuffix("/lock") && error.reason == "it is a folder, not a file", "\(error)")
       // Locking says why; asking for the holder does not fail.
       #expect(HeldRun.otherHolder(of: folder) == nil)
     }

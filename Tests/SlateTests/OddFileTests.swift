@@ -46,18 +46,34 @@ import Training
 
   @Test("a FIFO where files are written, or locked, does not hold anybody up")
   func writing() throws {
-    for name in ["checkpoint.safetensors.tmp", "lock"] {
-      let path = try runWithFIFO(name)
-      let trained = try run(["train", "--steps", "2", "--workers", "2", "--resume", path])
-      #expect(trained.status == 0, "\(name): \(trained.status) \(trained.errors)")
-      #expect(try run(["evaluate", path, "--images", "1"]).status == 0)
-    }
-    // A link at the temporary file's place does not lead writing elsewhere.
+    let resume = ["train", "--steps", "2", "--workers", "2", "--resume"]
+    let path = try runWithFIFO("checkpoint.safetensors.tmp")
+    let trained = try run(resume + [path])
+    #expect(trained.status == 0, "\(trained.status) \(trained.errors)")
+    #expect(try run(["evaluate", path, "--images", "1"]).status == 0)
+    let locked = try run(resume + [try runWithFIFO("lock")])
+    #expect(locked.status == 1)
+    #expect(
+      locked.errors.contains("/lock: it is a FIFO, not a file; remove it"), "\(locked.errors)")
+  }
+
+  @Test(
+    "a link in a run's folder does not lead writing elsewhere",
+    arguments: [
+      ("checkpoint.safetensors.tmp", nil), ("reconstructions.png", nil), ("config.json", nil),
+      ("lock", "remove it"), ("metrics.jsonl", "remove it, then resume the run"),
+    ])
+  func links(_ name: String, _ remedy: String?) throws {
     let (path, other) = (try runWithFIFO("x"), folder.path("other"))
     try Data("mine".utf8).write(to: URL(filePath: other))
-    #expect(symlink(other, path + "/checkpoint.safetensors.tmp") == 0)
-    #expect(try run(["train", "--steps", "2", "--workers", "2", "--resume", path]).status == 0)
+    try? FileManager.default.removeItem(atPath: "\(path)/\(name)")
+    #expect(symlink(other, "\(path)/\(name)") == 0)
+    let resumed = try run(["train", "--steps", "2", "--workers", "2", "--resume", path])
     #expect(try String(contentsOfFile: other, encoding: .utf8) == "mine")
+    guard let remedy else { return #expect(resumed.status == 0, "\(resumed.errors)") }
+    #expect(resumed.status == 1)
+    #expect(
+      resumed.errors.contains("/\(name): it is a link, not a file; \(remedy)"), "\(resumed.errors)")
   }
 
   @Test("FIFOs, devices and folders that are named")

@@ -71,7 +71,7 @@ import Testing
     "an interrupt during validation saves, and says how to resume", arguments: [SIGINT, SIGTERM])
   func interruptedValidation(_ signal: Int32) throws {
     // A thousand iterations, so that a validation lasts some tenths of a second.
-    let options = ["--val-every", "3", "--val-images", "150", "--iterations", "1000"]
+    let options = ["--val-every", "3", "--val-images", "250", "--iterations", "1000"]
     let output = Pipe()
     let run = try SlateProgram.startTraining(
       options + ["--steps", "6"], out: folder.path("run"), output: output)

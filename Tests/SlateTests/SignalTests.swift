@@ -10,10 +10,10 @@ import Testing
 
   /// SIGHUP, unless the tests run under nohup: then it says nothing to the programs they start.
   private static let heededHangup: [Int32] = {
-    let former = signal(SIGHUP, SIG_IGN)
-    signal(SIGHUP, former)
-    let isIgnored = unsafeBitCast(former, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
-    return isIgnored ? [] : [SIGHUP]
+    var action = sigaction()
+    sigaction(SIGHUP, nil, &action)
+    let handler = unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+    return handler == unsafeBitCast(SIG_IGN, to: Int.self) ? [] : [SIGHUP]
   }()
 
   private func started(_ options: String..., errors: Pipe? = nil) throws -> Process {

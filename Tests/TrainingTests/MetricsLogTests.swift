@@ -107,10 +107,69 @@ import Testing
     }
   }
 
+  @Test("a line is as long as it may be, across the pieces that are read, and no longer")
+  func longLines() throws {
+    try withTemporaryFolder { folder in
+      let url = folder.appending(path: "metrics.jsonl")
+      func line(_ step: Int, _ size: Int) -> String {
+        let start = "{\"step\": \(step), \"x\": \""
+        return start + String(repeating: "a", count: size - start.utf8.count - 2) + "\"}\n"
+      }
+      let lines = [line(0, 700_000), line(1, 700_000), line(2, 1 << 20), line(3, 40)]
+      try Data(lines.joined().utf8).write(to: url)
+      #expect(try MetricsLog.read(url).map { $0["step"] } == [0, 1, 2, 3])
+      _ = try MetricsLog(url, keepingStepsUpTo: 1)
+      #expect(try text(url) == lines.prefix(2).joined())
+      // Whether a newline follows or not.
+      for end in ["\n", ""] {
+        try Data((lines[3] + String(repeating: "a", count: 3 << 20) + end).utf8).write(to: url)
+        let error = #expect(throws: LogError.self) { try MetricsLog.read(url) }
+        #expect(error?.reason == "line 2 has more than 1048576 bytes", "\(error as Any)")
+      }
+    }
+  }
+
+  @Test("a log that becomes shorter while it is read ends early")
+  func shortened() async {
+    await #expect(processExitsWith: .success) {
+      try withTemporaryFolder { folder in
+        let url = folder.appending(path: "metrics.jsonl")
+        let line = "{\"step\": 7, \"x\": \"\(String(repeating: "a", count: 4000))\"}\n"
+        let whole = Data(String(repeating: line, count: 2000).utf8)
+        try whole.write(to: url)
+        let file = try FileHandle(forWritingTo: url)
+        Thread.detachNewThread {
+          while true {
+            _ = try? file.truncate(atOffset: 100_000)
+            _ = try? file.seek(toOffset: 0)
+            _ = try? file.write(contentsOf: whole)
+          }
+        }
+        for _ in 0..<100 {
+          #expect(try MetricsLog.read(url).allSatisfy { $0["step"] == 7 })
+        }
+        exit(EXIT_SUCCESS)
+      }
+    }
+  }
+
+  @Test("a link is not followed, also where nothing is at its end", arguments: [true, false])
+  func aLink(_ hasEnd: Bool) throws {
+    try withTemporaryFolder { folder in
+      let (url, other) = (folder.appending(path: "metrics.jsonl"), folder.appending(path: "other"))
+      // What a last line that was cut off looks like.
+      if hasEnd { try Data("mine".utf8).write(to: other) }
+      #expect(symlink(other.path, url.path) == 0)
+      let error = #expect(throws: LogError.self) { try MetricsLog(url) }
+      #expect(error?.description.hasPrefix("\(url.path): it is a link, not a file") == true)
+      #expect((try? text(other)) == (hasEnd ? "mine" : nil))
+    }
+  }
+
   @Test func aFolderThatDoesNotExist() throws {
     let url = URL(filePath: "/nonexistent/metrics.jsonl")
     let error = try #require(throws: LogError.self) { try MetricsLog(url) }
-    #expect(error.description.hasPrefix("/nonexistent/metrics.jsonl: the log cannot be written"))
+    #expect(error.description.hasPrefix("/nonexistent/metrics.jsonl: it cannot be written"))
     #expect(throws: LogError.self) { try MetricsLog.read(url) }
   }
 

@@ -19,6 +19,7 @@
     /// Runs what calls the library: one thread at a time, and without errors that stay behind.
     private static func callingLibrary<Result>(_ body: () throws -> Result) rethrows -> Result {
       try library.withLock {
+        chdf5_silence()
         defer { chdf5_forget_errors() }
         return try body()
       }
@@ -31,7 +32,6 @@
       }
       let opened = try HDF5Images.callingLibrary {
         () throws -> (file: hid_t, dataset: hid_t, extents: [hsize_t]) in
-        chdf5_silence()
         let file = H5Fopen(path, UInt32(chdf5_read_only()), hid_t(chdf5_default()))
         guard file >= 0 else { throw refused("it is no HDF5 file, or is damaged") }
         let dataset = H5Dopen2(file, name, hid_t(chdf5_default()))

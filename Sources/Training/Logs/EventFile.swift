@@ -33,12 +33,7 @@ public struct EventFile: Sendable {
       number += 1
     } while FileManager.default.fileExists(atPath: url.path)
     self.url = url
-    do {
-      try Data().write(to: url)
-      file = try FileHandle(forWritingTo: url)
-    } catch {
-      throw LogError(path: url.path, notWritten: error)
-    }
+    file = try FileHandle(changingLog: url)
     try append(step: nil) { $0.append(field: 3, "brain.Event:2") }
     if let step {
       // This is SessionLog { 1 status: START }.

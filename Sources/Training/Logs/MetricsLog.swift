@@ -36,7 +36,8 @@ public struct MetricsLog: Sendable {
   ///     the run measures them again. Default: all lines are kept.
   ///
   /// A last line that was cut off is dropped.
-  /// - Throws: `LogError` naming the file when it cannot be opened, or another line is damaged.
+  /// - Throws: `LogError` naming the file when it cannot be opened, is a link or anything else but a file, or
+  ///   another line is damaged.
   public init(_ url: URL, keepingStepsUpTo step: Int = .max) throws {
     self.url = url
     let exists = FileManager.default.fileExists(atPath: url.path)
@@ -50,9 +51,8 @@ public struct MetricsLog: Sendable {
         if isKept { end = endOfLine }
       }
     }
+    file = try FileHandle(changingLog: url)
     do {
-      if !exists { try Data().write(to: url) }
-      file = try FileHandle(forWritingTo: url)
       try file.truncate(atOffset: UInt64(end))
       try file.seekToEnd()
     } catch {
@@ -90,39 +90,56 @@ public struct MetricsLog: Sendable {
     Int(exactly: number).map { (0...1 << 53).contains($0) } ?? false
   }
 
+  /// The most bytes of a line, and those that are read at once.
+  private static let longestLine = 1 << 20
+
   /// Calls `body` with the numbers of each line and the offset at which the next line begins.
+  ///
+  /// The file is read in pieces, not mapped: another process that resumes the run may shorten it meanwhile.
   private static func forEachLine(
     of url: URL, _ body: (_ values: [String: Double], _ end: Int) -> Void
   ) throws {
-    let data: Data
-    do {
-      data = try RegularFile(url.path).contents()
-    } catch {
-      throw LogError(
-        path: url.path, reason: error.reason, remedy: "check the path and its permissions")
+    var number = 1
+    func damaged(_ what: String) -> LogError {
+      LogError(path: url.path, reason: what, remedy: "mend or remove the line")
     }
-    var start = data.startIndex
-    var number = 0
-    while let newline = data[start...].firstIndex(of: UInt8(ascii: "\n")) {
-      let end = newline + 1
-      number += 1
-      guard let object = try? JSONSerialization.jsonObject(with: data[start..<newline]),
-        let fields = object as? [String: Any]
-      else {
-        if end == data.endIndex { break }
-        throw LogError(
-          path: url.path, reason: "line \(number) is not a JSON object",
-          remedy: "mend or remove the line")
+    do {
+      let file = try RegularFile(url.path)
+      // Where line `number` begins, and the bytes that have been read from there on.
+      var (start, bytes) = (0, [UInt8]())
+      while true {
+        let position = start + bytes.count
+        let former = bytes.count
+        bytes = try file.bytes(
+          position..<min(position + longestLine, file.size), after: bytes)
+        // What is left is a line that was cut off.
+        guard bytes.count > former else { return }
+        var rest = bytes[...]
+        while let newline = rest.firstIndex(of: UInt8(ascii: "\n")) {
+          let line = rest[..<newline]
+          rest = rest[(newline + 1)...]
+          start += line.count + 1
+          guard let object = try? JSONSerialization.jsonObject(with: Data(line)),
+            let fields = object as? [String: Any]
+          else {
+            if start == file.size { return }
+            throw damaged("line \(number) is not a JSON object")
+          }
+          let values = fields.mapValues { ($0 as? NSNumber)?.doubleValue ?? .nan }
+          guard values["step"].map(MetricsLog.isStep) ?? true else {
+            throw damaged("the step of line \(number) is no whole number from 0 to 2^53")
+          }
+          body(values, start)
+          number += 1
+        }
+        guard rest.count <= longestLine else {
+          throw damaged("line \(number) has more than \(longestLine) bytes")
+        }
+        bytes = Array(rest)
       }
-      let values = fields.mapValues { ($0 as? NSNumber)?.doubleValue ?? .nan }
-      guard values["step"].map(MetricsLog.isStep) ?? true else {
-        throw LogError(
-          path: url.path,
-          reason: "the step of line \(number) is no whole number from 0 to 2^53",
-          remedy: "mend or remove the line")
-      }
-      body(values, end - data.startIndex)
-      start = end
+    } catch let fault as RegularFile.Fault {
+      throw LogError(
+        path: url.path, reason: fault.reason, remedy: "check the path and its permissions")
     }
   }
 }

@@ -1,5 +1,5 @@
+import FileReading
 import Foundation
-import Training
 
 /// The folder of a run, to which no other process writes as long as this one lives.
 ///
@@ -12,16 +12,17 @@ final class HeldRun {
 
   /// Locks a folder that exists.
   ///
-  /// - Throws: `RunError` when another process holds the lock, naming that process, or when the
-  ///   folder cannot be written.
+  /// - Throws: `RunError` when another process holds the lock, naming that process, when the folder cannot
+  ///   be written, or when something else than a file stands in the lock's place.
   init(_ folder: RunFolder) throws {
     self.folder = folder
-    descriptor = open(folder.lock.path, O_RDWR | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else {
+    do {
+      descriptor = try RegularFile.descriptor(changing: folder.lock.path)
+    } catch {
       throw RunError(
-        path: folder.url.relativePath,
-        reason: "the folder is not writable (\(String(cString: strerror(errno))))",
-        remedy: "change its permissions, or choose a folder that is writable")
+        path: folder.lock.relativePath, reason: error.reason,
+        remedy: error.isOfOtherKind
+          ? "remove it" : "change the permissions of its folder, or choose one that is writable")
     }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
       let owner = HeldRun.owner(in: descriptor)
@@ -43,11 +44,10 @@ final class HeldRun {
   ///
   /// Nil if there is none, or if the lock cannot be examined: locking the folder will then say why.
   static func otherHolder(of folder: RunFolder) -> String? {
-    let descriptor = open(folder.lock.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-    guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK else { return nil }
-    return owner(in: descriptor).map { "process \($0)" } ?? "another process"
+    guard let file = try? RegularFile(folder.lock.path),
+      flock(file.descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK
+    else { return nil }
+    return owner(in: file.descriptor).map { "process \($0)" } ?? "another process"
   }
 
   /// Makes the folder of a new run, and locks it.

@@ -7,7 +7,7 @@ struct MachineRecord: Codable {
   /// The measured rate of matrix products.
   let rate: ProductRate
 
-  /// Measures for about 20 ms.
+  /// Measures the rate: some 20 ms.
   init() {
     facts = .current
     rate = ProductRate()

@@ -5,13 +5,14 @@ extension JSONDecoder {
   ///
   /// Foundation's decoder traps where the last byte opens more brackets than it takes (512), because it then
   /// looks for the line of the byte after it. So it gets the end of a line besides, which is no part of a
-  /// value; and what is not UTF-8, which it would convert first, is refused, as the standard of JSON has it.
+  /// value; and UTF-16 and UTF-32, which it would convert first, are refused, as the standard of JSON has it.
   ///
   /// - Throws: `DecodingError` when the bytes hold no such value.
   func decodeUntrusted<Value: Decodable>(_ type: Value.Type, from data: Data) throws -> Value {
-    // No byte of UTF-8 is 0xfe or above, and none of JSON is 0.
+    // Of these bytes JSON in UTF-8 has none; in UTF-16 or UTF-32 some are zero, or the mark at the start.
     guard data.allSatisfy({ 0x01...0xfd ~= $0 }) else {
-      throw DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: "it is not UTF-8"))
+      throw DecodingError.dataCorrupted(
+        .init(codingPath: [], debugDescription: "it is no JSON in UTF-8"))
     }
     return try decode(type, from: data + Data("\n".utf8))
   }

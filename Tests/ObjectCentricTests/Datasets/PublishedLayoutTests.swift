@@ -294,6 +294,31 @@ import Testing
       #expect(!errorText(result).contains("HDF5"))
     }
 
+    @Test("the library says nothing of damage, whichever thread reads")
+    func silent() async throws {
+      let result = await #expect(
+        processExitsWith: .success, observing: [\.standardErrorContent]
+      ) {
+        let fixture = try #require(
+          Bundle.module.resourceURL?.appending(path: "Fixtures/shapes3d_tiny.h5"))
+        var bytes = try Data(contentsOf: fixture)
+        // The compressed images are there.
+        bytes.replaceSubrange(5120..<7000, with: Data(count: 1880))
+        let folder = try TemporaryFolder()
+        let url = folder.url.appending(path: "3dshapes.h5")
+        try bytes.write(to: url)
+        let data = try Shapes3D(url, imageSize: 8, parts: [.train: 0..<4])
+        await withCheckedContinuation { done in
+          Thread.detachNewThread {
+            let error = #expect(throws: DatasetError.self) { _ = try data.image(3, of: .train) }
+            #expect(error?.reason == "image 3 cannot be read")
+            done.resume()
+          }
+        }
+      }
+      #expect(!errorText(result).contains("HDF5"), "\(errorText(result))")
+    }
+
     @Test("an extent that no signed number holds")
     func hugeExtents() throws {
       let whole = try Data(contentsOf: try #require(file))
