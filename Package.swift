@@ -188,7 +188,9 @@ let package = Package(
       resources: [.copy("Fixtures")]),
     .testTarget(
       name: "EstimatorComparisonTests",
-      dependencies: ["EstimatorComparison", "Images", "ImplicitLayers", "Tensors", "TestSupport"]),
+      dependencies: [
+        "EstimatorComparison", "Images", "ImplicitLayers", "Tensors", "TestFolders", "TestSupport",
+      ]),
     .testTarget(
       name: "NeuralLayersTests",
       dependencies: ["NeuralLayers", "Tensors", "TestFolders", "TestSupport", "Training"],

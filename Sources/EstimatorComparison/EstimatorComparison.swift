@@ -24,8 +24,8 @@ import Tensors
 public struct EstimatorComparison {
   /// What counts as right.
   public enum Reference {
-    /// The dense adjoint (LU) for at most 600 numbers per sample, least squares if I - J is
-    /// singular there, else GMRES to 1e-12, or to what the dtype resolves.
+    /// The dense adjoint (LU) for at most 600 numbers per sample whose Jacobians have at most 4e7
+    /// numbers together, least squares if I - J is singular there, else GMRES to 1e-12, or to what the dtype resolves.
     case automatic
     /// The gradient of an estimator that the caller chooses.
     case estimator(ComparedEstimator)

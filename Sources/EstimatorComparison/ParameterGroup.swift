@@ -19,9 +19,10 @@ public struct ParameterGroup: Sendable {
     expect(!tensors.isEmpty, "the parameter group \"\(name)\" has no tensors")
     for tensor in tensors {
       expect(
-        tensor.isRecorded,
-        "a tensor of shape \(tensor.shape) in the parameter group \"\(name)\" is a constant, "
-          + "without a gradient; make it a variable with variable()")
+        tensor.isVariable,
+        "a tensor of shape \(tensor.shape) in the parameter group \"\(name)\" is "
+          + (tensor.isRecorded ? "computed from variables" : "a constant")
+          + ", without a gradient of its own; make it a variable with variable()")
     }
     self.name = name
     self.tensors = tensors

@@ -43,7 +43,8 @@ package final class RegularFile {
 
   /// Opens a file to be changed in place, or makes it: a log, which grows, or a lock.
   ///
-  /// A link is refused too: in a folder that came from somebody else it could lead to any file of the user.
+  /// A link is refused too, and so is a file with another name, a hard link: in a folder that came from
+  /// somebody else it could be any file of the user; in one that was copied by links, the copy.
   ///
   /// - Returns: a descriptor for reading and writing, which the caller closes.
   /// - Throws: `Fault`.
@@ -69,6 +70,10 @@ package final class RegularFile {
       // Something else may stand there by now.
       guard fstat(file, &status) == 0 else { throw failed() }
       try expectRegular(status)
+      if isChanged, status.st_nlink > 1 {
+        throw Fault(
+          reason: "it is a hard link: the same file has another name", isOfOtherKind: true)
+      }
     } catch {
       close(file)
       throw error

@@ -151,7 +151,9 @@ public struct SolveReport: Sendable, CustomStringConvertible {
 
   /// Which gradients went through so few steps that they are truncated more than the value shows.
   private var unrollingNote: String? {
-    let short = samples.indices.filter { samples[$0].differentiatedSteps == 1 }
+    let short = samples.indices.filter {
+      samples[$0].differentiatedSteps == 1 && samples[$0].evaluations == 1
+    }
     guard rule.tolerance != nil, !short.isEmpty else { return nil }
     return "the start was accepted at once in \(list(short)), so that the gradient there goes "
       + "through one application of the map; start further away, or use an implicit estimator"
@@ -161,9 +163,13 @@ public struct SolveReport: Sendable, CustomStringConvertible {
   private func resolutionNote(_ positions: [Int]) -> String? {
     guard let tolerance = rule.tolerance else { return nil }
     let resolution = dtype.machineEpsilon
-    let atFloor = positions.filter {
-      [.stalled, .limitReached].contains(samples[$0].outcome)
-        && samples[$0].relativeResidual <= 64 * resolution
+    let atFloor = positions.filter { position in
+      let sample = samples[position]
+      guard sample.relativeResidual <= 64 * resolution else { return false }
+      // What was still contracting at the limit could have met a tolerance that the dtype resolves.
+      let least = 8 * resolution / (tolerance.isOfDistance ? sample.slope ?? 1 : 1)
+      return sample.outcome == .stalled
+        || sample.outcome == .limitReached && !(tolerance.relative >= least)
     }
     guard let sample = atFloor.first else { return nil }
     if tolerance.isOfDistance {

@@ -68,6 +68,9 @@ public struct Tensor: Sendable {
 
   /// Whether gradients can flow back from this tensor.
   public var isRecorded: Bool { node != nil }
+
+  /// Whether this is a variable, of which `gradients(of:)` keeps the gradient, and not computed from some.
+  package var isVariable: Bool { node?.isVariable == true }
 }
 
 // MARK: - Making tensors

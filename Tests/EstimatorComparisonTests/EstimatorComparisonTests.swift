@@ -2,6 +2,7 @@ import EstimatorComparison
 import Foundation
 import ImplicitLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -32,6 +33,16 @@ import Testing
         #expect(abs(predicted - error) < 1e-10, "s \(s), \(row.name)")
       }
     }
+  }
+
+  @Test("what is computed from variables has no gradient to compare, and is no parameter")
+  func computed() async {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      _ = ParameterGroup("w", [Tensor([0.25]).variable() * 2])
+    }
+    #expect(
+      errorText(result).contains(
+        "in the parameter group \"w\" is computed from variables, without a gradient of its own"))
   }
 
   /// A number rounded to as many digits as the text has, in its form.

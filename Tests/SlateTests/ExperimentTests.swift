@@ -73,6 +73,12 @@ import Testing
     let table = try SlateProgram.run(
       "table", run, folder.path("all/runs/plain-scenes-vanilla-seed0"), "--format", "csv")
     #expect(table.output.contains("all,val_cross_entropy,"), "\(table.errors)")
+    // What is refused removes nothing.
+    let scores = try modified("all/runs/plain-scenes-vanilla-seed1/scores.json")
+    let refused = try experiment(
+      "datasets", "--steps", "4", "--seeds", "2", "--images", "3", out: "all")
+    #expect(refused.status == 1 && refused.errors.contains("another configuration"))
+    #expect(try modified("all/runs/plain-scenes-vanilla-seed1/scores.json") == scores)
   }
 
   private func modified(_ path: String) throws -> Date? {

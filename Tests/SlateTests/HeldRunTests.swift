@@ -105,7 +105,15 @@ import Testing
       }
       // The files of a run that was ended before its first checkpoint are none.
       try Data("{}\n".utf8).write(to: folder.configuration)
+      try Data().write(to: folder.metrics)
       held = try HeldRun.create(at: path)
+      held = nil
+      // Measurements are some.
+      try Data("{\"step\": 0}\n".utf8).write(to: folder.metrics)
+      let measured = try #require(throws: RunError.self) { try HeldRun.create(at: path) }
+      #expect(measured.path == path && measured.reason.hasPrefix("it holds the measurements"))
+      #expect(measured.remedy.contains(folder.metrics.relativePath))
+      #expect(HeldRun.otherHolder(of: folder) == nil)
 
       let error = try #require(throws: RunError.self) {
         try HeldRun.create(at: folder.configuration.path + "/run")

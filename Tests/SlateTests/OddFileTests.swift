@@ -61,7 +61,8 @@ import Training
     "a link in a run's folder does not lead writing elsewhere",
     arguments: [
       ("checkpoint.safetensors.tmp", nil), ("reconstructions.png", nil), ("config.json", nil),
-      ("lock", "remove it"), ("metrics.jsonl", "remove it, then resume the run"),
+      ("lock", "remove it"),
+      ("metrics.jsonl", "put a copy in its place, or remove it, then resume the run"),
     ])
   func links(_ name: String, _ remedy: String?) throws {
     let (path, other) = (try runWithFIFO("x"), folder.path("other"))
@@ -111,6 +112,10 @@ import Training
     #expect(lastStep(of: run) == nil)
     try Data("{\"step\": 41, \"x\": 1}\n{\"step\": 42, \"x\"".utf8).write(to: run.metrics)
     #expect(lastStep(of: run) == 41)
+    // No run comes to a step with which nothing could be counted.
+    let step = "{\"step\": 9223372036854775807, \"x\": 1}\n"
+    try Data(("{\"step\": 40, \"x\": 1}\n" + step).utf8).write(to: run.metrics)
+    #expect(lastStep(of: run) == 40)
     try FileManager.default.removeItem(at: run.metrics)
     #expect(mkfifo(run.metrics.path, 0o600) == 0)
     #expect(lastStep(of: run) == nil)

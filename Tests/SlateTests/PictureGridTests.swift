@@ -100,4 +100,13 @@ import Training
     #expect(error.path.hasSuffix("bad-7") || error.path.hasSuffix("bad-7/"), "\(error)")
     #expect(error.reason == "it holds no checkpoint.safetensors")
   }
+
+  @Test("a checkpoint of another run is refused, whatever its sizes are")
+  func another() throws {
+    let (one, other) = (try saved("one", seed: 8).run, try saved("other", seed: 9).run)
+    try FileManager.default.removeItem(at: one.folder.checkpoint)
+    try FileManager.default.copyItem(at: other.folder.checkpoint, to: one.folder.checkpoint)
+    let error = try #require(throws: RunError.self) { try PictureGrid(of: [one]) }
+    #expect(error.path.contains("one-8") && error.reason == "its checkpoint is that of another run")
+  }
 }

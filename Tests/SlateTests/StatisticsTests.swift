@@ -214,6 +214,13 @@ import Training
     try bytes.write(to: URL(filePath: path))
     let refused = try SlateProgram.run("fid", path, path)
     #expect(refused.status == 1 && refused.errors.contains(path), "\(refused.errors)")
+    // Of which the product would take hours.
+    let wide = folder.path("wide.safetensors")
+    try writeSparseSafetensors(
+      [("mean", [20_000]), ("factor", [20_000, 20_000])], to: URL(filePath: wide))
+    let large = try SlateProgram.run("fid", wide, wide)
+    #expect(large.status == 1)
+    #expect(large.errors.contains("'factor' has 400000000 numbers, more than"), "\(large.errors)")
     let unreadable = try SlateProgram.run("fid", path, path, "--save", folder.path("a.npz"))
     #expect(unreadable.status != 0 && unreadable.errors.contains(".safetensors"))
   }

@@ -19,6 +19,22 @@ import Training
     #expect(try SlateProgram.run("plot", folder.path(run), "--out", folder.path("p")).status == 0)
   }
 
+  @Test("an error does not command the terminal, and has an end")
+  func controls() throws {
+    let refused = try SlateProgram.run("evaluate", folder.path("\u{1b}[2J\u{9b}1m\u{7f}é"))
+    #expect(refused.status == 1)
+    #expect(refused.errors.contains(#"\u{1b}[2J\u{9b}1m\u{7f}é"#), "\(refused.errors)")
+    // A tensor's name in place of another.
+    let url = folder.url.appending(path: "long.safetensors")
+    let name = String(repeating: "long", count: 100_000)
+    let header = "{\"\(name)\":{\"dtype\":\"X\",\"shape\":[],\"data_offsets\":[0,0]}}"
+    try (withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) } + header.utf8)
+      .write(to: url)
+    let long = try SlateProgram.run("import", url.path)
+    #expect(long.status == 1 && long.errors.contains("long.safetensors"))
+    #expect(long.errors.count < 20_000 && long.errors.hasSuffix("…\n"))
+  }
+
   @Test(
     "no stream that fails ends a run",
     arguments: [

@@ -37,6 +37,28 @@ import Training
   }
 
   @Test(
+    "widths of which a tensor would have more than can be counted",
+    arguments: [(1 << 29, 1), (1, 715_827_883)])
+  func widths(_ model: Int, _ slot: Int) throws {
+    let url = folder.url.appending(path: "wide.safetensors")
+    try writeSparseSafetensors(
+      [
+        ("dvae.encoder.6.weight", [1]), ("dictionary.dictionary.weight", [1, model]),
+        ("positional_encoder.pe", [1, 5, 1]), ("slot_proj.weight", [1, slot]),
+        ("slot_attn.slot_attention.mlp.0.weight", [1, 1]),
+        ("dvae.encoder.1.m.weight", [1, 1, 1, 1]),
+        ("slot_attn.slot_attention.gru.weight_ih", [3, 1]),
+        ("tf_dec.blocks.0.ffn.0.weight", [1, 1]),
+      ], to: url)
+    let checkpoint = try Checkpoint(contentsOf: url)
+    var configuration = Preset.shapes3d.configuration
+    let error = try #require(throws: RunError.self) {
+      try configuration.readSizes(of: checkpoint, path: url.path)
+    }
+    #expect(error.reason.contains("instead of [\(model == 1 ? 3 * slot : 4 * model), "), "\(error)")
+  }
+
+  @Test(
     "what a checkpoint says of its run",
     arguments: [
       ("\"data\":{\"scenes\":\"plain\"}", "\"data\":{\"limit\":0}"),

@@ -69,14 +69,20 @@ public struct SavedArray {
 }
 
 /// A .npz file, as numpy.savez or, deflated, numpy.savez_compressed writes it.
-public func npz(_ arrays: [SavedArray], deflated: Bool = false) -> Data {
+///
+/// Where arrays are deflated, four times `emptyBlocks` blocks without a byte come before each.
+public func npz(_ arrays: [SavedArray], deflated: Bool = false, emptyBlocks: Int = 0) -> Data {
   var (files, directory) = (Data(), Data())
   func number(_ value: Int, _ bytes: Int) -> Data {
     Data((0..<bytes).map { place -> UInt8 in UInt8(truncatingIfNeeded: value >> (8 * place)) })
   }
   for array in arrays {
     let name = Data("\(array.name).npy".utf8)
-    let packed = deflated ? array.deflated : array.bytes
+    // Ten bits a block: not the last one, of the fixed code, at its end.
+    let empty = (0..<4).reduce(0) { $0 | 2 << (10 * $1) }
+    let packed =
+      deflated
+      ? Data((0..<emptyBlocks).flatMap { _ in number(empty, 5) }) + array.deflated : array.bytes
     // Versions, method, time, check, sizes, length of the name.
     var facts = number(20, 2) + number(0, 2) + number(deflated ? 8 : 0, 2) + number(0, 4)
     facts += number(Int(crc32(array.bytes)), 4) + number(packed.count, 4)

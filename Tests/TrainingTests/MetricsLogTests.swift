@@ -121,8 +121,8 @@ import Testing
       _ = try MetricsLog(url, keepingStepsUpTo: 1)
       #expect(try text(url) == lines.prefix(2).joined())
       // Whether a newline follows or not.
-      for end in ["\n", ""] {
-        try Data((lines[3] + String(repeating: "a", count: 3 << 20) + end).utf8).write(to: url)
+      for (size, end) in [(3 << 20, "\n"), (3 << 20, ""), (1 << 20 + 1, "\n")] {
+        try Data((lines[3] + String(repeating: "a", count: size) + end).utf8).write(to: url)
         let error = #expect(throws: LogError.self) { try MetricsLog.read(url) }
         #expect(error?.reason == "line 2 has more than 1048576 bytes", "\(error as Any)")
       }
@@ -150,6 +150,19 @@ import Testing
         }
         exit(EXIT_SUCCESS)
       }
+    }
+  }
+
+  @Test("a file with another name is not changed")
+  func hardLink() throws {
+    try withTemporaryFolder { folder in
+      let (url, copy) = (folder.appending(path: "metrics.jsonl"), folder.appending(path: "copy"))
+      try Data("{\"step\": 0}\n{\"step\": 1}\n".utf8).write(to: copy)
+      #expect(link(copy.path, url.path) == 0)
+      let error = #expect(throws: LogError.self) { try MetricsLog(url, keepingStepsUpTo: 0) }
+      #expect(
+        error?.description.contains("it is a hard link: the same file has another name") == true)
+      #expect(try MetricsLog.read(copy).count == 2)
     }
   }
 

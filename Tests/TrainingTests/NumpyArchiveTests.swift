@@ -84,6 +84,36 @@ import Testing
     }
   }
 
+  @Test("blocks without a byte are read, but not any number of them")
+  func emptyBlocks() throws {
+    try withTemporaryFolder { folder in
+      let url = folder.appending(path: "blocks.npz")
+      let array = SavedArray("a", shape: [3], [1, 2, 3])
+      try npz([array], deflated: true, emptyBlocks: 500).write(to: url)
+      #expect(try NumpyArchive(contentsOf: url).tensor("a").scalars == [1, 2, 3])
+      try npz([array], deflated: true, emptyBlocks: 1000).write(to: url)
+      let error = #expect(throws: NumpyArchive.Failure.self) {
+        try NumpyArchive(contentsOf: url).tensor("a")
+      }
+      #expect(error?.reason.hasPrefix("the array 'a' has 5") == true, "\(error as Any)")
+    }
+  }
+
+  @Test("of many names eight are told, and of a long one none")
+  func names() throws {
+    try withTemporaryFolder { folder in
+      let url = folder.appending(path: "names.npz")
+      let names = (0..<11).map { "a\($0 + 10)" } + [String(repeating: "b", count: 300)]
+      try npz(names.map { SavedArray($0, shape: [1], [1]) }).write(to: url)
+      let error = #expect(throws: NumpyArchive.Failure.self) {
+        try NumpyArchive(contentsOf: url).tensor("mu")
+      }
+      let told = (10..<18).map { "\"a\($0).npy\"" }.joined(separator: ", ")
+      #expect(
+        error?.reason == "it has no array 'mu' (it has [\(told)] and 3 more)", "\(error as Any)")
+    }
+  }
+
   /// The size of the network's features, of which the covariance has 32 MiB; and the largest array.
   @Test(
     "reading takes at most the file's size and 64 MiB, however small the file is",

@@ -39,6 +39,29 @@ import Testing
     }
   }
 
+  @Test("who writes the same file at the same time waits, and every version is whole")
+  func atTheSameTime() async throws {
+    let folder = try TemporaryFolder()
+    let url = folder.url.appending(path: "shared.safetensors")
+    func file(_ writer: Int) -> SafetensorsFile {
+      SafetensorsFile([("x", Tensor.full(Double(writer), [100_000 + writer]))])
+    }
+    try file(0).write(to: url)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for writer in 1...3 {
+        group.addTask { for _ in 0..<30 { try file(writer).write(to: url) } }
+      }
+      for _ in 0..<100 {
+        let tensor = try SafetensorsFile(contentsOf: url).tensor("x")
+        #expect(tensor.scalars.allSatisfy { Int($0) == tensor.count - 100_000 })
+      }
+      try await group.waitForAll()
+    }
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == ["shared.safetensors"]
+    )
+  }
+
   @Test("the time of writing grows with the number of tensors, not with its square")
   func manyTensors() throws {
     let one = Tensor(1)

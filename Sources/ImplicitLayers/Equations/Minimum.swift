@@ -133,7 +133,7 @@ public func solveMinimum<State: FixedPointState>(
 ///   - stepSize: s, for all samples; default 1 / the largest curvature of each sample where the search
 ///     begins, by twenty products with the Hessian. Where curvatures grow on the way that is too long, and
 ///     the solve fails: it then goes on from the best point with a step that ten steps of plain
-///     backtracking find short enough, up to eight times. A step of your own is kept: where the solve
+///     backtracking find short enough, up to seven times. A step of your own is kept: where the solve
 ///     fails with it, those ten steps are taken once, only for the advice in the error.
 ///   - solver: default the automatic one, which begins with Picard iteration: plain steps.
 ///   - estimator: default the exact adjoint.

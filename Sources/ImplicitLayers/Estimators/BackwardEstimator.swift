@@ -112,9 +112,12 @@ public struct AdjointProblem {
   /// The approximation of (J - I)^-1 that the forward solver has built, for estimators that reuse
   /// it; nil if there is none.
   public let inverse: (any InverseJacobian)?
-  /// How accurately J is known, per sample: the residual of the forward solve as a fraction of
-  /// |f(z)| plus the size that its rule takes for a state at 0, which is absolute / relative; at
-  /// least the resolution of the dtype.
+  /// How accurately J is known, per sample.
+  ///
+  /// The residual of the forward solve as a fraction of |f(z)| plus the size that its rule takes for a
+  /// state at 0, which is absolute / relative. By a rule of accuracy: the residual divided by the slope, as
+  /// a fraction of |z|, and at most the accuracy that was asked for and met. At least the resolution of
+  /// the dtype, and that for samples which are kept without having converged.
   ///
   /// J is taken at a z that is off by about the residual, so a residual of the adjoint system below
   /// this fraction of |v| is none of the true system, and a singular value of I - J below this

@@ -25,8 +25,7 @@ public struct BackwardReport: Sendable, CustomStringConvertible {
   public let fallback: String?
   /// How well J was known, per sample.
   ///
-  /// It is the forward solve's relative residual, and at least what the dtype resolves. A tolerance
-  /// below it was raised to it.
+  /// As `AdjointProblem.accuracies` says. A tolerance below it was raised to it.
   public let accuracies: [Double]
 
   /// A report from its parts.

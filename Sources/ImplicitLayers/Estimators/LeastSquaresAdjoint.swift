@@ -15,7 +15,8 @@ public struct LeastSquaresAdjoint: AdjointEstimator {
   /// Singular values of I - J below this fraction of the largest count as zero; nil for ten times
   /// the accuracy to which J is known, per sample.
   public let cutoff: Double?
-  /// What is done about samples whose Jacobian is not finite.
+  /// What is done about samples whose Jacobian is not finite, or whose gradient has no digit left
+  /// although I - J is regular.
   public let onFailure: FailurePolicy
 
   /// The estimator.

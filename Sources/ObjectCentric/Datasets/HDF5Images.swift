@@ -34,10 +34,16 @@
         () throws -> (file: hid_t, dataset: hid_t, extents: [hsize_t]) in
         let file = H5Fopen(path, UInt32(chdf5_read_only()), hid_t(chdf5_default()))
         guard file >= 0 else { throw refused("it is no HDF5 file, or is damaged") }
-        let dataset = H5Dopen2(file, name, hid_t(chdf5_default()))
+        let dataset =
+          chdf5_is_own(file, name) != 0 ? H5Dopen2(file, name, hid_t(chdf5_default())) : -1
         guard dataset >= 0 else {
           H5Fclose(file)
-          throw refused("it has no dataset '\(name)'")
+          throw refused("it has no dataset '\(name)' of its own")
+        }
+        guard chdf5_holds_elements(dataset) != 0 else {
+          H5Dclose(dataset)
+          H5Fclose(file)
+          throw refused("the images of its dataset '\(name)' are in other files")
         }
         let space = H5Dget_space(dataset)
         let type = H5Dget_type(dataset)

@@ -13,7 +13,8 @@ import Tensors
 /// solution at 0, chords of that length to both sides decide: there the logarithm changes by 5 and
 /// not by 23, while x^3 + x changes as its slope says. The least of the slopes then counts.
 ///
-/// After that it is the least of the last three slopes of chords. Each chord leads from a sample's
+/// After that it is the least of the last three slopes: of chords, and of the first one as long as there
+/// are fewer. Each chord leads from a sample's
 /// best point so far to the next better one, and is used if F changes by more than rounding.
 /// Several chords are needed because successive steps go in different directions, and what is left
 /// of F may belong to a direction in which F changes little. Chords to worse points do not count: a

@@ -7,8 +7,8 @@ import CKernels
 /// The ridge is relative to the length of each vector, so that neither the scale of the problem nor
 /// that of single vectors matters. The normal equations are formed in double precision for both
 /// dtypes. While nothing is recorded they are kept from call to call: each row that has been set
-/// since costs 2 x count inner products. A vector that is a combination of newer ones, up to
-/// rounding, is left out.
+/// since costs 2 x count inner products. A vector that is a combination of newer ones shares the
+/// coefficient with them; where the ridge is below rounding it is left out.
 public struct LeastSquaresWindow: Sendable {
   /// The largest capacity.
   public static let maximumCapacity = 64

@@ -103,6 +103,11 @@ public struct MetricsLog: Sendable {
     func damaged(_ what: String) -> LogError {
       LogError(path: url.path, reason: what, remedy: "mend or remove the line")
     }
+    func expectShort(_ line: ArraySlice<UInt8>) throws {
+      guard line.count <= longestLine else {
+        throw damaged("line \(number) has more than \(longestLine) bytes")
+      }
+    }
     do {
       let file = try RegularFile(url.path)
       // Where line `number` begins, and the bytes that have been read from there on.
@@ -119,6 +124,7 @@ public struct MetricsLog: Sendable {
           let line = rest[..<newline]
           rest = rest[(newline + 1)...]
           start += line.count + 1
+          try expectShort(line)
           guard let object = try? JSONSerialization.jsonObject(with: Data(line)),
             let fields = object as? [String: Any]
           else {
@@ -132,9 +138,7 @@ public struct MetricsLog: Sendable {
           body(values, start)
           number += 1
         }
-        guard rest.count <= longestLine else {
-          throw damaged("line \(number) has more than \(longestLine) bytes")
-        }
+        try expectShort(rest)
         bytes = Array(rest)
       }
     } catch let fault as RegularFile.Fault {

@@ -13,7 +13,8 @@ extension FileHandle {
       throw LogError(
         path: url.path, reason: error.reason,
         remedy: error.isOfOtherKind
-          ? "remove it, then resume the run" : "check the permissions of its folder")
+          ? "put a copy in its place, or remove it, then resume the run"
+          : "check the permissions of its folder")
     }
   }
 }

@@ -72,7 +72,7 @@ struct Inflation {
       isLast = try take(1) == 1
       switch try take(2) {
       case 0: try copyStored()
-      case 1: try decode(Code(Inflation.fixedLiterals), Code(Inflation.fixedDistances))
+      case 1: try decode(Inflation.fixedLiterals, Inflation.fixedDistances)
       case 2:
         let (literals, distances) = try readCodes()
         try decode(literals, distances)
@@ -118,13 +118,18 @@ struct Inflation {
     /// The code in which symbol i has a word of `lengths[i]` bits; 0 means that the symbol does not
     /// occur.
     init(_ lengths: [Int]) throws {
-      for length in lengths where length > 0 { counts[length] += 1 }
+      self.init(valid: lengths)
       var free = 1
       for length in 1..<16 {
         free = 2 * free - counts[length]
         guard free >= 0 else { throw Malformed() }
       }
-      for length in 1..<16 {
+    }
+
+    /// As `init(_:)`, for lengths that are known to leave room for all words.
+    init(valid lengths: [Int]) {
+      for length in lengths where length > 0 { counts[length] += 1 }
+      for length in 1..<16 where counts[length] > 0 {
         symbols += lengths.indices.filter { lengths[$0] == length }
       }
     }
@@ -194,8 +199,8 @@ struct Inflation {
   private static let distances = distanceBits.dropLast().reduce(into: [1]) { starts, bits in
     starts.append(starts[starts.count - 1] + 1 << bits)
   }
-  private static let fixedLiterals =
-    Array(repeating: 8, count: 144) + Array(repeating: 9, count: 112)
-    + Array(repeating: 7, count: 24) + Array(repeating: 8, count: 8)
-  private static let fixedDistances = Array(repeating: 5, count: 30)
+  private static let fixedLiterals = Code(
+    valid: Array(repeating: 8, count: 144) + Array(repeating: 9, count: 112)
+      + Array(repeating: 7, count: 24) + Array(repeating: 8, count: 8))
+  private static let fixedDistances = Code(valid: Array(repeating: 5, count: 30))
 }

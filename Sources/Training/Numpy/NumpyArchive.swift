@@ -22,7 +22,10 @@ package struct NumpyArchive: Sendable {
   /// The largest number of bytes of an array.
   ///
   /// Without a limit, a few bytes of a file could claim any amount of memory.
-  static let arrayLimit = 40 << 20
+  package static let arrayLimit = 40 << 20
+
+  /// The most bytes of a name that is kept: more than the names of NumPy's arrays have.
+  private static let nameLimit = 256
 
   private struct Member {
     let method: Int
@@ -61,8 +64,10 @@ package struct NumpyArchive: Sendable {
         let extra = number(place + 30, 2), let comment = number(place + 32, 2),
         let offset = number(place + 42, 4), let name = slice(place + 46, nameLength)
       else { throw failure("its directory is damaged") }
-      members[String(decoding: name, as: UTF8.self)] = Member(
-        method: method, check: UInt32(check), packed: packed, size: size, offset: offset)
+      if nameLength <= NumpyArchive.nameLimit {
+        members[String(decoding: name, as: UTF8.self)] = Member(
+          method: method, check: UInt32(check), packed: packed, size: size, offset: offset)
+      }
       place += 46 + nameLength + extra + comment
     }
   }
@@ -94,10 +99,17 @@ package struct NumpyArchive: Sendable {
 
   private func member(_ name: String) throws -> Member {
     guard let member = members[name + ".npy"] else {
-      throw failure("it has no array '\(name)' (it has \(members.keys.sorted()))")
+      let others = members.keys.sorted()
+      throw failure(
+        "it has no array '\(name)' (it has \(others.prefix(8))"
+          + (others.count > 8 ? " and \(others.count - 8) more)" : ")"))
     }
     guard member.size <= NumpyArchive.arrayLimit else {
       throw failure("the array '\(name)' claims \(member.size) bytes, over the limit")
+    }
+    // Otherwise a file could hold any number of blocks without a byte, and take as long.
+    guard member.packed <= 2 * member.size + 4096 else {
+      throw failure("the array '\(name)' has \(member.packed) bytes for \(member.size)")
     }
     return member
   }

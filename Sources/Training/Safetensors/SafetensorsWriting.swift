@@ -62,9 +62,6 @@ extension SafetensorsFile {
 
 /// Writes bytes to a temporary file beside the target, syncs it, and renames it.
 ///
-/// What stands at the temporary file's place is removed, not opened: it could be a FIFO, on which writing
-/// waits, or a link to another file.
-///
 /// The older file, if it is to be kept, first gets its second name as a hard link, so that a process
 /// that is killed at any moment leaves a complete file under one of the two names.
 ///
@@ -74,14 +71,14 @@ package func writeAtomically(
   failure: (_ reason: String) -> any Error
 ) throws {
   let temporary = url.path + ".tmp"
+  let descriptor = openTemporary(temporary)
+  guard descriptor >= 0 else { throw failure(String(cString: strerror(errno))) }
   func fail() -> any Error {
     let reason = String(cString: strerror(errno))
     unlink(temporary)
     return failure(reason)
   }
-  unlink(temporary)
-  let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-  guard descriptor >= 0 else { throw fail() }
+  defer { close(descriptor) }
   var written = 0
   while written < data.count {
     let count = data.withUnsafeBytes { raw -> Int in
@@ -89,19 +86,10 @@ package func writeAtomically(
       return Foundation.write(descriptor, base + written, data.count - written)
     }
     if count < 0 && errno == EINTR { continue }
-    guard count > 0 else {
-      let error = fail()
-      close(descriptor)
-      throw error
-    }
+    guard count > 0 else { throw fail() }
     written += count
   }
-  guard fsync(descriptor) == 0 else {
-    let error = fail()
-    close(descriptor)
-    throw error
-  }
-  close(descriptor)
+  guard fsync(descriptor) == 0 else { throw fail() }
   if let previous {
     let link = previous.path + ".tmp"
     unlink(link)
@@ -112,5 +100,37 @@ package func writeAtomically(
   if folder >= 0 {
     fsync(folder)
     close(folder)
+  }
+}
+
+/// Opens an empty temporary file, which no other process writes until it is closed.
+///
+/// Who writes the same file at the same time waits here until this one is complete. What else stands at
+/// its place is removed, not opened: it could be a FIFO, on which writing waits, or a link to another file.
+///
+/// - Returns: the descriptor; negative where the system refuses, with its reason in errno.
+private func openTemporary(_ path: String) -> Int32 {
+  var (mine, there) = (stat(), stat())
+  while true {
+    if lstat(path, &there) == 0, there.st_mode & S_IFMT != S_IFREG || there.st_nlink > 1 {
+      unlink(path)
+    }
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { return descriptor }
+    // On a file system without locks, writing works all the same.
+    flock(descriptor, LOCK_EX)
+    // Another process may have given the file its final name meanwhile.
+    if fstat(descriptor, &mine) == 0, lstat(path, &there) == 0,
+      (mine.st_ino, mine.st_dev) == (there.st_ino, there.st_dev)
+    {
+      guard ftruncate(descriptor, 0) == 0 else {
+        let error = errno
+        close(descriptor)
+        errno = error
+        return -1
+      }
+      return descriptor
+    }
+    close(descriptor)
   }
 }

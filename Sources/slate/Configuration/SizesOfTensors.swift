@@ -43,9 +43,10 @@ extension RunConfiguration {
       + blocks.map { ($0, [4 * dModel, dModel]) }
     for (name, extents) in squares {
       let found = try shape(name, rank: extents.count)
-      guard found == Shape(extents) else {
+      // The extents may be larger than those of any shape.
+      guard found.array == extents else {
         throw RunError(
-          path: path, reason: "'\(name)' has shape \(found) instead of \(Shape(extents))",
+          path: path, reason: "'\(name)' has shape \(found) instead of \(extents)",
           remedy: "save the model's state dictionary without changing it")
       }
     }

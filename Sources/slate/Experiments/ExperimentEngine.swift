@@ -167,5 +167,6 @@ func lastStep(of folder: RunFolder) -> Int? {
   let text = String(decoding: end, as: UTF8.self)
   // The last line may not be completely written yet.
   return text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().reversed()
-    .lazy.compactMap { $0.firstMatch(of: /^\{"step": (\d+),/).flatMap { Int($0.output.1) } }.first
+    .lazy.compactMap { $0.firstMatch(of: /^\{"step": (\d+),/).flatMap { Int($0.output.1) } }
+    .first { $0 <= RunConfiguration.largestCount }
 }

@@ -43,13 +43,13 @@ struct ExperimentFolder {
       experiment: plan.experiment.name, scale: plan.setting.scale.rawValue,
       data: plan.setting.data,
       measuring: Measuring(images: plan.images, inception: plan.inception.map(resolvedPath)))
+    for run in plan.runs { try ExperimentFolder.expectSameConfiguration(run) }
     if let data = try SmallFile.contents(file.path) {
       let former = try ExperimentFolder.description(mine, in: data, path: file.relativePath)
       if former.measuring.resolved != mine.measuring.resolved {
         ExperimentFolder.removeScores(of: plan)
       }
     }
-    for run in plan.runs { try ExperimentFolder.expectSameConfiguration(run) }
     try folder.write(snakeCaseJSON(mine), to: file)
   }
 

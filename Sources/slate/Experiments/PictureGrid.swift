@@ -29,6 +29,11 @@ struct PictureGrid {
     var cells = [try (0..<shown.count).map { try shown.image($0) }]
     for run in runs {
       let loaded = try LoadedRun(at: run.folder.url.path)
+      guard loaded.state.configuration == run.configuration else {
+        throw RunError(
+          path: run.folder.url.path, reason: "its checkpoint is that of another run",
+          remedy: "put the run's own there, or remove the folder: it is then trained again")
+      }
       let evaluation = Evaluation(
         model: loaded.model, configuration: loaded.state.configuration, images: shown)
       let range = 0..<shown.count

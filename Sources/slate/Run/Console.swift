@@ -60,13 +60,13 @@ enum Console {
   /// Prints a warning on standard error.
   static func warn(_ message: String) {
     if isSilent.load(ordering: .relaxed) { return }
-    aboveBar { _ = write("warning: \(message)\n", to: STDERR_FILENO) }
+    aboveBar { _ = write("warning: \(message.printable)\n", to: STDERR_FILENO) }
   }
 
   /// Prints an error on standard error.
   static func complain(_ message: String) {
     leaveBar()
-    _ = write(message + "\n", to: STDERR_FILENO)
+    _ = write(message.printable + "\n", to: STDERR_FILENO)
   }
 
   /// Writes lines in place of the bar, and then the bar.
@@ -93,5 +93,21 @@ enum Console {
   private static func write(_ text: String, to descriptor: Int32) -> Int32 {
     var text = text
     return text.withUTF8 { cp_write(descriptor, $0.baseAddress, $0.count) }
+  }
+}
+
+extension String {
+  /// The text for a terminal: control characters, which a file's names may hold, are spelled out, and what is
+  /// longer than any message is cut off.
+  fileprivate var printable: String {
+    let limit = 16_384
+    var result = ""
+    for scalar in unicodeScalars.prefix(limit) {
+      switch scalar.value {
+      case 0x0a, 0x20..<0x7f, 0xa0...: result.unicodeScalars.append(scalar)
+      default: result += "\\u{\(String(scalar.value, radix: 16))}"
+      }
+    }
+    return unicodeScalars.count > limit ? result + "…" : result
   }
 }

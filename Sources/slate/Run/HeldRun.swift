@@ -66,6 +66,11 @@ final class HeldRun {
         path: path, reason: "it already holds a run",
         remedy: "continue it with --resume \(path.quotedForShell), or choose another --out")
     }
+    if folder.holdsMeasurements {
+      throw RunError(
+        path: path, reason: "it holds the measurements of a run whose checkpoints are missing",
+        remedy: "choose another --out, or remove \(folder.metrics.relativePath.quotedForShell)")
+    }
     return held
   }
 

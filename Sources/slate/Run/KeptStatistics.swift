@@ -35,6 +35,15 @@ struct KeptStatistics {
     }
     guard path.hasSuffix(".npz") else {
       let file = try SafetensorsFile(contentsOf: url)
+      for name in ["mean", "factor"] {
+        // Before memory is spent on it, and time: the product of the factor with itself follows.
+        let count = file[name].map { $0.data.isEmpty ? 0 : $0.shape.reduce(1, *) } ?? 0
+        guard count <= NumpyArchive.arrayLimit / 8 else {
+          throw refused(
+            "'\(name)' has \(count) numbers, more than the \(NumpyArchive.arrayLimit / 8) that are read"
+          )
+        }
+      }
       let (mean, factor) = (try file.tensor("mean"), try file.tensor("factor"))
       guard mean.rank == 1, mean.count >= 1, factor.rank == 2, factor.shape[1] == mean.count,
         (1...mean.count).contains(factor.shape[0])

@@ -10,12 +10,18 @@ struct RunFolder {
   var configuration: URL { url.appending(path: "config.json") }
   var record: URL { url.appending(path: "run.json") }
   var reconstructions: URL { url.appending(path: "reconstructions.png") }
-  /// Whether the folder holds a run, which must not be overwritten.
+  /// Whether the folder holds a run that can be resumed.
   var holdsRun: Bool {
     [checkpoint, Checkpoint.previous(of: checkpoint)].contains {
       FileManager.default.fileExists(atPath: $0.path)
     }
   }
+
+  /// Whether the folder holds what is left of a run without checkpoints: its measurements.
+  var holdsMeasurements: Bool {
+    ((try? FileManager.default.attributesOfItem(atPath: metrics.path)[.size]) as? Int ?? 0) > 0
+  }
+
   /// Removes the measurements of the model: it, its configuration or its images are about to change.
   func removeScores() {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []

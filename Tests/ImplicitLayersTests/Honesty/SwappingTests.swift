@@ -60,7 +60,27 @@ import Testing
     #expect(abs(gradient[1] - 4) < 1e-7)
     let steps = solution.report.samples.map(\.differentiatedSteps)
     #expect(steps[0] == 1 && (steps[1] ?? 0) > 20, "\(steps)")
-    #expect(solution.report.description.contains("one application"))
+    #expect(solution.report.description.contains("accepted at once in sample 0,"))
+  }
+
+  @Test("one step that is differentiated is no start that was accepted")
+  func oneStep() throws {
+    let a = Tensor([0.5], shape: [1, 1], dtype: .float64).variable()
+    let start = Tensor.zeros([1, 1], dtype: .float64)
+    let rule = StoppingRule.tolerance(relative: 1e-10, limit: 200)
+    let last = try solveFixedPoint(from: start, estimator: .unrolled(lastSteps: 1), until: rule) {
+      $0 * a + 1
+    }.report
+    #expect(last.samples[0].differentiatedSteps == 1 && last.evaluations > 20)
+    // Solved by the first step, of which the gradient is exact.
+    let constant = try solveFixedPoint(from: start, estimator: .unrolled, until: rule) {
+      $0 * 0 + a
+    }
+    #expect(constant.report.samples[0].differentiatedSteps == 1)
+    #expect(try gradients(of: constant.value.sum())[a]?.scalars == [1])
+    for report in [last, constant.report] {
+      #expect(!report.description.contains("accepted at once"), "\(report)")
+    }
   }
 
   @Test(

@@ -294,6 +294,29 @@ import Testing
       #expect(!errorText(result).contains("HDF5"))
     }
 
+    @Test(
+      "a file that leads the library to others is refused",
+      arguments: [
+        ("link", "it has no dataset 'images' of its own"),
+        ("storage", "the images of its dataset 'images' are in other files"),
+        ("virtual", "the images of its dataset 'images' are in other files"),
+      ])
+    func others(_ kind: String, _ reason: String) throws {
+      try withTemporaryFolder { folder in
+        // What they lead to is there.
+        try FileManager.default.copyItem(
+          at: #require(file), to: folder.appending(path: "3dshapes_other.h5"))
+        let url = folder.appending(path: "3dshapes.h5")
+        try FileManager.default.copyItem(
+          at: #require(
+            Bundle.module.resourceURL?.appending(path: "Fixtures/shapes3d_\(kind).h5")), to: url)
+        let error = #expect(throws: DatasetError.self) {
+          try Shapes3D(url, imageSize: 8, parts: [.train: 0..<4])
+        }
+        #expect(error?.path == url.path && error?.reason == reason, "\(error as Any)")
+      }
+    }
+
     @Test("the library says nothing of damage, whichever thread reads")
     func silent() async throws {
       let result = await #expect(
