@@ -7,7 +7,7 @@ import Foundation
 /// without end, or set off what a device does. The size is that of the moment of opening: a file that
 /// grows meanwhile is read up to there.
 package final class RegularFile {
-  /// Why a file cannot be read.
+  /// Why a file cannot be opened, read or written.
   package struct Fault: Error {
     /// What is wrong, as "it cannot be read (No such file or directory)" or "it is a FIFO, not a file".
     package let reason: String
