@@ -6,7 +6,8 @@ import Foundation
 /// let folder = try TemporaryFolder()
 /// try data.write(to: folder.url.appending(path: "a.bin"))
 /// ```
-/// Nothing that tests write stands outside of such folders; `.ci/run` looks for it.
+/// Nothing that tests write stands outside of such folders; `.ci/run` looks for it. A process of its own that
+/// may end before its values do (by `exit`, by a signal) gets the path of a folder of the test that starts it.
 public final class TemporaryFolder: Sendable {
   /// The folder, without symbolic links on the way.
   public let url: URL

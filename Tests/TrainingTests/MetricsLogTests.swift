@@ -130,27 +130,27 @@ import Testing
   }
 
   @Test("a log that becomes shorter while it is read ends early")
-  func shortened() async {
-    await #expect(processExitsWith: .success) {
-      try withTemporaryFolder { folder in
-        let url = folder.appending(path: "metrics.jsonl")
-        let line = "{\"step\": 7, \"x\": \"\(String(repeating: "a", count: 4000))\"}\n"
-        let whole = Data(String(repeating: line, count: 2000).utf8)
-        try whole.write(to: url)
-        let file = try FileHandle(forWritingTo: url)
-        Thread.detachNewThread {
-          while true {
-            _ = try? file.truncate(atOffset: 100_000)
-            _ = try? file.seek(toOffset: 0)
-            _ = try? file.write(contentsOf: whole)
-          }
+  func shortened() async throws {
+    let folder = try TemporaryFolder()
+    await #expect(processExitsWith: .success) { [path = folder.path("metrics.jsonl") as String] in
+      let url = URL(filePath: path)
+      let line = "{\"step\": 7, \"x\": \"\(String(repeating: "a", count: 4000))\"}\n"
+      let whole = Data(String(repeating: line, count: 2000).utf8)
+      try whole.write(to: url)
+      let file = try FileHandle(forWritingTo: url)
+      // Until the process ends.
+      Thread.detachNewThread {
+        while true {
+          _ = try? file.truncate(atOffset: 100_000)
+          _ = try? file.seek(toOffset: 0)
+          _ = try? file.write(contentsOf: whole)
         }
-        for _ in 0..<100 {
-          #expect(try MetricsLog.read(url).allSatisfy { $0["step"] == 7 })
-        }
-        exit(EXIT_SUCCESS)
+      }
+      for _ in 0..<100 {
+        #expect(try MetricsLog.read(url).allSatisfy { $0["step"] == 7 })
       }
     }
+    withExtendedLifetime(folder) {}
   }
 
   @Test("a file with another name is not changed")

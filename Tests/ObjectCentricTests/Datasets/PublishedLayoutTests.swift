@@ -274,23 +274,23 @@ import Testing
     }
 
     @Test("nothing of a refused file stays in the library, which would complain at the end")
-    func quietEnd() async {
+    func quietEnd() async throws {
+      let folder = try TemporaryFolder()
+      try folder.url.addText("3dshapes.h5", "text")
       let result = await #expect(
         processExitsWith: .success, observing: [\.standardErrorContent]
-      ) {
-        let folder = try TemporaryFolder()
-        try folder.url.addText("3dshapes.h5", "text")
+      ) { [path = folder.url.path as String] in
         // A thread that reads ahead, and is still there at the end of the process.
         await withCheckedContinuation { refused in
           Thread.detachNewThread {
-            #expect(throws: DatasetError.self) { try Shapes3D(folder.url) }
+            #expect(throws: DatasetError.self) { try Shapes3D(URL(filePath: path)) }
             refused.resume()
             sleep(60)
           }
         }
-        try FileManager.default.removeItem(at: folder.url)
         exit(EXIT_SUCCESS)
       }
+      withExtendedLifetime(folder) {}
       #expect(!errorText(result).contains("HDF5"))
     }
 
