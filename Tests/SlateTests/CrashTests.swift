@@ -123,6 +123,19 @@ import Training
       }
     }
 
+    @Test("where a file is another one at each look, nothing is written and nobody waits for ever")
+    func unstableNumbers() throws {
+      let outcome = try SlateProgram.shell(
+        "timeout -k 1 60 \"$@\"", SlateProgram.tinyTraining("--steps", "3", out: path("run")),
+        environment: [
+          "LD_PRELOAD": library, "FAULTS_FOLDER": path(""), "FAULTS_INODES": "1",
+        ])
+      #expect(outcome.status == 1, "\(outcome.output)")
+      #expect(
+        outcome.errors.contains("checkpoint.safetensors: it cannot be written (Device or resource"),
+        "\(outcome.errors)")
+    }
+
     @Test("where the system gives no thread, a run needs none")
     func withoutThreads() throws {
       try writeImages(20, folder, "images")

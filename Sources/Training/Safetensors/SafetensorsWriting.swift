@@ -108,10 +108,11 @@ package func writeAtomically(
 /// Who writes the same file at the same time waits here until this one is complete. What else stands at
 /// its place is removed, not opened: it could be a FIFO, on which writing waits, or a link to another file.
 ///
-/// - Returns: the descriptor; negative where the system refuses, with its reason in errno.
+/// - Returns: the descriptor; negative where the system refuses, with its reason in errno, or where
+///   the file was another one at each of 1000 looks (EBUSY).
 private func openTemporary(_ path: String) -> Int32 {
   var (mine, there) = (stat(), stat())
-  while true {
+  for _ in 0..<1000 {
     if lstat(path, &there) == 0, there.st_mode & S_IFMT != S_IFREG || there.st_nlink > 1 {
       unlink(path)
     }
@@ -133,4 +134,6 @@ private func openTemporary(_ path: String) -> Int32 {
     }
     close(descriptor)
   }
+  errno = EBUSY
+  return -1
 }

@@ -5,6 +5,7 @@
 //   in half first.
 // FAULTS_COUNT=FILE: their number is written there when the process ends.
 // FAULTS_NO_THREADS=1: no thread can be made.
+// FAULTS_INODES=1: a temporary file has another number each time that somebody looks at its path.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -101,6 +102,15 @@ AT_PATH(mkdir, (const char *path, mode_t mode), path, path, mode)
 AT_DESCRIPTOR(fsync, (int descriptor), descriptor)
 AT_DESCRIPTOR(ftruncate, (int descriptor, off_t size), descriptor, size)
 AT_DESCRIPTOR(ftruncate64, (int descriptor, off64_t size), descriptor, size)
+
+int lstat(const char *path, struct stat *status) {
+  static atomic_long looks;
+  int result = REAL(lstat)(path, status);
+  const char *end = path + strlen(path) - 4;
+  if (getenv("FAULTS_INODES") && is_below(path) && end > path && strcmp(end, ".tmp") == 0)
+    status->st_ino += (ino_t)(1 + atomic_fetch_add(&looks, 1));
+  return result;
+}
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *),
                    void *argument) {
