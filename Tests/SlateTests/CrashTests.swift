@@ -95,13 +95,15 @@ import Training
       }
     }
 
-    @Test("going on from the checkpoint before a damaged one, killed at any call")
-    func killedInRecovery() throws {
+    @Test(
+      "going on from the checkpoint before a damaged or a whole one, killed at any call",
+      arguments: [true, false])
+    func killedInRecovery(isDamaged: Bool) throws {
       let first = try SlateProgram.run(
         SlateProgram.tinyTraining("--steps", "4", "--val-every", "2", out: path("first")))
       #expect(first.status == 0)
       let checkpoint = folder.url.appending(path: "first/checkpoint.safetensors")
-      try Data(contentsOf: checkpoint).prefix(9000).write(to: checkpoint)
+      if isDamaged { try Data(contentsOf: checkpoint).prefix(9000).write(to: checkpoint) }
       let recovery = {
         [
           "train", "--resume", "\(path($0))/checkpoint.previous.safetensors", "--steps", "5",

@@ -69,14 +69,11 @@ struct TrainingSession {
       remedy: "give all machines the same checkpoint")
     try DataParallel(ranks).compare(trainer.model.namedParameters)
     secondsBefore = trainer.progress.seconds
-    (self.held, logs) = try ranks.together {
-      guard ranks.rank == 0 else { return (nil, nil) }
-      guard let held = try held() else { return (nil, nil) }
-      // Before the first validation, the log has no content yet.
-      let logs = try RunLogs(
-        held.folder,
-        resumingAt: trainer.progress.validated == nil ? nil : trainer.progress.step)
-      return (held, logs)
+    self.held = try ranks.together {
+      guard ranks.rank == 0, let held = try held() else { return nil }
+      // Damage is found before anything of the run is replaced.
+      _ = try MetricsLog(held.folder.metrics)
+      return held
     }
     display = ProgressDisplay(from: trainer.progress.step, to: configuration.steps)
   }
@@ -89,6 +86,7 @@ struct TrainingSession {
       folder?.removeScores()
     }
     try save()
+    try openLogs()
     try writeDescriptions()
     announce()
     if let slowness = machine.slowness { Console.warn(slowness) }
@@ -119,6 +117,16 @@ struct TrainingSession {
     Console.tell(
       "stopped after step \(trainer.progress.step); go on with: slate train --resume "
         + place.quotedForShell)
+  }
+
+  /// Opens the logs, on rank 0, without the lines of later steps.
+  ///
+  /// The checkpoint is that of this step by now. Were they cut off before, a run that goes on from an
+  /// earlier checkpoint and is killed in between would have a later one whose lines are gone.
+  private mutating func openLogs() throws {
+    // Before the first validation, the log has no content yet.
+    let last = trainer.progress.validated == nil ? nil : trainer.progress.step
+    logs = try trainer.ranks.together { try folder.map { try RunLogs($0, resumingAt: last) } }
   }
 
   /// Takes steps and validations until a signal asks to stop.
