@@ -221,7 +221,8 @@ let package = Package(
         "ShardedDiffusion", "Tensors", "TestFolders", "Training", "slate",
       ]),
     .testTarget(
-      name: "ImagesTests", dependencies: ["Images", "TestFolders"], resources: [.copy("Fixtures")]),
+      name: "ImagesTests", dependencies: ["CKernels", "Images", "TestFolders"],
+      resources: [.copy("Fixtures")]),
     .testTarget(
       name: "ObjectCentricTests",
       dependencies: [

@@ -5,7 +5,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -96,6 +99,13 @@ void cp_watch_signals(void) {
   }
   // The parent process may have blocked these signals.
   pthread_sigmask(SIG_UNBLOCK, &watched, NULL);
+}
+
+void cp_leave(int status) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) exit(status);
+  fflush(NULL);
+  _exit(status);
 }
 
 bool cp_end_is_wanted(void) { return atomic_load(&asked_at) != 0; }

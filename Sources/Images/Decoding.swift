@@ -34,7 +34,7 @@ extension Image {
   /// - Parameters:
   ///   - url: the file.
   ///   - appliesOrientation: whether the picture is turned as its EXIF data say, as
-  ///     `ImageOps.exif_transpose` does; default false, the pixels in the order of the file.
+  ///     `ImageOps.exif_transpose` does for them; default false, the pixels in the order of the file.
   /// - Throws: `ImageError` naming the file when it is missing, no image, truncated or damaged, or
   ///   when its size does not fit: more than `pixelLimit` pixels, a side above `sideLimit`, or more
   ///   memory than both 64 MiB and 256 times the file.
@@ -74,6 +74,35 @@ extension Image {
       case .png: try Image.decodedPNG(bytes, path, copies: copies)
       case .jpeg: try Image.decodedJPEG(bytes, path, copies: copies)
       }
+  }
+
+  /// The size that a PNG or JPEG file claims, without decoding its pixels.
+  ///
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - appliesOrientation: whether it is that of the picture turned as the file's EXIF data say; default
+  ///     false.
+  /// - Returns: the number of columns and of rows.
+  /// - Throws: `ImageError` naming the file when it cannot be read, or is no PNG or JPEG.
+  public static func size(
+    contentsOf path: RawPath, appliesOrientation: Bool = false
+  ) throws -> (width: Int, height: Int) {
+    let bytes = try path.imageFileContents()
+    let name = path.description
+    var (width, height) = (0, 0)
+    switch try ImageFormat(of: bytes, name) {
+    case .png:
+      var header = ci_png_header()
+      try decoding(name, "PNG") { ci_png_read_header(bytes, bytes.count, &header, $0) }
+      (width, height) = (header.width, header.height)
+    case .jpeg:
+      var kept = 0
+      try decoding(name, "JPEG") {
+        ci_jpeg_size(bytes, bytes.count, &width, &height, &kept, $0)
+      }
+    }
+    let isTurned = appliesOrientation && Orientation(ofFile: bytes).exchangesSides
+    return isTurned ? (height, width) : (width, height)
   }
 
   /// The bytes that the pixels of a picture take.

@@ -17,7 +17,8 @@ extension Image {
     guard status == 0 else {
       let text = String(decoding: message.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
       throw ImageError(
-        path: "(PNG)", reason: "the image cannot be encoded (\(text))", remedy: "free some memory")
+        path: "(PNG)", reason: "the image cannot be encoded (\(text))",
+        remedy: "make it smaller, or free some memory")
     }
     return data
   }
@@ -29,7 +30,7 @@ extension Image {
     do {
       try pngData().write(to: url, options: .atomic)
     } catch let error as ImageError {
-      throw error
+      throw ImageError(path: url.path, reason: error.reason, remedy: error.remedy)
     } catch {
       let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? POSIXError
       let reason =

@@ -87,7 +87,7 @@ extension SegmentationMask {
 
   /// The mask of `Image.oriented(_:)`.
   public func oriented(_ orientation: Orientation) -> SegmentationMask {
-    let (newWidth, newHeight) = orientation.rawValue >= 5 ? (height, width) : (width, height)
+    let (newWidth, newHeight) = orientation.exchangesSides ? (height, width) : (width, height)
     var result: [UInt16] = []
     result.reserveCapacity(ids.count)
     for y in 0..<newHeight {

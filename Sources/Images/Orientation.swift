@@ -21,6 +21,9 @@ public enum Orientation: Int, Sendable, CaseIterable {
   /// It is seen when it is turned a quarter anticlockwise.
   case turnedLeft = 8
 
+  /// Whether width and height of the picture are height and width of the file's.
+  public var exchangesSides: Bool { rawValue >= Orientation.transposed.rawValue }
+
   /// What the EXIF data in a PNG or JPEG file say; `.upright` where they say nothing that makes sense.
   ///
   /// In JPEG they are in a segment APP1, in PNG in the chunk eXIf.
@@ -60,7 +63,11 @@ public enum Orientation: Int, Sendable, CaseIterable {
     while position + 8 <= bytes.count {
       let length = bytes[position..<position + 4].reduce(0) { $0 << 8 | Int($1) }
       let content = bytes[(position + 8)...].prefix(length)
-      if bytes[position + 4..<position + 8].elementsEqual("eXIf".utf8) { return content }
+      if bytes[position + 4..<position + 8].elementsEqual("eXIf".utf8) {
+        // Some programs write the name of JPEG's segment before it.
+        let name = Array("Exif\0\0".utf8)
+        return content.starts(with: name) ? content.dropFirst(name.count) : content
+      }
       position += 12 + length
     }
     return bytes.prefix(0)
@@ -121,7 +128,7 @@ extension Image {
   /// The picture as it is to be seen, where `orientation` says how it lies.
   public func oriented(_ orientation: Orientation) -> Image {
     guard orientation != .upright else { return self }
-    let (newWidth, newHeight) = orientation.rawValue >= 5 ? (height, width) : (width, height)
+    let (newWidth, newHeight) = orientation.exchangesSides ? (height, width) : (width, height)
     let result = [UInt8](unsafeUninitializedCapacity: pixels.count) { buffer, count in
       for y in 0..<newHeight {
         for x in 0..<newWidth {

@@ -49,13 +49,13 @@ struct Slate: ParsableCommand {
         Console.print(text)
       } else {
         Ranks.fail(text, error, status: status)
-        Foundation.exit(status)
+        cp_leave(status)
       }
     }
     Ranks.end()
     if status == EXIT_SUCCESS, let error = Console.firstFailure {
       // Whoever closed the pipe, as `head` does, knows it.
-      if error == EPIPE { Foundation.exit(128 + SIGPIPE) }
+      if error == EPIPE { cp_leave(128 + SIGPIPE) }
       Console.complain(
         "Error: standard output: what was to be printed could not be written "
           + (error == EBADF
@@ -63,6 +63,6 @@ struct Slate: ParsableCommand {
             : "(\(String(cString: strerror(error)))); free some space, or print elsewhere"))
       status = EXIT_FAILURE
     }
-    Foundation.exit(status)
+    cp_leave(status)
   }
 }

@@ -13,6 +13,10 @@
         "--batch-size", "32", "--val-images", "20", "--limit", "400", "--seed", "1",
       ]
 
+    /// A model that stays what it is, so that losses are those of the images of a step alone: what sums in another
+    /// order change in their last digits is not learned from.
+    private static let standing = ["--lr-dvae", "1e-12", "--lr-main", "1e-12"]
+
     @discardableResult private func train(
       _ ranks: Int, _ arguments: [String], status: Int32? = 0
     ) throws -> Launched.Outcome {
@@ -81,8 +85,9 @@
     @Test("a run goes on with another number of ranks, with no image twice or left out")
     func otherRanks() throws {
       // Epochs of 12 batches; the run is interrupted in the second and goes on into the third.
-      try train(0, ["--steps", "30", "--val-every", "15", "--workers", "1", "--out", "whole"])
-      try train(2, ["--steps", "15", "--val-every", "15", "--workers", "1", "--out", "parts"])
+      let options = SlateRanksTests.standing + ["--val-every", "15", "--workers", "1"]
+      try train(0, options + ["--steps", "30", "--out", "whole"])
+      try train(2, options + ["--steps", "15", "--out", "parts"])
       for (ranks, steps) in [(0, 20), (4, 24), (3, 30)] {
         try train(
           ranks,
@@ -116,9 +121,9 @@
         try sheet.write(to: images.appending(path: "\(100 + number).png"))
       }
       try Data("none".utf8).write(to: images.appending(path: "117.png"))
-      let options = [
-        "--data", "images", "--steps", "6", "--batch-size", "8", "--workers", "1",
-      ]
+      let options =
+        SlateRanksTests.standing
+        + ["--data", "images", "--steps", "6", "--batch-size", "8", "--workers", "1"]
       // Whatever part the damaged image is in, it is either passed over by all or an error of all.
       try train(2, options + ["--max-unreadable", "1", "--out", "some"])
       try train(0, options + ["--max-unreadable", "1", "--out", "one"])
@@ -137,9 +142,10 @@
         ], in: folder.url)
       defer { job.end() }
       try awaitSteps(20, "run")
+      let signal = ContinuousClock.now
       job.process.terminate()
-      let outcome = try job.wait()
-      #expect(outcome.seconds < 60)
+      _ = try job.wait()
+      #expect(signal.duration(to: .now) < .seconds(60))
       let saved = try numbers("run").keys.max() ?? 0
       let resumed = try train(
         2,

@@ -1,3 +1,4 @@
+import CKernels
 import Foundation
 import TestFolders
 import Testing
@@ -106,6 +107,13 @@ private func bytes(_ name: String) throws -> [UInt8] {
     }
     #expect(read.contains(.upright) && read.contains(.turnedRight))
     #expect(Orientation(ofFile: []) == .upright)
+    // The chunk of a PNG with the name of JPEG's segment before it, as some programs write it.
+    let png = try bytes("oriented/6.png")
+    let chunk = try #require(png.indices.first { png[$0...].starts(with: Array("eXIf".utf8)) })
+    var named = png
+    named.insert(contentsOf: Array("Exif\0\0".utf8), at: chunk + 4)
+    named[chunk - 1] += 6
+    #expect(Orientation(ofFile: png) == .turnedRight && Orientation(ofFile: named) == .turnedRight)
     for count in 0..<whole.count { _ = Orientation(ofFile: Array(whole.prefix(count))) }
   }
 }
@@ -184,16 +192,16 @@ private struct ProgressiveFile {
     let file = ProgressiveFile(side: side, refinements: 13).bytes
     let blocks = side * side / 64
     let visits = blocks * (8 + 14 * 70)
-    let time = try ContinuousClock().measure {
-      let image = try Image.decodedJPEG(file, "scans.jpg", copies: 1, visitLimit: visits)
-      #expect(image.width == side && image.pixels.allSatisfy { $0 == 128 })
-    }
+    let start = ck_thread_seconds()
+    let image = try Image.decodedJPEG(file, "scans.jpg", copies: 1, visitLimit: visits)
+    let seconds = ck_thread_seconds() - start
+    #expect(image.width == side && image.pixels.allSatisfy { $0 == 128 })
     let error = #expect(throws: ImageError.self) {
       try Image.decodedJPEG(file, "scans.jpg", copies: 1, visitLimit: visits - 1)
     }
     #expect(error?.description.contains("too often") == true, "\(error as Any)")
     // As many as the limit allows, however busy the machine is.
-    let atMost = time / .seconds(1) * Double(Image.visitLimit) / Double(visits)
+    let atMost = seconds * Double(Image.visitLimit) / Double(visits)
     #expect(atMost < 60, "\(atMost) s for as many visits as are allowed")
     // Four visits of each coefficient of the largest picture are allowed, as photographs need them.
     #expect(3 * Image.pixelLimit / 64 * (4 * 64 + 4 * 7) <= Image.visitLimit)

@@ -1,6 +1,7 @@
 import Foundation
 import NeuralLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 import Training
@@ -15,15 +16,10 @@ import Training
     let biasHh: Parameter
   }
 
-  private func temporary() -> URL {
-    FileManager.default.temporaryDirectory
-      .appending(path: "names-\(UUID().uuidString).safetensors")
-  }
-
   @Test("a checkpoint from before a property was renamed still loads, moments too")
   func renamed() throws {
-    let url = temporary()
-    defer { try? FileManager.default.removeItem(at: url) }
+    let folder = try TemporaryFolder()
+    let url = folder.url.appending(path: "names.safetensors")
     let old = OldCell(
       weightIh: Parameter(testTensor([9, 5], seed: 1, dtype: .float32)),
       weightHh: Parameter(testTensor([9, 3], seed: 2, dtype: .float32)),
@@ -49,8 +45,8 @@ import Training
 
   @Test("running statistics are saved and restored, and the optimiser leaves them alone")
   func statistics() throws {
-    let url = temporary()
-    defer { try? FileManager.default.removeItem(at: url) }
+    let folder = try TemporaryFolder()
+    let url = folder.url.appending(path: "names.safetensors")
     let norm = BatchNorm(3)
     let x = testTensor([8, 3], scale: 2, offset: 1, dtype: .float32)
     let context = LayerContext.training()

@@ -1,6 +1,7 @@
 import ImplicitLayers
 import NeuralLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -105,8 +106,9 @@ import Testing
 
   @Test("a mask that would extend what it masks is a mistake")
   func misfit() async {
-    await #expect(processExitsWith: .failure) {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       _ = Self.mask([4, 6])(.ones([1, 6], dtype: .float64))
     }
+    #expect(errorText(result).contains("a mask of [4, 6] does not fit a tensor of [1, 6]"))
   }
 }

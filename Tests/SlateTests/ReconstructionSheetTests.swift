@@ -54,5 +54,10 @@ import Testing
       }
       #expect(Set(cells[3...]).count == 3)
     }
+    // No file holds a picture of thousands of slots.
+    let wide = SLATE(try RunConfiguration.tiny { $0.numSlots = 70 }.model, using: &draws)
+    let many = Tensor.normal([2, 70, 6], using: &draws)
+    let cut = try reconstructionSheet(wide, images: images, slotNoise: many)
+    #expect(cut.width == 8 * ((3 + 64) * 18 + 2))
   }
 }

@@ -67,6 +67,61 @@ import Training
     #expect(Checkpoint.isWhole(checkpoint) && Checkpoint.isWhole(previous))
   }
 
+  @Test("a run saves what it has learned before it ends because images are gone")
+  func imagesThatVanish() throws {
+    try writeImages(40, folder, "images")
+    let train = ["--data", folder.path("images"), "--val-every", "50", "--num-workers", "1"]
+    let process = try SlateProgram.startTraining(
+      train + ["--steps", "1000000"], out: run, errors: Pipe())
+    while try process.isRunning && lastStep(run) < 3 { usleep(5_000) }
+    try FileManager.default.moveItem(atPath: folder.path("images"), toPath: folder.path("gone"))
+    for _ in 0..<6000 where process.isRunning { usleep(10_000) }
+    #expect(!process.isRunning && process.terminationStatus == 1)
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    let last = try lastStep(run)
+    #expect(last >= 50 && last % 50 == 0)
+    #expect(try stepOfCheckpoint(run) == last)
+    // And goes on as if nothing had been.
+    try FileManager.default.moveItem(atPath: folder.path("gone"), toPath: folder.path("images"))
+    let resumed = try SlateProgram.run(
+      "train", "--resume", run, "--steps", "\(last + 3)", "--workers", "2")
+    #expect(resumed.status == 0, "\(resumed.errors)")
+    let whole = try SlateProgram.trainTiny(
+      train + ["--steps", "\(last + 3)"], out: folder.path("whole"))
+    #expect(whole.status == 0, "\(whole.errors)")
+    #expect(try folder.metrics("my run") == folder.metrics("whole"))
+    #expect(try folder.checkpointTensors("my run") == folder.checkpointTensors("whole"))
+  }
+
+  @Test("what stands where a checkpoint is to be written is named")
+  func inTheWay() throws {
+    try train(4)
+    let folders = ["checkpoint.safetensors.tmp", "checkpoint.previous.safetensors"]
+    for name in folders {
+      let url = folder.url.appending(path: "my run/\(name)")
+      try? FileManager.default.removeItem(at: url)
+      try FileManager.default.createDirectory(at: url, withIntermediateDirectories: false)
+      let refused = try SlateProgram.run("train", "--resume", run, "--steps", "5")
+      #expect(refused.status == 1)
+      #expect(
+        refused.errors.contains("it cannot be written (\(name) is a folder)"), "\(refused.errors)")
+      #expect(!FileManager.default.fileExists(atPath: previous.path + ".tmp"))
+      try FileManager.default.removeItem(at: url)
+    }
+  }
+
+  @Test("a model that cannot be changed is named by its option")
+  func otherModel() throws {
+    try train(2)
+    for (option, former, wanted) in [("--dropout", "0", "0.5"), ("--num-slots", "2", "3")] {
+      let refused = try SlateProgram.run("train", "--resume", run, option, wanted)
+      #expect(refused.status == 1)
+      #expect(
+        refused.errors.contains("\(option) is \(former), and would now be \(wanted)"),
+        "\(refused.errors)")
+    }
+  }
+
   @Test("a finished run that lost its picture draws it again")
   func picture() throws {
     try train(2)

@@ -175,7 +175,7 @@ import Testing
     #expect(try SlateProgram.trainTiny("--steps", "1", out: folder.path("run")).status == 0)
     let refused = try SlateProgram.run("train", "--resume", folder.path("run"), "--d-model", "16")
     #expect(refused.status != 0)
-    #expect(refused.errors.contains("sizes"))
+    #expect(refused.errors.contains("--d-model is 8, and would now be 16"), "\(refused.errors)")
   }
 
   private func trainingLines(_ run: String) throws -> Int {

@@ -204,6 +204,30 @@ import Training
       let refused = try SlateProgram.run("fid", path, path)
       #expect(refused.status == 1 && refused.errors.contains(path), "\(refused.errors)")
     }
+    for images in ["-5", "1", "many"] {
+      let path = folder.path("counted.safetensors")
+      try SafetensorsFile(
+        [("mean", Tensor.zeros([2])), ("factor", .ones([1, 2]))], metadata: ["images": images]
+      ).write(to: URL(filePath: path))
+      let refused = try SlateProgram.run("fid", path, path)
+      #expect(
+        refused.status == 1
+          && refused.errors.contains("\(path): '\(images)' is no number of images"),
+        "\(refused.errors)")
+    }
+    for (name, sigma, reason) in [
+      ("skew", [4.0, 1, 0, 4], "sigma is not symmetric"),
+      ("below", [-4, 1, 1, -4], "sigma has eigenvalues below 0"),
+      ("saddle", [1, 2, 2, 1], "sigma has eigenvalues below 0"),
+    ] {
+      let path = folder.path("\(name).npz")
+      try npz([
+        SavedArray("mu", shape: [2], [0, 0]), SavedArray("sigma", shape: [2, 2], sigma),
+      ]).write(to: URL(filePath: path))
+      let refused = try SlateProgram.run("fid", path, path)
+      #expect(
+        refused.status == 1 && refused.errors.contains("\(path): \(reason)"), "\(refused.errors)")
+    }
     // 136 bytes.
     let header =
       #"{"mean":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"#

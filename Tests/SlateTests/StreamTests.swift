@@ -91,7 +91,9 @@ import Training
       let closed = try SlateProgram.shell("\"$@\" >&-", command)
       #expect(closed.status == 1 && closed.errors.contains("it is closed"), "\(closed.errors)")
       #expect(closed.errors.split(separator: "\n").count == 1, "\(closed.errors)")
-      let broken = try SlateProgram.shell("\"$@\" | true; exit ${PIPESTATUS[0]}", command)
+      // A pipe that nobody reads from the beginning.
+      let broken = try SlateProgram.shell(
+        "p=$(mktemp -u); mkfifo $p; exec 3<>$p 4>$p 3<&-; rm $p; \"$@\" >&4 4>&-", command)
       #expect(broken.status == 128 + SIGPIPE && broken.errors.isEmpty, "\(broken.errors)")
     }
   }

@@ -17,8 +17,8 @@ import Training
     "options",
     arguments: [
       ["--image-size", "4"], ["--limit", "4294967296"], ["--solver", "anderson:65"],
-      ["--tau-start", "1e-323"], ["--tau-final", "1e300"], ["--d-model", "1000000"],
-      ["--slot-size", "1000000"], ["--vocab-size", "1000000000"],
+      ["--tau-start", "1e-323"], ["--pos-deviation", "1e39"], ["--tau-final", "1e300"],
+      ["--d-model", "1000000"], ["--slot-size", "1000000"], ["--vocab-size", "1000000000"],
       ["--num-slots", "1000000", "--batch-size", "10000"],
       ["--mlp-hidden-size", "1000000", "--num-slots", "100000"],
       ["--batch-size", "1000000", "--image-size", "512"], ["--steps", "9223372036854775807"],
@@ -63,6 +63,9 @@ import Training
     arguments: [
       ("\"data\":{\"scenes\":\"plain\"}", "\"data\":{\"limit\":0}"),
       ("\"data\":{\"scenes\":\"plain\"}", "\"data\":{\"limit\":-1}"),
+      ("\"data\":{\"scenes\":\"plain\"}", "\"data\":{\"absolutePath\":\"\"}"),
+      ("\"data\":{\"scenes\":\"plain\"}", "\"data\":{\"path\":\"\"}"),
+      ("\"epoch\":0", "\"epoch\":1099511627776"),
       ("\"data\":{\"scenes\":\"plain\"}", "\"data\":{\"limit\":8589934592}"),
       ("\"data\":{\"scenes\":\"plain\"}", "\"data\":{\"centerCrop\":-3}"),
       ("\"stale\":0", "\"stale\":9223372036854775807"), ("\"stale\":0", "\"stale\":-1"),

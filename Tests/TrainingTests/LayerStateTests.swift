@@ -1,6 +1,7 @@
 import Foundation
 import NeuralLayers
 import Tensors
+import TestFolders
 import Testing
 import Training
 
@@ -14,9 +15,8 @@ import Training
 
   @Test("training leaves it alone, and a checkpoint brings it back")
   func savedAndRestored() throws {
-    let url = FileManager.default.temporaryDirectory
-      .appending(path: "state-\(UUID().uuidString).safetensors")
-    defer { try? FileManager.default.removeItem(at: url) }
+    let folder = try TemporaryFolder()
+    let url = folder.url.appending(path: "state.safetensors")
     let model = layer(seed: 1)
     let x = Tensor([1, -2, 3, 0.5], shape: [1, 4])
     let before = model.singularVector.tensor.scalars

@@ -138,17 +138,19 @@ import Testing
       let whole = Data(String(repeating: line, count: 2000).utf8)
       try whole.write(to: url)
       let file = try FileHandle(forWritingTo: url)
-      // Until the process ends.
-      Thread.detachNewThread {
-        while true {
+      let writer = Thread {
+        while !Thread.current.isCancelled {
           _ = try? file.truncate(atOffset: 100_000)
           _ = try? file.seek(toOffset: 0)
           _ = try? file.write(contentsOf: whole)
         }
       }
+      writer.start()
       for _ in 0..<100 {
         #expect(try MetricsLog.read(url).allSatisfy { $0["step"] == 7 })
       }
+      writer.cancel()
+      while !writer.isFinished { usleep(1000) }
     }
     withExtendedLifetime(folder) {}
   }

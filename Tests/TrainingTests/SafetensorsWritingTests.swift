@@ -145,24 +145,31 @@ import Testing
   }
 
   @Test func aNameThatTheFormatUsesStops() async {
-    await #expect(processExitsWith: .failure) {
+    let reserved = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
       _ = SafetensorsFile([("__metadata__", Tensor.zeros([1]))])
     }
-    await #expect(processExitsWith: .failure) {
+    #expect(errorText(reserved).contains("a tensor cannot be called '__metadata__'"))
+    let twice = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       _ = SafetensorsFile([("a", Tensor.zeros([1])), ("a", Tensor.zeros([1]))])
     }
+    #expect(errorText(twice).contains("two tensors of a file have the same name"))
   }
 
   @Test func numbersThatDoNotFitStop() async {
-    await #expect(processExitsWith: .failure) {
+    let large = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       _ = SafetensorsFile.Entry("a", integers: [256], shape: [1], as: .u8)
     }
-    await #expect(processExitsWith: .failure) {
+    #expect(errorText(large).contains("'a': 256 is outside of U8"))
+    let many = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       _ = SafetensorsFile.Entry("a", integers: [1, 2], shape: [3])
     }
-    await #expect(processExitsWith: .failure) {
+    #expect(errorText(many).contains("'a': 2 numbers do not fill the shape [3]"))
+    let real = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       _ = SafetensorsFile.Entry("a", integers: [1], shape: [1], as: .f32)
     }
+    #expect(errorText(real).contains("'a': F32 holds no whole numbers"))
   }
 
   @Test func theDataBeginsAtAMultipleOfEight() throws {

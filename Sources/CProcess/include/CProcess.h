@@ -26,5 +26,9 @@ void cp_watch_signals(void);
 // Whether a signal, or cp_ask_for_end, has asked for an end.
 bool cp_end_is_wanted(void);
 
+// Ends the process with a status. Where its address space is limited, what libraries do at the end is left out:
+// OpenBLAS would wait there for its threads, and these for memory that they never get.
+__attribute__((noreturn)) void cp_leave(int status);
+
 // Asks for an end like a signal does.
 void cp_ask_for_end(void);

@@ -28,6 +28,12 @@ public enum Framing: Sendable, Equatable {
     }
   }
 
+  /// Whether what is cut out depends on the number of pixels that the picture has.
+  var countsPixels: Bool {
+    if case .centerCrop(_, nil, nil) = self { return true }
+    return false
+  }
+
   /// Looks whether the crop, if there is one, fits into a picture of that many pixels.
   ///
   /// - Throws: `DatasetError` naming `path` when it does not.

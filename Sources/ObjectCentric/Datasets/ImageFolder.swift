@@ -111,14 +111,32 @@ public struct ImageFolder: ImageDataset {
 
   /// The image's mask, or nil when there is no folder of masks.
   ///
+  /// A mask may have another size than its image, of which it then shows the same part.
+  ///
   /// - Throws: `ImageError` naming the mask when it is missing, damaged, or in a format that does
-  ///   not tell objects apart.
+  ///   not tell objects apart; `DatasetError` when its proportions are not those of the image.
   public func mask(_ index: Int, of split: Split) throws -> SegmentationMask? {
     guard let maskPath else { return nil }
     let path = maskPath(path(index, of: split))
     let mask = try SegmentationMask(
       contentsOf: path, encoding: maskEncoding, appliesOrientation: appliesOrientation)
-    return try framing.square(mask, size: imageSize, path: path.description)
+    let picture = try Image.size(
+      contentsOf: place(self.path(index, of: split)), appliesOrientation: appliesOrientation)
+    // Each side may have been rounded to the next whole number.
+    guard
+      abs(mask.width * picture.height - mask.height * picture.width)
+        <= picture.width + picture.height
+    else {
+      throw DatasetError(
+        path: path.description,
+        reason: "the mask has \(mask.width) x \(mask.height) pixels, of other proportions than "
+          + "the \(picture.width) x \(picture.height) of \(name(index, of: split))",
+        remedy: "give the mask of the whole image; --exif-orientation turns a mask only if the "
+          + "mask says so itself")
+    }
+    return try framing.square(
+      framing.countsPixels ? mask.resized(width: picture.width, height: picture.height) : mask,
+      size: imageSize, path: path.description)
   }
 
   /// Whether 255 occurs beside other values in the image's mask and no option says that it is

@@ -71,10 +71,17 @@ package func writeAtomically(
   failure: (_ reason: String) -> any Error
 ) throws {
   let temporary = url.path + ".tmp"
+  /// The system's reason, or what stands where something is to be written.
+  func reason(_ path: String) -> String {
+    let text = String(cString: strerror(errno))
+    var status = stat()
+    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+      ? "\(URL(filePath: path).lastPathComponent) is a folder" : text
+  }
   let descriptor = openTemporary(temporary)
-  guard descriptor >= 0 else { throw failure(String(cString: strerror(errno))) }
-  func fail() -> any Error {
-    let reason = String(cString: strerror(errno))
+  guard descriptor >= 0 else { throw failure(reason(temporary)) }
+  func fail(_ path: String) -> any Error {
+    let reason = reason(path)
     unlink(temporary)
     return failure(reason)
   }
@@ -86,16 +93,20 @@ package func writeAtomically(
       return Foundation.write(descriptor, base + written, data.count - written)
     }
     if count < 0 && errno == EINTR { continue }
-    guard count > 0 else { throw fail() }
+    guard count > 0 else { throw fail(temporary) }
     written += count
   }
-  guard fsync(descriptor) == 0 else { throw fail() }
+  guard fsync(descriptor) == 0 else { throw fail(temporary) }
   if let previous {
     let link = previous.path + ".tmp"
     unlink(link)
-    if Foundation.link(url.path, link) == 0, rename(link, previous.path) != 0 { throw fail() }
+    if Foundation.link(url.path, link) == 0, rename(link, previous.path) != 0 {
+      let error = fail(previous.path)
+      unlink(link)
+      throw error
+    }
   }
-  guard rename(temporary, url.path) == 0 else { throw fail() }
+  guard rename(temporary, url.path) == 0 else { throw fail(url.path) }
   let folder = open(url.deletingLastPathComponent().path, O_RDONLY)
   if folder >= 0 {
     fsync(folder)

@@ -153,10 +153,13 @@ struct Train: ParsableCommand {
     let data = source.source(or: run.state.data)
     let (configuration, loader) = try prepared(
       values.resolved(from: run.state.configuration), data)
-    guard configuration.model == run.state.configuration.model else {
+    if let (option, former, wanted) = try run.state.configuration.difference(
+      ofModelTo: configuration)
+    {
       throw RunError(
-        path: path, reason: "the sizes of its model cannot be changed",
-        remedy: "leave those options out, or begin a new run")
+        path: path,
+        reason: "its model cannot be changed: \(option) is \(former), and would now be \(wanted)",
+        remedy: "leave this option out, or begin a new run")
     }
     let warning = run.otherImages(loader.data)
     if let warning {

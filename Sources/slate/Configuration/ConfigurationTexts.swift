@@ -9,6 +9,22 @@ extension RunConfiguration {
     let values = try? JSONDecoder().decodeUntrusted([String: WrittenValue].self, from: data)
     return values?.mapValues(\.text) ?? [:]
   }
+
+  /// The first option by which the model of another configuration differs, with both values; nil where the models
+  /// are the same.
+  func difference(
+    ofModelTo other: RunConfiguration
+  ) throws -> (option: String, former: String, wanted: String)? {
+    guard model != other.model else { return nil }
+    let (former, wanted) = (
+      RunConfiguration.texts(ofJSON: Data(try json().utf8)),
+      RunConfiguration.texts(ofJSON: Data(try other.json().utf8))
+    )
+    let name = RunConfiguration.namesOfModel.first { former[$0] != wanted[$0] } ?? "model"
+    return (
+      "--" + name.replacing("_", with: "-"), former[name] ?? "missing", wanted[name] ?? "missing"
+    )
+  }
 }
 
 /// A value of a JSON object as text.

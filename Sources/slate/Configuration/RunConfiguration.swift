@@ -117,6 +117,13 @@ struct RunConfiguration: Codable, Equatable, Sendable {
     return model
   }
 
+  /// The names of the values that `model` depends on, as files have them.
+  static let namesOfModel = [
+    "image_size", "vocab_size", "dvae_width", "d_model", "num_slots", "slot_size",
+    "mlp_hidden_size", "num_dec_blocks", "num_heads", "num_slot_heads", "dropout", "slot_init",
+    "pos_deviation", "pos_encoding",
+  ]
+
   /// Checks every value.
   ///
   /// - Throws: `ConfigurationError` naming the first option whose value makes no sense.
@@ -173,9 +180,9 @@ struct RunConfiguration: Codable, Equatable, Sendable {
     for (option, value) in [("tau-start", tauStart), ("tau-final", tauFinal)] {
       try require((1e-6...1e6).contains(value), option, value, "between 1e-6 and 1e6")
     }
-    for (option, value) in [
-      ("pos-deviation", posDeviation), ("lr-dvae", lrDvae), ("lr-main", lrMain), ("clip", clip),
-    ] {
+    try require(
+      (0...1e6).contains(posDeviation), "pos-deviation", posDeviation, "between 0 and 1e6")
+    for (option, value) in [("lr-dvae", lrDvae), ("lr-main", lrMain), ("clip", clip)] {
       try require(value >= 0 && value.isFinite, option, value, "a finite number, 0 or more")
     }
     for (option, value, factors) in largeTensors {

@@ -75,6 +75,9 @@ struct DataSource: Codable, Equatable {
         throw ConfigurationError(option: option, value: "\(value)", rule: rule)
       }
     }
+    for path in [path, absolutePath] where path == "" {
+      throw ConfigurationError(option: "data", value: "''", rule: "the path of a folder")
+    }
     try require(1...Int.max, "center-crop", centerCrop, "at least 1")
     try require(1...Int.max, "limit", limit, "at least 1")
     try require(

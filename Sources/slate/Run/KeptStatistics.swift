@@ -53,9 +53,13 @@ struct KeptStatistics {
       guard mean.largestMagnitude.isFinite, factor.largestMagnitude.isFinite else {
         throw refused("it holds numbers that are not finite")
       }
+      let images = file.metadata["images"]
+      let count = images.flatMap { Int($0) }
+      guard images == nil || (2...RunConfiguration.largestCount).contains(count ?? 0) else {
+        throw refused("'\(images ?? "")' is no number of images, of which there are at least 2")
+      }
       self.init(
-        FeatureStatistics(
-          mean: mean, factor: factor, count: file.metadata["images"].flatMap { Int($0) }),
+        FeatureStatistics(mean: mean, factor: factor, count: count),
         data: file.metadata["data"], network: file.metadata["network"])
       return
     }
@@ -69,7 +73,19 @@ struct KeptStatistics {
     guard mean.largestMagnitude.isFinite, covariance.largestMagnitude.isFinite else {
       throw refused("it holds numbers that are not finite")
     }
-    self.init(try FeatureStatistics(mean: mean, covariance: covariance), data: nil, network: nil)
+    let size = covariance.largestMagnitude
+    guard (covariance - covariance.transposed()).largestMagnitude <= 1e-4 * size else {
+      throw refused("sigma is not symmetric, so it is no covariance")
+    }
+    let statistics = try FeatureStatistics(mean: mean, covariance: covariance)
+    // Eigenvalues below 0, which rounding makes, were taken for 0.
+    let (whole, kept) = (
+      covariance.diagonal().sum().scalar, statistics.factor.square().sum().scalar
+    )
+    guard kept - whole <= 1e-3 * kept else {
+      throw refused("sigma has eigenvalues below 0, so it is no covariance")
+    }
+    self.init(statistics, data: nil, network: nil)
   }
 
   /// Writes the statistics to a file.

@@ -76,7 +76,8 @@ struct RunState: Codable, Equatable {
       throw damaged(error.description)
     }
     let counts = [progress.step, progress.epoch, progress.position]
-    guard counts.allSatisfy({ (0...RunConfiguration.largestCount).contains($0) }) else {
+    // Half of what a run may write, so that one that goes on writes what can be read.
+    guard counts.allSatisfy({ (0...RunConfiguration.largestCount / 2).contains($0) }) else {
       throw damaged("step, epoch or position are out of range: \(counts)")
     }
     if let unreadable = progress.unreadable, !(0...progress.position).contains(unreadable) {

@@ -34,7 +34,12 @@ struct NotFinite: Error, CustomStringConvertible {
       } ?? ""
     let names = ranks.map { "\($0)" }.joined(separator: ", ")
     let place = ranks.isEmpty ? "" : " on rank\(ranks.count == 1 ? "" : "s") \(names)"
-    return "step \(step): \(tensor) is not finite\(place)\(losses); \(consequence.rawValue)"
+    let follows =
+      step == 0 && consequence == .stop
+      ? "it is so before the first step: look for values far beyond their defaults, such as of "
+        + "--pos-deviation or the sizes"
+      : consequence.rawValue
+    return "step \(step): \(tensor) is not finite\(place)\(losses); \(follows)"
   }
 }
 

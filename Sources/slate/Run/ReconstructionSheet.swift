@@ -20,6 +20,8 @@ extension Image {
 /// reconstruction, the image regenerated through the slots, and for each slot the image where the
 /// slot attends, on white (image * a + 1 - a).
 ///
+/// Of more than 64 slots, the first 64 are drawn.
+///
 /// - Parameters:
 ///   - model: the model.
 ///   - images: [batch, height, width, 3].
@@ -44,7 +46,7 @@ func reconstructionSheet(_ model: SLATE, images: Tensor, slotNoise noise: Tensor
       try part(result.image, "the image regenerated through the slots"),
     ]
     return try pictures
-      + (0..<slots).map { slot in
+      + (0..<min(slots, 64)).map { slot in
         try part(
           overlays.slice(slot..<slot + 1, alongAxis: 1), "what slot \(slot) attends to")
       }

@@ -179,6 +179,17 @@ struct Trainer {
   ///   them throw `RankFailure` for an error of any other, and `RanksDiffer` when their models
   ///   differ.
   mutating func advance() throws -> Record {
+    let former = progress
+    do {
+      return try takeStep()
+    } catch {
+      // The images of a step that was not made are not used up.
+      if progress.step == former.step { progress = former }
+      throw error
+    }
+  }
+
+  private mutating func takeStep() throws -> Record {
     let start = ContinuousClock.now
     let before = clock()
     var record = Record(

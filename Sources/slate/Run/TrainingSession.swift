@@ -99,11 +99,11 @@ struct TrainingSession {
     let isComplete: Bool
     do {
       isComplete = try train(until: signal)
-    } catch let error as LogError {
-      // The steps since the last checkpoint must not be lost because a log cannot be written. The
-      // other ranks do not know about it; they are ended together with this one, unlike for
-      // NotFinite.
-      try? write()
+    } catch let error where !(error is NotFinite || error is RankFailure) {
+      // The steps since the last checkpoint must not be lost because a log cannot be written, or an image
+      // no longer be read. The other ranks do not know about it; they are ended together with this
+      // one, unlike for what they were told.
+      saveBeforeEnding()
       throw error
     }
     finish()
@@ -117,6 +117,15 @@ struct TrainingSession {
     Console.tell(
       "stopped after step \(trainer.progress.step); go on with: slate train --resume "
         + place.quotedForShell)
+  }
+
+  /// Writes the checkpoint because training ends by an error, and says how to go on.
+  private mutating func saveBeforeEnding() {
+    guard folder != nil, (try? write()) != nil else { return }
+    display.finish()
+    Console.warn(
+      "saved after step \(trainer.progress.step); when what follows is mended, go on with: slate train "
+        + "--resume \(place.quotedForShell)")
   }
 
   /// Opens the logs, on rank 0, without the lines of later steps.

@@ -142,12 +142,17 @@ import Testing
 
   @Test("a start where g is steep is not taken for a solution")
   func steepStarts() throws {
-    let logarithm = try? root(of: { $0.log() }, from: Self.column([1e-10]))
-    #expect(logarithm.map { abs($0.scalars[0] - 1) < 1e-5 } ?? true, "\(logarithm as Any)")
-    let squareRoot = try? root(of: { $0.sqrt() - 1 }, from: Self.column([0]))
-    #expect(squareRoot.map { abs($0.scalars[0] - 1) < 1e-5 } ?? true, "\(squareRoot as Any)")
-    let sine = try? root(of: { $0.asin() - 1 }, from: Self.column([1]))
-    #expect(sine.map { abs($0.scalars[0] - 0.8414709848) < 1e-5 } ?? true, "\(sine as Any)")
+    let cases: [(g: (Tensor) -> Tensor, start: Double, root: Double)] = [
+      ({ $0.log() }, 1e-10, 1), ({ $0.sqrt() - 1 }, 0, 1), ({ $0.asin() - 1 }, 1, 0.8414709848),
+    ]
+    for (g, start, expected) in cases {
+      do {
+        let found = try root(of: g, from: Self.column([start])).scalars[0]
+        #expect(abs(found - expected) < 1e-5, "from \(start): \(found)")
+      } catch is UnconvergedSolve {
+        // It may say that it has not found one.
+      }
+    }
   }
 
   /// F = x^3 + x - a changes by 1 of x near 0, so that 1e-17 is 1e-17 away from a solution.

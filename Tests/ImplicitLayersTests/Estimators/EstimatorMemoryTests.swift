@@ -1,5 +1,6 @@
 import ImplicitLayers
 import Tensors
+import TestFolders
 import TestSupport
 import Testing
 
@@ -122,16 +123,17 @@ private func cost(
         _ = try gradients(of: z.sum())
       }
     }
-    await #expect(processExitsWith: .failure) {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       let b = testTensor([2, 3]).variable()
       var recorded = 0
       _ = try fixedPoint(
         from: b.zerosLike(), estimator: .unrolled, until: .evaluations(30)
       ) { z in
         if isRecording { recorded += 1 }
-        precondition(recorded <= 1, "recorded twice")
+        if recorded > 1 { fatalError("recorded twice") }
         return z * 0.5 + b
       }
     }
+    #expect(errorText(result).contains("recorded twice"))
   }
 }

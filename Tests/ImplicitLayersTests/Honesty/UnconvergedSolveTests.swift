@@ -89,7 +89,7 @@ private func affine(_ factors: [Double]) -> (a: Tensor, map: @Sendable (Tensor) 
 
   @Test("expanding maps: never an unreported failure", arguments: TestedSolver.defaults)
   func manyExpandingMaps(_ tested: TestedSolver) {
-    var silent: [Int] = []
+    var (solved, silent) = (0, [Int]())
     for seed in 1...200 {
       let n = 1 + seed % 5
       let w = testTensor([n, n], seed: seed, scale: 2.5)
@@ -102,9 +102,9 @@ private func affine(_ factors: [Double]) -> (a: Tensor, map: @Sendable (Tensor) 
       let isSolved = zip((image - z).normsOfSamples, image.normsOfSamples).allSatisfy {
         $0 <= 1.01e-6 * $1
       }
-      if !isSolved { silent.append(seed) }
+      if isSolved { solved += 1 } else { silent.append(seed) }
     }
-    #expect(silent.isEmpty)
+    #expect(silent.isEmpty && solved > 0)
   }
 
   @Test(

@@ -193,8 +193,9 @@ private func batches(_ loader: BatchLoader, _ epoch: Int, from position: Int = 0
     let slow = BatchLoader(data, batchSize: 4, seed: nil, threads: 1, cacheBytes: 0).epoch(0)
     let before = start.duration(to: .now) / .seconds(1)
     _ = try slow.next()
-    // Four times 30 ms, less what passed before the batch was asked for.
-    #expect(slow.secondsWaited > 0.119 - before)
+    // Four times 30 ms, less what passed before the batch was asked for; half of it, as this test may have been
+    // held up in between.
+    #expect(slow.secondsWaited > 0.06 - before)
     expectDecoded(12, of: data)
     let waited = slow.secondsWaited
     _ = try slow.next()

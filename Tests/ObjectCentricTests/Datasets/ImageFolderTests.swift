@@ -92,6 +92,38 @@ import Testing
     }
   }
 
+  @Test("a mask of another size shows the same part of its image, one of other proportions none")
+  func masksOfOtherSizes() throws {
+    try withTemporaryFolder { folder in
+      for index in 0..<4 { try folder.addImage("images/\(index).png", width: 8, height: 8) }
+      let url = folder.appending(path: "masks/0.png")
+      try folder.addImage("masks/0.png", width: 4, height: 4, color: SIMD3(0, 0, 0))
+      var mask = Image(width: 4, height: 4, color: SIMD3(0, 0, 0))
+      for (pixel, value) in [(5, 10), (6, 20), (9, 30), (10, 40)] {
+        mask.pixels[3 * pixel] = UInt8(value)
+      }
+      try mask.write(to: url)
+      let data = try ImageFolder(folder, imageSize: 4, framing: .centerCrop(4))
+      #expect(
+        try data.mask(0, of: .train)?.ids == [1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4, 3, 3, 4, 4])
+      for framing in [Framing.whole, .shortSide, .centerCrop(4)] {
+        let data = try ImageFolder(folder, imageSize: 4, framing: framing)
+        try folder.addImage("masks/0.png", width: 16, height: 8, color: SIMD3(0, 0, 0))
+        let error = #expect(throws: DatasetError.self) { try data.mask(0, of: .train) }
+        let text = error?.description ?? ""
+        #expect(text.contains("masks/0.png: the mask has 16 x 8 pixels, of other proportions"))
+        #expect(text.contains("8 x 8 of ") && text.contains("images/0.png"), "\(text)")
+      }
+      // Half of 9 x 7, rounded either way.
+      try folder.addImage("images/0.png", width: 9, height: 7)
+      for (width, height) in [(4, 3), (5, 4), (4, 4), (5, 3)] {
+        try folder.addImage("masks/0.png", width: width, height: height, color: SIMD3(0, 0, 0))
+        let data = try ImageFolder(folder, imageSize: 4, framing: .whole)
+        #expect(try data.mask(0, of: .train)?.ids == [UInt16](repeating: 0, count: 16))
+      }
+    }
+  }
+
   @Test func fingerprintsFollowTheContent() throws {
     func fingerprint(_ change: (URL) throws -> Void) throws -> String {
       try withTemporaryFolder { folder in
