@@ -83,7 +83,8 @@ extension Image {
   ///   - appliesOrientation: whether it is that of the picture turned as the file's EXIF data say; default
   ///     false.
   /// - Returns: the number of columns and of rows.
-  /// - Throws: `ImageError` naming the file when it cannot be read, or is no PNG or JPEG.
+  /// - Throws: `ImageError` naming the file when it cannot be read, is no PNG or JPEG, or claims a size that is
+  ///   not decoded.
   public static func size(
     contentsOf path: RawPath, appliesOrientation: Bool = false
   ) throws -> (width: Int, height: Int) {
@@ -101,6 +102,7 @@ extension Image {
         ci_jpeg_size(bytes, bytes.count, &width, &height, &kept, $0)
       }
     }
+    _ = try acceptedSize(width, height, bytesPerPixel: 3, of: bytes.count, name)
     let isTurned = appliesOrientation && Orientation(ofFile: bytes).exchangesSides
     return isTurned ? (height, width) : (width, height)
   }

@@ -218,6 +218,12 @@ private struct ProgressiveFile {
     let error = #expect(throws: ImageError.self) { try Image(encoded: file, path: "b.jpg") }
     let claim = "b.jpg: its \(file.count) bytes claim 8192 x 4096 pixels"
     #expect(error?.description.hasPrefix(claim) == true, "\(error as Any)")
+    // Nor is that the size of a picture to which others are fitted.
+    try withTemporaryFolder { folder in
+      let url = folder.appending(path: "b.jpg")
+      try Data(file).write(to: url)
+      #expect(throws: ImageError.self) { try Image.size(contentsOf: RawPath(url.path)) }
+    }
     // 2048 x 4096 are few enough, but what they would be made of is missing. In a progressive file
     // each takes three times the memory before the first row is known.
     file.replaceSubrange(frame + 5..<frame + 9, with: [16, 0, 8, 0])
